@@ -1,0 +1,1 @@
+"""What a recorded request and response mean: pure functions, one file a shape."""

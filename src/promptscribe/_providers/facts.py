@@ -1,0 +1,71 @@
+"""The values that every response shape is read into.
+
+Its law: values only. A member that is None was not in the response:
+a token count is never guessed, and never 0 for "unknown".
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from promptscribe.schema import JSONObject  # noqa: TC001 - msgspec reads it
+
+
+class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Tokens of one call, in the contract's sense.
+
+    Attributes:
+        prompt_tokens: All tokens of the request, those from and into a cache
+            included (Anthropic and Bedrock report them apart: they are added).
+        output_tokens: All tokens of the answer, reasoning included.
+        reasoning_tokens: The part of *output_tokens* spent on reasoning.
+        cache_read_tokens: The part of *prompt_tokens* read from a cache.
+        cache_write_tokens: The part of *prompt_tokens* written to a cache.
+        total_cost: Dollars, where the provider itself says what a call cost
+            (OpenRouter's ``usage.cost``).
+    """
+
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    total_cost: float | None = None
+
+
+class ResponseFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What one response says.
+
+    Attributes:
+        output: Text of the answer; None where there is none (only tool calls).
+        output_message: The answer as the contract's ChatMessage: ``role``,
+            ``content``, ``tool_calls``, ``thinking``.
+        finish_reason: The provider's own word.
+        usage: Tokens; None where the response has no usage at all.
+        model: The model that answered.
+        provider: The contract's name of the provider, where the shape tells.
+        choices: The answers after the first, each as a ChatMessage.
+    """
+
+    output: str | None = None
+    output_message: JSONObject | None = None
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    model: str | None = None
+    provider: str | None = None
+    choices: list[JSONObject] | None = None
+
+
+class RequestFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What one request to a provider says.
+
+    Attributes:
+        messages: The messages as the contract's ChatMessages, system first.
+        prompt: Prompt details: ``model``, ``temperature``, ``max_tokens``,
+            ``tools`` … in the contract's names, the rest under ``other``.
+        tool_choice: ``none``, ``auto``, ``required`` or the one function.
+    """
+
+    messages: list[JSONObject] | None = None
+    prompt: JSONObject | None = None
+    tool_choice: str | JSONObject | None = None
