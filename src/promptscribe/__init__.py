@@ -1,0 +1,1 @@
+"""Record every LLM call, lose none."""

@@ -1,0 +1,1 @@
+"""The pytest plug-in: the fixture ``captured_logs``."""
