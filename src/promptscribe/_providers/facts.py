@@ -21,6 +21,10 @@ class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
         reasoning_tokens: The part of *output_tokens* spent on reasoning.
         cache_read_tokens: The part of *prompt_tokens* read from a cache.
         cache_write_tokens: The part of *prompt_tokens* written to a cache.
+        cache_write_1h_tokens: The part of *cache_write_tokens* that is kept for an
+            hour (Anthropic's ``ephemeral_1h``), dearer than the five minutes' one.
+        input_audio_tokens: The part of *prompt_tokens* that is sound.
+        output_audio_tokens: The part of *output_tokens* that is sound.
         total_cost: Dollars, where the provider itself says what a call cost
             (OpenRouter's ``usage.cost``).
     """
@@ -30,6 +34,9 @@ class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
     reasoning_tokens: int | None = None
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    output_audio_tokens: int | None = None
     total_cost: float | None = None
 
 
@@ -44,6 +51,8 @@ class ResponseFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
         usage: Tokens; None where the response has no usage at all.
         model: The model that answered.
         provider: The contract's name of the provider, where the shape tells.
+        service_tier: The tier that served the call (``flex``, ``priority`` …), as
+            it sets the price.
         choices: The answers after the first, each as a ChatMessage.
     """
 
@@ -53,6 +62,7 @@ class ResponseFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     usage: Usage | None = None
     model: str | None = None
     provider: str | None = None
+    service_tier: str | None = None
     choices: list[JSONObject] | None = None
 
 
@@ -63,9 +73,13 @@ class RequestFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
         messages: The messages as the contract's ChatMessages, system first.
         prompt: Prompt details: ``model``, ``temperature``, ``max_tokens``,
             ``tools`` … in the contract's names, the rest under ``other``.
+            Without ``model`` where the request names none (a client bound to one).
         tool_choice: ``none``, ``auto``, ``required`` or the one function.
+        user: The end user's id, where the request carries one; kept out of
+            *prompt*, whose version it would split.
     """
 
     messages: list[JSONObject] | None = None
     prompt: JSONObject | None = None
     tool_choice: str | JSONObject | None = None
+    user: str | None = None

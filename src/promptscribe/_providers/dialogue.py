@@ -1,0 +1,140 @@
+"""One message, in any provider's dialect, as ChatMessages of the contract.
+
+Its law: a message is never dropped for what it lacks; what cannot be read in it
+stays out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from promptscribe._providers.message import image_part, role_of, thinking_part
+from promptscribe._providers.parts import Parts, read_calls, read_parts, result_text
+from promptscribe._providers.value import (
+    at,
+    base64_text,
+    first,
+    rows,
+    strings,
+    table,
+    tables,
+    text,
+    word,
+)
+
+if TYPE_CHECKING:
+    from promptscribe.schema import JSONObject, JSONValue
+
+
+def read_messages(value: JSONValue) -> list[JSONObject]:
+    """Read a conversation: a list of messages, one message, or the user's text."""
+    messages: list[JSONObject] = []
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, str):
+            messages.append({"role": "user", "content": item})
+        elif isinstance(item, dict):
+            messages.extend(read_message(item))
+        elif isinstance(item, list) and len(item) == 2:  # LangChain's ("user", "hi")
+            role, content = item
+            if isinstance(role, str) and isinstance(content, str):
+                messages.append({"role": role_of(role), "content": content})
+    return messages
+
+
+def read_message(raw: JSONObject, default_role: str = "user") -> list[JSONObject]:
+    """Read one message.
+
+    Args:
+        raw: ``{role, content | parts | message, tool_calls …}``; LangChain has
+            ``type`` for the role, and its serialised form hides all in ``kwargs``.
+        default_role: Taken where the message has none (Gemini allows that).
+
+    Returns:
+        One ChatMessage, or several where results of tools are among the parts.
+    """
+    raw = unwrapped(raw)
+    role = role_of(first(raw, "role", "type"), default_role)
+    if role == "tool" and not isinstance(raw.get("parts"), list):
+        return _read_result(raw)
+    parts = _read_members(raw)
+    return parts.messages(role, name=word(raw.get("name")))
+
+
+def read_answer(raw: JSONObject) -> JSONObject:
+    """Read the message of a response: always one, from the assistant by default."""
+    parts = _read_members(unwrapped(raw))
+    role = role_of(raw.get("role"))
+    return parts.message(role, name=word(raw.get("name")))
+
+
+def unwrapped(raw: JSONObject) -> JSONObject:
+    """Take LangChain's serialised message out of its envelope.
+
+    ``{"lc": 1, "type": "constructor", "id": [...], "kwargs": {...}}``, as
+    ``langchain_core.load.dumpd`` writes it, is ``kwargs``.
+    """
+    kwargs = raw.get("kwargs")
+    return kwargs if raw.get("lc") == 1 and isinstance(kwargs, dict) else raw
+
+
+def _read_members(raw: JSONObject) -> Parts:
+    parts = Parts()
+    _read_reasoning(raw, parts)
+    read_parts(first(raw, "content", "parts", "message"), parts)
+    calls = read_calls(raw.get("tool_calls"))
+    if calls:  # LangChain repeats the calls that stand among the parts
+        parts.calls = calls
+    elif isinstance(raw.get("function_call"), dict):
+        parts.calls.extend(read_calls([raw["function_call"]]))
+    parts.refusal = parts.refusal or word(raw.get("refusal"))
+    for image in rows(raw.get("images")):
+        data = base64_text(image)
+        if isinstance(image, dict):  # OpenRouter's generated images
+            read_parts(image, parts)
+        elif data is not None:  # Ollama's images: base64, or a file's path
+            parts.content.append(image_part(f"data:image/png;base64,{data}"))
+    audio = table(raw.get("audio"))
+    if not parts.content and text(audio.get("transcript")):
+        read_parts(audio["transcript"], parts)
+    return parts
+
+
+def _read_reasoning(raw: JSONObject, parts: Parts) -> None:
+    blocks = tables(raw.get("thinking_blocks"))  # LiteLLM keeps Anthropic's blocks
+    if blocks:
+        read_parts(blocks, parts)
+        return
+    # DeepSeek, xAI, LiteLLM: reasoning_content; OpenRouter, Groq, vLLM: reasoning;
+    # Ollama: thinking; Cohere: tool_plan.
+    said = first(raw, "reasoning_content", "reasoning", "thinking", "tool_plan")
+    said = word(said) or word(at(raw, "additional_kwargs", "reasoning_content"))
+    if said is not None:
+        parts.thinking.append(thinking_part(said))
+
+
+def _read_result(raw: JSONObject) -> list[JSONObject]:
+    if raw.get("role") == "tool" and isinstance(raw.get("tool_results"), list):
+        return _read_cohere_results(raw)
+    parts = read_parts(raw.get("content")) if _holds_results(raw) else Parts()
+    if parts.results:
+        return parts.messages("user")
+    message: JSONObject = {"role": "tool", "content": result_text(raw.get("content"))}
+    names = strings([raw.get("name"), raw.get("tool_name")])
+    call_id = word(raw.get("tool_call_id")) or next(iter(names), None)
+    if call_id is not None:
+        message["tool_call_id"] = call_id
+    if names:
+        message["name"] = names[0]
+    return [message]
+
+
+def _holds_results(raw: JSONObject) -> bool:
+    return any("toolResult" in part for part in tables(raw.get("content")))
+
+
+def _read_cohere_results(raw: JSONObject) -> list[JSONObject]:
+    return [
+        {"role": "tool", "content": result_text(row.get("outputs"))}
+        | {"tool_call_id": word(at(row, "call", "name")) or ""}
+        for row in tables(raw.get("tool_results"))
+    ]

@@ -1,0 +1,215 @@
+"""OpenAI's chat completions and all that speak them, and legacy text completions.
+
+Its law: pure. Sources: https://platform.openai.com/docs/api-reference/chat/object,
+https://platform.openai.com/docs/api-reference/chat-streaming, and where other
+servers differ, the place that says so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from promptscribe._providers.dialogue import read_answer
+from promptscribe._providers.facts import Usage
+from promptscribe._providers.message import answered
+from promptscribe._providers.model import maker_of
+from promptscribe._providers.stream import fused, merge, sealed
+from promptscribe._providers.value import (
+    at,
+    count,
+    first,
+    number,
+    rows,
+    table,
+    tables,
+    text,
+    word,
+)
+
+if TYPE_CHECKING:
+    from promptscribe._providers.facts import ResponseFacts
+    from promptscribe.schema import JSONObject, JSONValue
+
+OBJECTS: Final = ("chat.completion", "text_completion")
+
+
+def detect(response: JSONValue) -> bool:
+    """Say whether *response* is a completion: ``choices`` with messages or texts."""
+    choices = at(response, "choices")
+    if not isinstance(choices, list):
+        return False
+    if response.get("object") in OBJECTS:
+        return True
+    return any("message" in choice or "text" in choice for choice in tables(choices))
+
+
+def is_chunk(chunk: JSONValue) -> bool:
+    """Say whether *chunk* is a piece of a completion's stream."""
+    choices = at(_unwrapped(chunk), "choices")
+    if not isinstance(choices, list):
+        return False
+    kind = at(_unwrapped(chunk), "object")
+    if kind in ("chat.completion.chunk", "text_completion"):
+        return True
+    return any("delta" in choice for choice in tables(choices))
+
+
+def _unwrapped(chunk: JSONValue) -> JSONValue:
+    # openai's .stream() helper yields {type: "chunk", chunk, snapshot} events,
+    # mistralai's streams yield {data: chunk}.
+    inner = at(chunk, "chunk") if at(chunk, "type") == "chunk" else at(chunk, "data")
+    return inner if isinstance(inner, dict) else chunk
+
+
+def interpret(response: JSONValue) -> ResponseFacts:
+    """Read a whole completion."""
+    body = table(response)
+    choices = tables(body.get("choices"))
+    return answered(
+        [_message(choice) for choice in choices],
+        finish_reason=next((word(c.get("finish_reason")) for c in choices), None),
+        usage=read_usage(body),
+        model=word(body.get("model")),
+        provider=_provider(body),
+        service_tier=word(body.get("service_tier")),
+    )
+
+
+def _message(choice: JSONObject) -> JSONObject:
+    message = choice.get("message")
+    if isinstance(message, dict):
+        return read_answer(message)
+    return {"role": "assistant", "content": text(choice.get("text"))}
+
+
+def _provider(body: JSONObject) -> str | None:
+    if body.get("x_groq") is not None or at(body, "usage", "queue_time") is not None:
+        return "groq"  # https://console.groq.com/docs/api-reference
+    if at(body, "usage", "prompt_cache_hit_tokens") is not None:
+        return "deepseek"  # https://api-docs.deepseek.com/guides/kv_cache
+    marks = ("content_filter_results", "content_filter_offsets")
+    if body.get("prompt_filter_results") is not None or any(
+        mark in choice for choice in tables(body.get("choices")) for mark in marks
+    ):
+        return "openai_azure"  # learn.microsoft.com/azure/ai-services/openai/reference
+    if word(body.get("provider")) and "/" in (word(body.get("model")) or ""):
+        return "openrouter"  # https://openrouter.ai/docs/api-reference/overview
+    return maker_of(word(body.get("model")))
+
+
+def read_usage(body: JSONObject) -> Usage | None:
+    """Read the usage of a completion; cached and reasoning tokens are parts."""
+    usage = first(body, "usage")
+    if not isinstance(usage, dict):
+        usage = at(body, "x_groq", "usage")  # Groq's streams carry it there
+    if not isinstance(usage, dict):
+        return None
+    prompt = table(first(usage, "prompt_tokens_details", "prompt_token_details"))
+    reasoning = _reasoning(usage)
+    return Usage(
+        prompt_tokens=count(usage.get("prompt_tokens")),
+        output_tokens=_output(usage, reasoning, word(body.get("model"))),
+        reasoning_tokens=reasoning,
+        cache_read_tokens=count(
+            # in turn: OpenAI and most; DeepSeek; Moonshot; Mistral; LiteLLM
+            first(prompt, "cached_tokens")
+            if first(prompt, "cached_tokens") is not None
+            else first(
+                usage,
+                "prompt_cache_hit_tokens",
+                "cached_tokens",
+                "num_cached_tokens",
+                "cache_read_input_tokens",
+            )
+        ),
+        cache_write_tokens=count(
+            # in turn: OpenAI and OpenRouter; LiteLLM
+            first(prompt, "cache_write_tokens", "cache_creation_tokens")
+            or usage.get("cache_creation_input_tokens")
+        ),
+        input_audio_tokens=count(prompt.get("audio_tokens")),
+        output_audio_tokens=count(
+            at(usage, "completion_tokens_details", "audio_tokens")
+        ),
+        total_cost=_cost(usage),
+    )
+
+
+def _reasoning(usage: JSONObject) -> int | None:
+    inside = count(at(usage, "completion_tokens_details", "reasoning_tokens"))
+    return inside if inside is not None else count(usage.get("reasoning_tokens"))
+
+
+def _output(usage: JSONObject, reasoning: int | None, model: str | None) -> int | None:
+    """Add reasoning where the server counts it beside the completion.
+
+    xAI (https://docs.x.ai/docs/guides/reasoning) and Perplexity do; the total tells,
+    and where there is none, more reasoning than completion does.
+    """
+    said = count(usage.get("completion_tokens"))
+    if said is None or not reasoning:
+        return said
+    prompt, total = count(usage.get("prompt_tokens")), count(usage.get("total_tokens"))
+    if reasoning > said:
+        return said + reasoning
+    if prompt is not None and total is not None:
+        beside = total == prompt + said + reasoning
+    else:
+        beside = maker_of(model) in ("x_ai", "perplexity")
+    return said + reasoning if beside else said
+
+
+def _cost(usage: JSONObject) -> float | None:
+    """Give what the server says the call cost, in dollars.
+
+    OpenRouter: ``cost``, beside which a call on the user's own key has an upstream
+    cost (https://openrouter.ai/docs/use-cases/usage-accounting);
+    Perplexity: ``cost.total_cost``.
+    """
+    said = usage.get("cost")
+    cost = number(at(said, "total_cost") if isinstance(said, dict) else said)
+    if cost is None or cost < 0:
+        return None
+    if usage.get("is_byok") is True:
+        upstream = number(at(usage, "cost_details", "upstream_inference_cost"))
+        return None if upstream is None else float(cost + upstream)
+    return float(cost)
+
+
+def join(chunks: list[JSONValue]) -> JSONValue:
+    """Join the chunks of a stream into one completion."""
+    whole: JSONObject = {}
+    choices: dict[JSONValue, JSONObject] = {}
+    for chunk in map(_unwrapped, chunks):
+        if not is_chunk(chunk):
+            continue
+        for name, value in chunk.items():
+            if name != "choices" and (value is not None or name not in whole):
+                whole[name] = value
+        for choice in tables(chunk["choices"]):
+            index = count(choice.get("index")) or 0
+            _merge_choice(choices.setdefault(index, {"index": index}), choice)
+    if whole.get("object") != "text_completion":
+        whole["object"] = "chat.completion"
+    whole["choices"] = [_sealed(choices[index]) for index in sorted(choices)]
+    return whole
+
+
+def _merge_choice(held: JSONObject, choice: JSONObject) -> None:
+    delta = choice.get("delta")
+    if isinstance(delta, dict):
+        merge(held.setdefault("message", {}), delta)
+    rest = {name: v for name, v in choice.items() if name not in ("delta", "index")}
+    merge(held, rest)
+
+
+def _sealed(choice: JSONObject) -> JSONObject:
+    whole: JSONObject = sealed(choice)
+    message = whole.get("message")
+    if isinstance(message, dict):
+        message["role"] = word(message.get("role")) or "assistant"
+        if isinstance(message.get("content"), list):
+            message["content"] = fused(message["content"])
+        for call in tables(rows(message.get("tool_calls"))):
+            call.pop("index", None)
+    return whole

@@ -1,0 +1,44 @@
+"""A bare ChatMessage, ``{role, content, tool_calls …}``, as an answer.
+
+Its law: pure. Many functions return the message alone:
+``return client.chat.completions.create(...).choices[0].message``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from promptscribe._providers.dialogue import read_answer
+from promptscribe._providers.message import answered
+from promptscribe._providers.value import table, word
+
+if TYPE_CHECKING:
+    from promptscribe._providers.facts import ResponseFacts
+    from promptscribe.schema import JSONValue
+
+
+def detect(response: JSONValue) -> bool:
+    """Say whether *response* is one message."""
+    body = table(response)
+    if word(body.get("role")) is None:
+        return False
+    return isinstance(body.get("content"), str | list) or isinstance(
+        body.get("tool_calls"), list
+    )
+
+
+def is_chunk(chunk: JSONValue) -> bool:
+    """Say whether *chunk* is plain text."""
+    return isinstance(chunk, str)
+
+
+def interpret(response: JSONValue) -> ResponseFacts:
+    """Read the message."""
+    return answered([read_answer(table(response))])
+
+
+def join(chunks: list[JSONValue]) -> JSONValue:
+    """Join text; a stream that is not all text stays the list that it is."""
+    if all(isinstance(chunk, str) for chunk in chunks):
+        return "".join(chunks)
+    return chunks

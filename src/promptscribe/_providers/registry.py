@@ -1,0 +1,100 @@
+"""The shapes of responses, and which one a value has.
+
+Its law: pure and total: any plain value is either read or not known, and none
+raises. A shape more is a file more and a line in `SHAPES`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from promptscribe._providers import openai_chat, plain
+from promptscribe._providers.model import provider_name
+
+if TYPE_CHECKING:
+    from promptscribe._providers.facts import ResponseFacts
+    from promptscribe.schema import JSONValue
+
+
+class Shape(Protocol):
+    """One file of this room: a response's shape."""
+
+    def detect(self, response: JSONValue, /) -> bool:
+        """Say whether *response* is a whole response of this shape."""
+        ...
+
+    def is_chunk(self, chunk: JSONValue, /) -> bool:
+        """Say whether *chunk* is a piece of a stream of this shape."""
+        ...
+
+    def interpret(self, response: JSONValue, /) -> ResponseFacts:
+        """Read a whole response."""
+        ...
+
+    def join(self, chunks: list[JSONValue], /) -> JSONValue:
+        """Join the pieces of a stream into a whole response."""
+        ...
+
+
+SHAPES: Final[tuple[Shape, ...]] = (openai_chat, plain)
+"""Tried in this order; the first that knows a value reads it."""
+
+PACKAGES: Final = {
+    "groq": "groq",
+    "mistralai": "mistral",
+    "cohere": "cohere",
+    "ollama": "ollama",
+    "together": "together",
+    "cerebras": "cerebras",
+    "perplexity": "perplexity",
+    "xai_sdk": "x_ai",
+}
+"""SDKs that talk to one provider, by the package of their types. The SDKs of
+OpenAI and Anthropic are no evidence: half of the other providers are called by
+them (Azure, DeepSeek, vLLM; Bedrock, Vertex)."""
+
+LOOKED_AT: Final = 8
+"""Chunks looked at to know a stream; the first may be empty of marks (Azure's)."""
+
+
+def interpret(
+    response: JSONValue, type_name: str | None = None
+) -> ResponseFacts | None:
+    """Say what a response means.
+
+    Args:
+        response: Plain data: a response object as its JSON.
+        type_name: Module and name of the object's class
+            (``openai.types.chat.chat_completion.ChatCompletion``), None for data
+            that was plain from the start.
+
+    Returns:
+        The facts; None when no shape is known.
+    """
+    for shape in SHAPES:
+        if shape.detect(response):
+            facts = shape.interpret(response)
+            package = (type_name or "").split(".", 1)[0]
+            facts.provider = PACKAGES.get(package) or provider_name(facts.provider)
+            return facts
+    return None
+
+
+def join(chunks: list[JSONValue], type_name: str | None = None) -> JSONValue:
+    """Join the chunks of a stream into one response.
+
+    Args:
+        chunks: What the stream gave, in order, each as plain data.
+        type_name: Module and name of the first chunk's class, if it had one.
+
+    Returns:
+        The response in its provider's full shape, so that `interpret` reads it;
+        text where all chunks are text; the chunks where they are not known.
+        A stream that was cut gives what there was, without a finish reason or
+        tokens that nobody sent.
+    """
+    del type_name  # the chunks tell by themselves; kept for shapes that cannot
+    for shape in SHAPES:
+        if any(shape.is_chunk(chunk) for chunk in chunks[:LOOKED_AT]):
+            return shape.join(chunks)
+    return chunks

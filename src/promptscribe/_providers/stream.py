@@ -1,0 +1,166 @@
+"""Deltas of a stream put together: text appended, lists matched, the rest replaced.
+
+Its law: linear in the size of the stream, and the chunks stay as they were.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from promptscribe._providers.value import rows, table, text
+
+if TYPE_CHECKING:
+    from promptscribe.schema import JSONObject, JSONValue
+
+APPENDED: Final = frozenset(
+    {
+        "arguments",
+        "content",
+        "data",
+        "input",
+        "partial_json",
+        "reasoning",
+        "reasoning_content",
+        "refusal",
+        "response",
+        "signature",
+        "summary",
+        "text",
+        "thinking",
+        "tool_plan",
+        "transcript",
+    }
+)
+"""Members whose text comes in pieces; the text of any other member is whole."""
+
+DEPTH: Final = 12
+"""Deltas are at most six levels deep; below this a member is replaced as it is."""
+
+
+class Pieces(list[str]):
+    """Text that is still growing: joined once, at the end."""
+
+
+def merge(held: JSONObject, delta: JSONValue, depth: int = 0) -> JSONObject:
+    """Put one delta into what is held; `sealed` gives the result."""
+    for name, value in table(delta).items():
+        if value is None:
+            held.setdefault(name, None)
+        else:
+            held[name] = _merged(name, held.get(name), value, depth)
+    return held
+
+
+def _merged(name: str, old: JSONValue, new: JSONValue, depth: int) -> JSONValue:
+    if isinstance(new, str) and name in APPENDED:
+        return _appended(old, new)
+    if isinstance(new, dict) and depth < DEPTH:
+        return merge(old if isinstance(old, dict) else {}, new, depth + 1)
+    if isinstance(new, list) and depth < DEPTH:
+        return _merged_rows(_as_rows(old), new, depth + 1)
+    return new
+
+
+def _appended(old: JSONValue, new: str) -> JSONValue:
+    if isinstance(old, Pieces):
+        old.append(new)
+        return old
+    if isinstance(old, list):  # Mistral: parts first, then plain text
+        return [*old, {"type": "text", "text": Pieces([new])}] if new else old
+    return Pieces([new])
+
+
+def _as_rows(old: JSONValue) -> list[JSONValue]:
+    if isinstance(old, Pieces):
+        return [{"type": "text", "text": old}] if any(old) else []
+    return rows(old)
+
+
+def _merged_rows(old: list[JSONValue], new: list[JSONValue], depth: int) -> JSONValue:
+    for row in new:
+        place = _place(old, row) if isinstance(row, dict) else None
+        if place is not None:
+            merge(place, row, depth)
+        elif isinstance(row, dict):
+            old.append(merge({}, row, depth))
+        else:
+            old.append(row)
+    return old
+
+
+def _place(old: list[JSONValue], row: JSONObject) -> JSONObject | None:
+    """Find the row that *row* goes on with; the newest one is looked at first."""
+    for held in reversed(old):
+        if isinstance(held, dict) and _goes_on(held, row):
+            return held
+    return None
+
+
+def _goes_on(held: JSONObject, row: JSONObject) -> bool:
+    index, key = row.get("index"), row.get("id")
+    if key is not None and held.get("id") not in (None, key):
+        return False  # Gemini's OpenAI door gives every call the index 0
+    if isinstance(index, int):
+        return bool(held.get("index") == index)
+    if key is not None:
+        return bool(held.get("id") == key)
+    return "function" in row and "name" not in table(row["function"])
+
+
+def sealed(value: JSONValue, depth: int = 0) -> JSONValue:
+    """Give what was put together, all text joined."""
+    if isinstance(value, Pieces):
+        return "".join(value)
+    if depth > DEPTH:
+        return value
+    if isinstance(value, dict):
+        return {name: sealed(item, depth + 1) for name, item in value.items()}
+    if isinstance(value, list):
+        return [sealed(item, depth + 1) for item in value]
+    return value
+
+
+def fused(parts: list[JSONValue]) -> list[JSONValue]:
+    """Join neighbouring parts of one kind that differ in their text only.
+
+    Args:
+        parts: Content parts as they came, chunk after chunk.
+
+    Returns:
+        The parts, each run of text (or of thoughts) in one.
+    """
+    runs: list[JSONValue] = []
+    for part in parts:
+        last = runs[-1] if runs else None
+        if isinstance(part, dict) and isinstance(last, dict) and _alike(last, part):
+            _extend(last, part)
+        else:
+            runs.append(dict(part) if isinstance(part, dict) else part)
+    return [sealed(part) for part in runs]
+
+
+TEXTS: Final = ("text", "thinking", "reasoning")
+
+
+def _alike(last: JSONObject, part: JSONObject) -> bool:
+    keys = ("type", "index", "thought")
+    if any(last.get(key) != part.get(key) for key in keys):
+        return False
+    return any(_says(last, name) and _says(part, name) for name in TEXTS)
+
+
+def _says(part: JSONObject, name: str) -> bool:
+    return isinstance(part.get(name), str | list)
+
+
+def _extend(last: JSONObject, part: JSONObject) -> None:
+    for name, value in part.items():
+        old = last.get(name)
+        if name not in TEXTS or value is None:
+            last[name] = old if value is None else value
+        elif isinstance(value, str) and isinstance(old, Pieces):
+            old.append(value)
+        elif isinstance(value, str):
+            last[name] = Pieces([text(old) or "", value])
+        elif isinstance(value, list) and isinstance(old, list):
+            last[name] = [*old, *value]
