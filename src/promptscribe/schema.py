@@ -8,7 +8,7 @@ Source of the members: "Log to a Prompt", the contract that this project keeps
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - msgspec reads it at run time
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypedDict
 
 import msgspec
 
@@ -105,6 +105,44 @@ class PromptLog(msgspec.Struct, kw_only=True, omit_defaults=True):
     run_id: str | None = None
     reasoning_tokens: int | None = None
     log_status: str | None = None
+
+
+class LogMembers(TypedDict, total=False):
+    """What can be said of a log, by keyword; see `PromptLog` for the meaning."""
+
+    path: str | None
+    id: str | None
+    version_id: str | None
+    version_environment: str | None
+    prompt: JSONObject | str | None
+    inputs: JSONObject | None
+    messages: list[JSONObject] | None
+    output: str | None
+    output_message: JSONObject | None
+    finish_reason: str | None
+    prompt_tokens: int | None
+    output_tokens: int | None
+    prompt_cost: float | None
+    output_cost: float | None
+    tool_choice: str | JSONObject | None
+    start_time: datetime | None
+    end_time: datetime | None
+    created_at: datetime | None
+    provider_latency: float | None
+    error: str | None
+    stdout: str | None
+    provider_request: JSONObject | None
+    provider_response: JSONObject | None
+    source: str | None
+    metadata: JSONObject | None
+    source_datapoint_id: str | None
+    trace_parent_id: str | None
+    batch_id: str | None
+    evaluation_id: str | None
+    user: str | None
+    environment: str | None
+    save: bool | None
+    log_id: str | None
 
 
 QUERY_MEMBERS: Final = {"version_id": "version_id", "version_environment": "environment"}

@@ -1,0 +1,1 @@
+"""The caller's thread: a call becomes one snapshot, cheaply and faithfully."""

@@ -1,0 +1,56 @@
+"""The context: which log is current, here and now.
+
+Its law: the context variable holds a scope whose identity never changes; tasks and
+threads that copy the context see the scope of the moment they were made.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    import msgspec
+
+    from promptscribe._capture.recording import Recording
+
+
+class Scope(Protocol):
+    """What a call inherits from where it is made.
+
+    Attributes:
+        key: Span id of the log that is current, or None.
+        trace: Trace id of it, 16 bytes, or None outside of any trace.
+        anchor: What turns its monotonic times into times since 1970. The wall clock
+            is read once a trace, so that durations and order survive its steps.
+        members: Members that logs get from `log_context` and settings, encoded.
+        recording: The log itself, or None.
+    """
+
+    key: int | None
+    trace: bytes | None
+    anchor: int
+    members: msgspec.Raw | None
+
+    @property
+    def recording(self) -> Recording | None:
+        """The log that is current."""
+
+
+class Inherited:
+    """The scope of a `log_context` block: the log around it, with more members."""
+
+    __slots__ = ("anchor", "key", "members", "recording", "trace")
+
+    def __init__(self, outer: Scope | None, members: msgspec.Raw | None) -> None:
+        self.members = members
+        self.key = None if outer is None else outer.key
+        self.trace = None if outer is None else outer.trace
+        self.anchor = 0 if outer is None else outer.anchor
+        self.recording = None if outer is None else outer.recording
+
+
+current: Final[ContextVar[Scope | None]] = ContextVar(
+    "promptscribe_current", default=None
+)
+"""The scope of the code that runs."""

@@ -1,0 +1,182 @@
+"""The decorator: `log_prompt`, bare, called, and as a block.
+
+Its law: what is wrong with an argument is said where the function is decorated, by
+name. After that, nothing here raises.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import msgspec
+
+from promptscribe import schema
+from promptscribe._capture import failure, snapshot, wrapper
+from promptscribe._capture.context import current
+from promptscribe._capture.manual import check_names
+from promptscribe._capture.recording import Recording
+from promptscribe._wire import member
+from promptscribe.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Unpack
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+class LogPrompt:
+    """What `log_prompt` returns when it is called: a decorator, and a block.
+
+    One object may be used any number of times, nested and in several tasks at once.
+    """
+
+    __slots__ = ("_entered", "_members", "_problem")
+
+    def __init__(self, members: dict[str, Any]) -> None:
+        check_names(members)
+        self._members = members
+        self._entered: list[tuple[Recording, Any]] = []
+        for name in ("path", "prompt"):
+            problem = member.problem(name, members.get(name))
+            if problem is not None:
+                raise ConfigurationError(name, problem)
+
+    def __call__(self, function: F) -> F:
+        """Decorate a function.
+
+        Raises:
+            ConfigurationError: An argument is wrong, or there is nothing to call.
+        """
+        members = dict(self._members)
+        for name, value in members.items():
+            problem = member.problem(name, value)
+            if problem is not None:
+                raise ConfigurationError(name, problem)
+        if isinstance(function, type) or not (
+            callable(function) or isinstance(function, classmethod | staticmethod)
+        ):
+            kind = type(function).__name__
+            raise ConfigurationError(
+                "log_prompt", f"decorates functions and methods, not a {kind}"
+            )
+        members.setdefault("path", default_path(function))
+        decorated: F = wrapper.wrap(function, msgspec.Raw(snapshot.encode(members)))
+        return decorated
+
+    def __enter__(self) -> Recording:
+        outer = current.get()
+        recording = Recording(None, None, self._given())
+        current.set(recording)
+        self._entered.append((recording, outer))
+        return recording
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        recording = self._leave()
+        if recording is None:
+            return
+        if error is not None:
+            recording.fail(error)
+        else:
+            recording.end()
+
+    async def __aenter__(self) -> Recording:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def _given(self) -> dict[str, Any]:
+        if "path" not in self._members and "id" not in self._members:
+            return {**self._members, "path": "log"}
+        return self._members
+
+    def _leave(self) -> Recording | None:
+        """Make what was current before the block current again."""
+        entered = self._entered
+        scope = current.get()
+        mine = scope.recording if scope is not None else None
+        for place in range(len(entered) - 1, -1, -1):
+            if entered[place][0] is mine:
+                recording, outer = entered.pop(place)
+                current.set(outer)
+                return recording
+        if entered:  # left in another context than it was entered in
+            return entered.pop()[0]
+        failure.note("block_left_twice", "a block was left that was not entered")
+        return None
+
+
+@overload
+def log_prompt(function: F, /) -> F: ...
+
+
+@overload
+def log_prompt(
+    path: str | None = None, /, **members: Unpack[schema.LogMembers]
+) -> LogPrompt: ...
+
+
+def log_prompt(target: Any = None, /, **members: Any) -> Any:
+    """Record every call of a function, or of a block.
+
+    Bare (``@log_prompt``), called (``@log_prompt(path=…)``), and as
+    ``with log_prompt("support/answer") as log:`` or ``async with``.
+    It takes functions, coroutine functions, generators and asynchronous ones, methods,
+    classmethods and staticmethods on either side, and callable objects.
+
+    The function's arguments become ``inputs`` (an argument named ``messages`` becomes
+    ``messages``); what it returns becomes ``output``, ``output_message``, tokens and so
+    on, if it is the response of a provider that is known. `current_log` is the way to
+    say more from inside.
+
+    Args:
+        target: The function, or the path of the Prompt.
+        **members: Any member of a prompt log, see `PromptLog`. *path* defaults to
+            the function's module and qualified name, ``support/bot/Agent/answer``.
+
+    Returns:
+        The function, wrapped; or what decorates it or encloses a block.
+
+    Raises:
+        ConfigurationError: An argument is wrong; names it.
+
+    Example:
+        >>> from promptscribe import log_prompt
+        >>> @log_prompt(path="support/answer", prompt={"model": "gpt-4o-mini"})
+        ... def answer(question: str) -> str:
+        ...     return "42"
+        >>> answer("What is it?")
+        '42'
+    """
+    if target is None or isinstance(target, str):
+        if target is not None and "path" in members:
+            raise ConfigurationError("path", "was given twice")
+        return LogPrompt(members if target is None else {"path": target, **members})
+    if not (callable(target) or isinstance(target, classmethod | staticmethod)):
+        raise ConfigurationError(
+            "path", f"must be text, not a {type(target).__name__}"
+        )
+    return LogPrompt(members)(target)
+
+
+def default_path(function: Any) -> str:
+    """Return module and qualified name, dots as slashes, ``<locals>`` left out."""
+    inner = getattr(function, "__func__", function)
+    inner = getattr(inner, "func", inner)  # functools.partial
+    named = inner if hasattr(inner, "__qualname__") else type(inner)
+    module = getattr(named, "__module__", None) or "python"
+    name = getattr(named, "__qualname__", "function")
+    dotted = f"{module}.{name}".replace(".<locals>", "").replace("<", "").replace(">", "")
+    return dotted.replace(".", "/")

@@ -1,0 +1,59 @@
+"""The failure: what becomes of our own, and how the user's are written down.
+
+Its law: whatever goes wrong on our side ends here, as one line in the log at most once
+a minute and a number in `force_flush`'s result.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import Final
+
+from promptscribe._capture import snapshot
+from promptscribe._runtime.state import runtime
+
+LONGEST_MESSAGE: Final = 8_192
+LONGEST_TRACEBACK: Final = 16_384
+MOST_FRAMES: Final = 50
+
+
+def note(kind: str, problem: object) -> None:
+    """Count a failure of ours and say so.
+
+    Args:
+        kind: Name of the counter, for example ``snapshot_failed``.
+        problem: The exception, or a sentence. Of an exception only the type is
+            told: its message may quote what the user's prompt says.
+    """
+    if isinstance(problem, BaseException):
+        problem = type(problem).__name__
+    runtime.ledger.note(kind)
+    runtime.ledger.warn(kind, "%s: %s", kind, problem)
+
+
+def describe(error: BaseException) -> tuple[str, str, str | None]:
+    """Return type name, message and traceback of the user's exception."""
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - the user's __str__ may do anything
+        message = "<no message: its __str__ failed>"
+    try:
+        text = "".join(
+            traceback.TracebackException(
+                type(error), error, error.__traceback__, limit=-MOST_FRAMES
+            ).format()
+        )
+    except Exception:  # noqa: BLE001 - same, and a deep chain of causes
+        text = None
+    name = snapshot.full_name(type(error)).rpartition(".")[2]
+    shortened = _shorten(message, LONGEST_MESSAGE)
+    return name, shortened, text and _shorten(text, LONGEST_TRACEBACK)
+
+
+def _shorten(text: str, longest: int) -> str:
+    """Cut the middle out: a traceback says most at its two ends."""
+    if len(text) <= longest:
+        return text
+    half = longest // 2
+    cut = len(text) - 2 * half
+    return f"{text[:half]}\n… [{cut} characters cut]\n{text[-half:]}"

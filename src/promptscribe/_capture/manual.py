@@ -1,0 +1,176 @@
+"""The manual ways: logs without a decorated function, and members for all inside.
+
+Its law: as everywhere here, bad values are told and passed over, never raised; only a
+name that does not exist is, as by any Python function.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from promptscribe import _clock, schema
+from promptscribe._capture import failure, snapshot
+from promptscribe._capture.context import Inherited, current
+from promptscribe._capture.recording import WHOLE, Recording
+from promptscribe._clock import getrandbits
+from promptscribe._runtime.state import runtime
+from promptscribe._wire.record import KEY_TOP_BIT
+from promptscribe.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Unpack
+
+_decode: Final = msgspec.msgpack.Decoder().decode
+
+
+def check_names(members: dict[str, Any]) -> None:
+    """Raise for a member that does not exist.
+
+    Raises:
+        ConfigurationError: Names the member.
+    """
+    import difflib
+
+    for name in members:
+        if name not in schema.MEMBERS:
+            near = difflib.get_close_matches(name, schema.MEMBERS, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ConfigurationError(name, f"a prompt log has no such member{hint}")
+
+
+class log_context:  # noqa: N801 - used as a function, like contextlib.suppress
+    """Give every log that is made inside of the block these members.
+
+    Use it with ``with`` or ``async with``. Blocks add up; the inner one wins, and what
+    a decorator says wins over both. ``metadata`` is merged.
+
+    Args:
+        **members: Any member of a prompt log, see `PromptLog`, for example *user*,
+            *environment*, *batch_id*, *metadata*.
+
+    Raises:
+        ConfigurationError: There is no member of that name.
+
+    Example:
+        >>> from promptscribe import log_context
+        >>> with log_context(user="user-7", metadata={"plan": "pro"}):
+        ...     pass  # every log in here has them
+    """
+
+    __slots__ = ("_before", "_members")
+
+    def __init__(self, **members: Unpack[schema.LogMembers]) -> None:
+        check_names(dict(members))
+        self._members = dict(members)
+        self._before: list[Any] = []
+
+    def __enter__(self) -> None:
+        outer = current.get()
+        try:
+            inherited = outer.members if outer is not None else runtime.members
+            merged = _merge(inherited, self._members)
+            scope: Any = Inherited(outer, msgspec.Raw(snapshot.encode(merged)))
+        except Exception as problem:  # noqa: BLE001 - ours
+            failure.note("context_failed", problem)
+            scope = outer
+        current.set(scope)
+        self._before.append((scope, outer))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        scope = current.get()
+        for place in range(len(self._before) - 1, -1, -1):
+            if self._before[place][0] is scope:  # ours, whatever other tasks do
+                current.set(self._before.pop(place)[1])
+                return
+
+    async def __aenter__(self) -> None:
+        self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+
+def start_log(path: str, **members: Unpack[schema.LogMembers]) -> Recording:
+    """Begin a log that no block encloses; end it with `Recording.end`.
+
+    It is nested under the log that is current now, and does not become current itself.
+
+    Args:
+        path: Path of the Prompt, for example ``support/answer``.
+        **members: Any other member of a prompt log, see `PromptLog`.
+
+    Raises:
+        ConfigurationError: There is no member of that name.
+
+    Example:
+        >>> from promptscribe import start_log
+        >>> log = start_log("support/stream", inputs={"question": "why?"})
+        >>> log.end("because")
+    """
+    check_names(dict(members))
+    return Recording(None, None, {**members, "path": path})
+
+
+def record_log(path: str | None = None, **members: Unpack[schema.LogMembers]) -> str:
+    """Record a call that already happened.
+
+    Args:
+        path: Path of the Prompt; may be left out if *id* is given.
+        **members: Any other member of a prompt log, see `PromptLog`. Times that are
+            not given are now.
+
+    Returns:
+        The log's id: *log_id* if it was given, else a new one.
+
+    Raises:
+        ConfigurationError: There is no member of that name.
+
+    Example:
+        >>> from promptscribe import record_log
+        >>> log_id = record_log("support/answer", output="yes", prompt_tokens=12)
+    """
+    check_names(dict(members))
+    outer = current.get()
+    given = dict(members) if path is None else {**members, "path": path}
+    key = getrandbits(63) | KEY_TOP_BIT
+    trace = outer.trace if outer is not None else None
+    if trace is None:
+        trace = getrandbits(128).to_bytes(16, "big")
+    now = runtime.wall_ns()
+    labels = outer.members if outer is not None else runtime.members
+    parent = outer.key if outer is not None else None
+    try:
+        encoded = msgspec.Raw(snapshot.encode(given))
+        first = (key, trace, parent, now, None, labels, None, encoded)
+        last = (key, now, False, None, None, None, None)
+        append = runtime.append
+        if append is not None:
+            append(WHOLE, snapshot.encode((key, first, last)))
+    except Exception as problem:  # noqa: BLE001 - ours
+        failure.note("recording_failed", problem)
+    own = members.get("log_id")
+    return own if type(own) is str else _clock.format_log_id(
+        int.from_bytes(trace, "big"), key
+    )
+
+
+def _merge(inherited: msgspec.Raw | None, members: dict[str, Any]) -> dict[str, Any]:
+    before = _decode(inherited) if inherited is not None else {}
+    merged = {**before, **members}
+    ours, theirs = before.get("metadata"), members.get("metadata")
+    if type(ours) is dict and type(theirs) is dict:
+        merged["metadata"] = {**ours, **theirs}
+    return merged

@@ -1,0 +1,331 @@
+"""The recording: a log while its call is under way.
+
+Its law: no public method raises or waits. A failure of ours becomes one line in the
+log, at most once a minute, and a number in `force_flush`'s result.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import msgspec
+
+from promptscribe import schema
+from promptscribe._capture import failure, snapshot
+from promptscribe._capture.context import current
+from promptscribe._clock import format_log_id, getrandbits
+from promptscribe._runtime.render import REQUEST, RESPONSE
+from promptscribe._runtime.state import runtime
+from promptscribe._wire.record import EXT_CHUNKS, KEY_TOP_BIT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Unpack
+
+    from promptscribe._capture.context import Scope
+
+T = TypeVar("T")
+
+START: Final = 1
+END: Final = 2
+WHOLE: Final = 3
+"""Kinds of frames, see the journal's description of them."""
+
+_encode: Final = snapshot.encode_fast
+
+
+class Recording:
+    """One call that is being recorded; inside of it, it is the current log.
+
+    Get it from ``with log_prompt(...) as log``, `current_log` or `start_log`.
+    It is false where nothing is recorded; everything it is told is then forgotten.
+
+    Attributes:
+        key: Span id, 64 bits with the top one set.
+        trace: Trace id, 16 bytes.
+    """
+
+    __slots__ = (
+        "_append",
+        "_began",
+        "_first",
+        "_is_open",
+        "_updates",
+        "anchor",
+        "key",
+        "members",
+        "trace",
+    )
+
+    key: int | None
+    trace: bytes | None
+
+    def __init__(
+        self,
+        declared: msgspec.Raw | None,
+        inputs: Any,
+        given: Any = None,
+        outer: Scope | None = None,
+    ) -> None:
+        """Take a place in the trace and write the frame that begins the call.
+
+        Args:
+            declared: What the decorator was given, encoded.
+            inputs: The bound arguments.
+            given: Members for this call alone.
+            outer: Where the call was made; the current scope if None.
+        """
+        if outer is None:
+            outer = current.get()
+        now = self._began = runtime.monotonic_ns()
+        key = self.key = getrandbits(63) | KEY_TOP_BIT
+        if outer is None:
+            trace = parent = None
+            members = self.members = runtime.members
+        else:
+            trace = outer.trace
+            parent = outer.key
+            members = self.members = outer.members
+        if trace is None or outer is None:
+            trace = getrandbits(128).to_bytes(16, "big")
+            anchor = self.anchor = runtime.wall_ns() - now
+        else:
+            anchor = self.anchor = outer.anchor
+        self.trace = trace
+        self._updates: list[Any] | None = None
+        self._is_open = True
+        first = (key, trace, parent, anchor + now, declared, members, inputs, given)
+        try:
+            payload = _encode(first)
+        except Exception:  # noqa: BLE001 - an odd value: the slow way takes it
+            payload = _encode((*first[:6], _raw(inputs), _raw(given)))
+        append = self._append = runtime.append
+        # What the journal did not take is kept, to be written with the end.
+        self._first = None if append and append(START, payload) else payload
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return f"<Recording {self.id}>"
+
+    @property
+    def recording(self) -> Recording | None:
+        """The log itself: a recording is the scope of what it encloses."""
+        return self
+
+    @property
+    def id(self) -> str | None:
+        """The log's id, as ``log_id`` and as ``trace_parent_id`` of what is inside."""
+        if self.key is None or self.trace is None:
+            return None
+        return format_log_id(int.from_bytes(self.trace, "big"), self.key)
+
+    @property
+    def trace_id(self) -> str | None:
+        """The W3C trace id, 32 hexadecimal digits."""
+        return None if self.trace is None else self.trace.hex()
+
+    def update(self, **members: Unpack[schema.LogMembers]) -> None:
+        """Set members of the log; they win over what is captured.
+
+        Values are taken as they are now. ``metadata`` is added to what is there,
+        every other member replaces what was set before.
+
+        Args:
+            **members: Any member of a prompt log, see `PromptLog`.
+        """
+        unknown = [name for name in members if name not in schema.MEMBERS]
+        if unknown:
+            failure.note("unknown_member", f"update() got {', '.join(unknown)}")
+        self._add(members)
+
+    def record(self, response: T) -> T:
+        """Fill the log from a provider's response: output, tokens, cost and so on.
+
+        Args:
+            response: A response object or dict of a provider's API, or its stream.
+
+        Returns:
+            The response itself. A stream comes back as one that is recorded while
+            you iterate over it: use that one.
+        """
+        from promptscribe._capture import stream
+
+        if stream.is_stream(response):
+            return stream.record_stream(response, self._finish_response)
+        self._add({RESPONSE: response})
+        return response
+
+    def record_request(self, request: Mapping[str, Any]) -> None:
+        """Fill messages, prompt details and raw request from a provider's request.
+
+        Args:
+            request: The keyword arguments, or the JSON body, of the call to the
+                provider. Keys and headers in it are not recorded.
+        """
+        self._add({REQUEST: dict(request)})
+
+    def end(self, output: Any = None, *, error: BaseException | str | None = None) -> None:
+        """End a log that `start_log` began; a second time does nothing.
+
+        Args:
+            output: What the call returned: text, or a provider's response.
+            error: What went wrong, if anything did.
+        """
+        if isinstance(error, BaseException):
+            self.fail(error)
+        elif error is not None:
+            self._add({"error": error})
+            self._end(output is not None, output, None, None)
+        else:
+            self._end(output is not None, output, None, None)
+
+    def finish(self, result: Any) -> None:
+        """End the log of a call that returned; the hot path, repeated in `_end`."""
+        if self._is_open:
+            self._is_open = False
+            ended = self.anchor + runtime.monotonic_ns()
+            last = (self.key, ended, True, result, None, self._updates, None)
+            try:
+                payload = _encode(last)
+            except Exception:  # noqa: BLE001 - an odd value: the slow way takes it
+                payload = _encode((*last[:3], _raw(result), *last[4:]))
+            if self._first is None and self._append is not None:
+                self._append(END, payload)
+            else:
+                self._append_whole(payload)
+
+    def fail(self, error: BaseException) -> None:
+        """End the log of a call that raised; never raises itself."""
+        try:
+            self._end(False, None, failure.describe(error), None)  # noqa: FBT003
+        except Exception as problem:  # noqa: BLE001 - the user's error goes first
+            failure.note("recording_failed", problem)
+
+    def finish_stream(
+        self,
+        chunks: list[Any],
+        first_chunk: int | None,
+        ending: str | None,
+        error: BaseException | None = None,
+    ) -> None:
+        """End the log of a call whose result came in pieces; never raises.
+
+        Args:
+            chunks: What came.
+            first_chunk: When the first chunk came, on the monotonic clock.
+            ending: None if the stream was read to its end, else how it ended.
+            error: What broke it off.
+        """
+        try:
+            self._end(
+                bool(chunks) or error is None,
+                _pack(chunks),
+                None if error is None else failure.describe(error),
+                (self._since_start(first_chunk), ending),
+            )
+        except Exception as problem:  # noqa: BLE001 - the stream belongs to the user
+            failure.note("recording_failed", problem)
+
+    def _finish_response(
+        self,
+        chunks: list[Any],
+        first_chunk: int | None,
+        ending: str | None,
+        error: BaseException | None,  # noqa: ARG002 - raised in the block around
+    ) -> None:
+        metadata: dict[str, Any] = {"chunks": len(chunks)}
+        if first_chunk is not None:
+            metadata["time_to_first_token"] = (self._since_start(first_chunk) or 0) / 1e9
+        if ending is not None:
+            metadata["stream"] = ending
+        self._add({RESPONSE: _pack(chunks), "metadata": metadata})
+
+    def _since_start(self, moment: int | None) -> int | None:
+        return None if moment is None else moment - self._began
+
+    def _add(self, members: Mapping[str, Any]) -> None:
+        try:
+            encoded = _raw(members)
+            if self._updates is None:
+                self._updates = []
+            self._updates.append(encoded)
+        except Exception as problem:  # noqa: BLE001 - see the law of this file
+            failure.note("snapshot_failed", problem)
+
+    def _end(
+        self,
+        returned: bool,  # noqa: FBT001 - as in the frame
+        result: Any,
+        error: tuple[str, str, str | None] | None,
+        stream: tuple[int | None, str | None] | None,
+    ) -> None:
+        if not self._is_open:
+            return
+        self._is_open = False
+        ended = self.anchor + runtime.monotonic_ns()
+        last = (self.key, ended, returned, _raw(result), error, self._updates, stream)
+        payload = snapshot.encode(last)
+        if self._first is None and self._append is not None:
+            self._append(END, payload)
+        else:
+            self._append_whole(payload)
+
+    def _append_whole(self, last: bytes) -> None:
+        if self._append is not None and self._first is not None:
+            whole = (self.key, msgspec.Raw(self._first), msgspec.Raw(last))
+            self._append(WHOLE, _encode(whole))
+
+
+class _NoRecording(Recording):
+    """What `current_log` returns where nothing is recorded."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.key = None
+        self.trace = None
+        self.anchor = self._began = 0
+        self.members = None
+        self._append = None
+        self._first = None
+        self._updates = None
+        self._is_open = False
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "<Recording of nothing>"
+
+    def _add(self, members: Mapping[str, Any]) -> None:
+        """Forget."""
+
+
+NOTHING: Final = _NoRecording()
+
+
+def current_log() -> Recording:
+    """Return the log of the call that this code runs in.
+
+    Returns:
+        The innermost log. Outside of any, and while nothing is recorded, one that is
+        false and forgets what it is told, so that no caller has to ask first.
+
+    Example:
+        >>> from promptscribe import current_log
+        >>> current_log().update(user="user-7", metadata={"plan": "pro"})
+    """
+    scope = current.get()
+    return (scope.recording or NOTHING) if scope is not None else NOTHING
+
+
+def _raw(value: Any) -> msgspec.Raw | None:
+    return None if value is None else msgspec.Raw(snapshot.encode(value))
+
+
+def _pack(chunks: list[Any]) -> Any:
+    """Return the chunks of a stream as one value."""
+    kind = snapshot.full_name(type(chunks[0])) if chunks else None
+    return msgspec.msgpack.Ext(EXT_CHUNKS, snapshot.encode((kind, chunks)))

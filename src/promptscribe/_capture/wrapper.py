@@ -1,0 +1,298 @@
+"""The wrapper: what stands between a caller and a decorated function.
+
+Its law: the function returns, raises, yields and is cancelled as if it stood alone.
+One wrapper for each kind of callable, written out: they repeat each other on purpose,
+since a shared layer would cost every call 0.1 µs and add a line to every traceback.
+"""
+
+from __future__ import annotations
+
+import inspect
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import wrapt
+
+from promptscribe._capture import failure, snapshot, stream
+from promptscribe._capture.arguments import has_receiver, make_binder
+from promptscribe._capture.context import Inherited, current
+from promptscribe._capture.recording import Recording
+from promptscribe._runtime.state import runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PLAIN = {str, dict, list, tuple, int, float, bool, type(None)}
+"""Types of results that are no streams; grows with what functions return."""
+
+
+class BoundLogged(wrapt.BoundFunctionWrapper):
+    """A decorated method, bound to its receiver."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        wrapped = self.__wrapped__
+        return getattr, (wrapped.__self__, wrapped.__name__)
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self
+
+
+class Logged(wrapt.FunctionWrapper):
+    """A decorated function. It pickles and copies as functions do: by its name."""
+
+    __bound_function_wrapper__ = BoundLogged
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.__wrapped__.__qualname__
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self
+
+
+class Binders:
+    """Names the arguments of a call, whichever way the function was reached."""
+
+    __slots__ = ("bound", "free", "receiver")
+
+    def __init__(self, function: Any) -> None:
+        inner = function
+        if isinstance(function, classmethod | staticmethod):
+            inner = function.__func__
+        self.free = make_binder(inner)
+        self.receiver = type(inner) is FunctionType and has_receiver(inner)
+        is_method = type(inner) is FunctionType and not isinstance(
+            function, staticmethod
+        )
+        self.bound = make_binder(inner, skip_first=True) if is_method else self.free
+
+    def bind(self, instance: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+        """Return the arguments by name; raises TypeError if they do not fit."""
+        if instance is not None:
+            return self.bound(*args, **kwargs)
+        if self.receiver and args:
+            return self.bound(*args[1:], **kwargs)
+        return self.free(*args, **kwargs)
+
+
+def wrap(function: Any, declared: msgspec.Raw) -> Any:
+    """Return *function* wrapped according to its kind."""
+    binders = Binders(function)
+    inner = function
+    if isinstance(function, classmethod | staticmethod):
+        inner = function.__func__
+    if _is(inspect.isasyncgenfunction, inner):
+        build = _around_async_generator
+    elif _is(inspect.isgeneratorfunction, inner):
+        build = _around_generator
+    elif _is(inspect.iscoroutinefunction, inner):
+        build = _around_coroutine
+    else:
+        build = _around_function
+    return Logged(function, build(binders, declared))
+
+
+def _is(predicate: Callable[[Any], bool], function: Any) -> bool:
+    """Ask *predicate* about a function, or about the ``__call__`` of an object."""
+    if predicate(function):
+        return True
+    method = getattr(type(function), "__call__", None)  # noqa: B004 - its code
+    return not inspect.isroutine(function) and predicate(method)
+
+
+def _bind(binders: Binders, instance: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+    """Return the arguments of a call, by name if they fit the function."""
+    try:
+        return binders.bind(instance, args, kwargs)
+    except Exception:  # noqa: BLE001 - the function itself will say what is wrong
+        return {"args": list(args), "kwargs": kwargs}
+
+
+def _begin(
+    declared: msgspec.Raw, binders: Binders, instance: Any, args: Any, kwargs: Any
+) -> Recording | None:
+    """Begin a log the slow way, after the quick one failed; None if that fails too."""
+    try:
+        return Recording(declared, _bind(binders, instance, args, kwargs))
+    except Exception as problem:  # noqa: BLE001 - ours must not reach the caller
+        failure.note("recording_failed", problem)
+        return None
+
+
+def _around_function(binders: Binders, declared: msgspec.Raw) -> Callable[..., Any]:
+    bound, free, receiver = binders.bound, binders.free, binders.receiver
+    set_current, reset_current = current.set, current.reset
+    hide_frame = stream.hide_frame
+    plain = _PLAIN
+
+    def call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        if runtime.append is None:
+            return wrapped(*args, **kwargs)
+        recording: Recording | None
+        try:
+            if instance is not None:
+                inputs = bound(*args, **kwargs)
+            elif receiver and args:
+                inputs = bound(*args[1:], **kwargs)
+            else:
+                inputs = free(*args, **kwargs)
+            recording = Recording(declared, inputs)
+        except Exception:  # noqa: BLE001 - arguments that do not fit, or ours
+            recording = _begin(declared, binders, instance, args, kwargs)
+            if recording is None:
+                return wrapped(*args, **kwargs)
+        token = set_current(recording)
+        try:
+            result = wrapped(*args, **kwargs)
+        except BaseException as error:
+            reset_current(token)
+            hide_frame(error)
+            recording.fail(error)
+            raise
+        reset_current(token)
+        if type(result) in plain:
+            try:
+                recording.finish(result)
+            except Exception as problem:  # noqa: BLE001 - ours
+                failure.note("recording_failed", problem)
+            return result
+        return _settle(recording, result)
+
+    return call
+
+
+def _settle(recording: Recording, result: Any) -> Any:
+    """End the log of a call that returned something; return what the caller gets."""
+    try:
+        if stream.is_provider_stream(result):
+            return stream.record_stream(result, recording.finish_stream)
+        if len(_PLAIN) < 1_000:  # types made at run time must not pile up here
+            _PLAIN.add(type(result))
+        recording.finish(result)
+    except Exception as problem:  # noqa: BLE001 - ours
+        failure.note("recording_failed", problem)
+    return result
+
+
+def _around_coroutine(binders: Binders, declared: msgspec.Raw) -> Callable[..., Any]:
+    bound, free, receiver = binders.bound, binders.free, binders.receiver
+
+    def call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        if runtime.append is None:
+            return wrapped(*args, **kwargs)
+        try:
+            if instance is not None:
+                inputs = bound(*args, **kwargs)
+            elif receiver and args:
+                inputs = bound(*args[1:], **kwargs)
+            else:
+                inputs = free(*args, **kwargs)
+        except Exception:  # noqa: BLE001 - the function says now what is wrong
+            return _refuse(declared, binders, wrapped, instance, args, kwargs)
+        coroutine = _await(declared, inputs, wrapped, args, kwargs)
+        coroutine.__name__ = wrapped.__name__
+        coroutine.__qualname__ = wrapped.__qualname__
+        return coroutine
+
+    return call
+
+
+def _refuse(
+    declared: msgspec.Raw,
+    binders: Binders,
+    wrapped: Any,
+    instance: Any,
+    args: Any,
+    kwargs: Any,
+) -> Any:
+    """Make a call whose arguments do not fit, and log what it raises."""
+    try:
+        return wrapped(*args, **kwargs)
+    except BaseException as error:
+        stream.hide_frame(error)
+        stream.hide_frame(error)
+        recording = _begin(declared, binders, instance, args, kwargs)
+        if recording is not None:
+            recording.fail(error)
+        raise
+
+
+async def _await(
+    declared: msgspec.Raw, inputs: Any, wrapped: Any, args: Any, kwargs: Any
+) -> Any:
+    try:
+        recording = Recording(declared, inputs)
+    except Exception as problem:  # noqa: BLE001 - ours
+        failure.note("recording_failed", problem)
+        return await wrapped(*args, **kwargs)
+    token = current.set(recording)
+    try:
+        result = await wrapped(*args, **kwargs)
+    except BaseException as error:
+        stream.leave(token)
+        stream.hide_frame(error)
+        recording.fail(error)
+        raise
+    stream.leave(token)
+    if type(result) in _PLAIN:
+        try:
+            recording.finish(result)
+        except Exception as problem:  # noqa: BLE001 - ours
+            failure.note("recording_failed", problem)
+        return result
+    return _settle(recording, result)
+
+
+def _around_generator(binders: Binders, declared: msgspec.Raw) -> Callable[..., Any]:
+    return _around_iterator(binders, declared, stream.drive)
+
+
+def _around_async_generator(
+    binders: Binders, declared: msgspec.Raw
+) -> Callable[..., Any]:
+    return _around_iterator(binders, declared, stream.drive_async)
+
+
+def _around_iterator(
+    binders: Binders, declared: msgspec.Raw, drive: Callable[..., Any]
+) -> Callable[..., Any]:
+    def call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        if runtime.append is None:
+            return wrapped(*args, **kwargs)
+        try:
+            inputs = binders.bind(instance, args, kwargs)
+        except Exception:  # noqa: BLE001 - the function says now what is wrong
+            return _refuse(declared, binders, wrapped, instance, args, kwargs)
+        generator = wrapped(*args, **kwargs)
+        try:
+            # Inputs and parent as they are now; the log begins with the first step.
+            begin = _Beginning(declared, inputs)
+            recorded = drive(generator, begin)
+            recorded.__name__ = generator.__name__
+            recorded.__qualname__ = generator.__qualname__
+        except Exception as problem:  # noqa: BLE001 - ours
+            failure.note("recording_failed", problem)
+            return generator
+        return recorded
+
+    return call
+
+
+class _Beginning:
+    """Begins the log of a generator, as of where and with what it was created."""
+
+    __slots__ = ("_declared", "_inputs", "_outer")
+
+    def __init__(self, declared: msgspec.Raw, inputs: Any) -> None:
+        self._declared = declared
+        self._inputs = msgspec.Raw(snapshot.encode(inputs))
+        self._outer = current.get() or Inherited(None, runtime.members)
+
+    def __call__(self) -> Recording:
+        return Recording(self._declared, self._inputs, outer=self._outer)

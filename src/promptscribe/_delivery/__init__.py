@@ -1,0 +1,1 @@
+"""From the journal to a server, in the background: bytes, never prompts."""

@@ -1,0 +1,95 @@
+"""The ledger: what became of every log, in numbers that add up.
+
+Its law: recorded = delivered + pending + rejected + dropped, at any moment.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+logger = logging.getLogger("promptscribe")
+
+QUIET: Final = 60.0
+"""Seconds between two log lines of the same kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlushResult:
+    """What became of the logs of this process, and of those that it adopted.
+
+    It is true when nothing is left to deliver and nothing was lost.
+
+    Attributes:
+        delivered: Logs that the server has acknowledged.
+        pending: Logs that are safe in the journal and not acknowledged yet; the
+            background thread, or the next process, goes on with them.
+        rejected: Logs that the server refused for good; they are in the dead-letter
+            file of the journal.
+        dropped: Logs that could not be kept.
+        reasons: How often each thing happened, by its name, for example
+            ``{"http_422": 1, "journal_full": 3}``.
+    """
+
+    delivered: int
+    pending: int
+    rejected: int
+    dropped: int
+    reasons: Mapping[str, int] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return not (self.pending or self.rejected or self.dropped)
+
+
+class Ledger:
+    """Counts; ``_lock`` guards every field."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.delivered = 0
+        self.adopted = 0
+        self.rejected = 0
+        self.dropped = 0
+        self.reasons: Counter[str] = Counter()
+        self._spoke: dict[str, float] = {}
+
+    def add(self, fate: str, reason: str | None, logs: int = 1) -> None:
+        """Count *logs* as ``delivered``, ``adopted``, ``rejected`` or ``dropped``."""
+        with self._lock:
+            setattr(self, fate, getattr(self, fate) + logs)
+            if reason is not None:
+                self.reasons[reason] += logs
+
+    def note(self, reason: str, times: int = 1) -> None:
+        """Count something that lost no log."""
+        with self._lock:
+            self.reasons[reason] += times
+
+    def warn(self, kind: str, message: str, *values: object) -> None:
+        """Write one line to the logger, at most once a minute for each kind."""
+        now = time.monotonic()
+        with self._lock:
+            last = self._spoke.get(kind)
+            if last is not None and now - last < QUIET:
+                return
+            self._spoke[kind] = now
+        logger.warning(message, *values)
+
+    def result(self, recorded: int) -> FlushResult:
+        """Return the sums, given the logs that were recorded in this process."""
+        with self._lock:
+            done = self.delivered + self.rejected + self.dropped
+            return FlushResult(
+                delivered=self.delivered,
+                pending=max(recorded + self.adopted - done, 0),
+                rejected=self.rejected,
+                dropped=self.dropped,
+                reasons=dict(self.reasons),
+            )

@@ -1,0 +1,96 @@
+"""What an answer means for a log, and how long to wait: pure functions.
+
+Its law: nothing here sleeps, reads a clock or touches a socket.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Fate = Literal["delivered", "again", "hold", "rejected"]
+"""What becomes of a log: ``again`` is tried again as soon as the server may be well,
+``hold`` waits for a person to mend key, address or server, and loses nothing."""
+
+_AGAIN: Final = frozenset({408, 425, 429})
+_HOLD: Final = frozenset({401, 403})
+"""A rotated key must not cost data: every peer drops on 401, up to 100 % of it."""
+
+FIRST_DELAY: Final = 0.2
+LONGEST_DELAY: Final = 30.0
+LONGEST_DELAY_REFUSED: Final = 5.0
+"""While nothing listens at the address: a refused connection is cheap, and somebody
+may be about to start the receiver and look."""
+HOLD_DELAY: Final = 30.0
+LONGEST_RETRY_AFTER: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an answer means.
+
+    Attributes:
+        fate: See `Fate`.
+        reason: A word for the counters, for example ``http_503``.
+        retry_after: Seconds that the server asked to wait, or None.
+    """
+
+    fate: Fate
+    reason: str
+    retry_after: float | None = None
+
+
+def judge(status: int, headers: Mapping[str, str], *, now: float) -> Verdict:
+    """Say what an HTTP answer means for the log that was sent.
+
+    Args:
+        status: HTTP status.
+        headers: Header fields of the answer, names in lower case.
+        now: Seconds since 1970, for a ``Retry-After`` that is a date.
+    """
+    reason = f"http_{status}"
+    if 200 <= status < 300:
+        return Verdict("delivered", reason)
+    if status == 409:
+        # Ours: ids are random, so a conflict can only be our own first attempt,
+        # stored although its answer was lost.
+        return Verdict("delivered", reason)
+    if status in _HOLD or 300 <= status < 400:
+        return Verdict("hold", reason)
+    if status in _AGAIN or status >= 500:
+        return Verdict("again", reason, read_retry_after(headers, now=now))
+    return Verdict("rejected", reason)
+
+
+def read_retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
+    """Return the seconds of a ``Retry-After`` header (RFC 9110, 10.2.3), or None."""
+    value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    if value.isdecimal():
+        return min(float(value[:9]), LONGEST_RETRY_AFTER)
+    try:
+        delay = parsedate_to_datetime(value).timestamp() - now
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(delay, 0.0), LONGEST_RETRY_AFTER)
+
+
+def delay(
+    failures: int,
+    *,
+    longest: float = LONGEST_DELAY,
+    uniform: Callable[[float, float], float] = random.uniform,
+) -> float:
+    """Return the seconds to wait after that many failures in a row.
+
+    Exponential with full jitter, so that a fleet does not come back in step
+    (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+    """
+    ceiling = min(longest, FIRST_DELAY * 2.0 ** min(failures, 16))
+    return uniform(ceiling / 4, ceiling)

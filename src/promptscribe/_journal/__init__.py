@@ -1,0 +1,1 @@
+"""Crash-safe bytes on disk: frames in segments, one writer, many recoverers."""

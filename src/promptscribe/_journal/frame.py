@@ -1,0 +1,152 @@
+"""The frame: how one record lies in a segment, and how to find it again.
+
+Its law: bytes in, bytes out. Nothing here opens a file or reads a clock.
+
+A segment (format version 1, all integers little-endian)::
+
+    offset  0  8  magic b"PSCRIBE1"
+            8  2  version
+           10  2  reserved
+           12  4  process id of the writer
+           16  8  nanoseconds since 1970 when the segment was made
+           24 40  reserved, zero
+           64     frames, each starting at a multiple of 8; zeros after the last
+
+A frame::
+
+    offset  0  2  magic 0xA55A    ┐
+            2  1  kind            │ the commit word: written last,
+            3  1  state           │ in one store of 8 bytes
+            4  4  payload length  ┘
+            8  4  crc32 of the payload, seeded with kind and length;
+                  0 while nobody has computed it (long payloads get theirs
+                  from the background thread: 10 µs for 64 KB, too much for
+                  a caller, and zlib gives the interpreter lock away)
+           12     payload, then zeros up to a multiple of 8
+
+A frame exists once its commit word is there, so a process that dies while it
+writes leaves zeros where the word should be: no frame, and nothing to repair.
+*state* is the only byte that changes later (0 written, 1 acknowledged),
+in one store of one byte; it lies outside the checksum for that reason.
+
+Bytes 2 to 10 of a payload are its **key**: the big-endian number that the
+frames of one call share (the payload is a MessagePack array whose first member
+is an unsigned 64-bit number). That is all the journal knows of a payload.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    import mmap
+
+SEGMENT_MAGIC: Final = b"PSCRIBE1"
+SEGMENT_VERSION: Final = 1
+SEGMENT_HEADER: Final = struct.Struct("<8sHHIQ40x")
+SEGMENT_HEADER_BYTES: Final = SEGMENT_HEADER.size
+
+MAGIC: Final = 0xA55A
+MAGIC_BYTES: Final = MAGIC.to_bytes(2, "little")
+COMMIT: Final = struct.Struct("<HBBI")
+CRC: Final = struct.Struct("<I")
+HEADER: Final = struct.Struct("<HBBII")
+HEADER_BYTES: Final = HEADER.size
+
+START: Final = 1
+"""A call began: what it was given. Its key is shared by the frame that ends it."""
+END: Final = 2
+"""The call with the same key ended."""
+WHOLE: Final = 3
+"""A call, start and end in one frame."""
+KINDS: Final = frozenset({START, END, WHOLE})
+
+ACKNOWLEDGED: Final = 1
+STATE_OFFSET: Final = 3
+
+KEY: Final = slice(2, 10)
+SHORTEST_PAYLOAD: Final = 10
+
+INLINE_CRC_BYTES: Final = 4096
+"""Longest payload whose checksum is computed by the caller: 0.8 µs at this size.
+
+zlib releases the interpreter lock above 5 KB (CPython ``zlibmodule.c``), which
+costs milliseconds beside a busy thread."""
+
+LONGEST_PAYLOAD: Final = 64 << 20
+"""No frame is longer; a length beyond it is damage."""
+
+
+class Frame(NamedTuple):
+    """One frame as found in a segment.
+
+    Attributes:
+        offset: Where its commit word lies.
+        next: Where the next frame may begin.
+        kind: `START`, `END` or `WHOLE`.
+        acknowledged: Whether the log it belongs to was delivered.
+        length: Bytes of the payload.
+    """
+
+    offset: int
+    next: int
+    kind: int
+    acknowledged: bool
+    length: int
+
+
+def checksum(kind: int, payload: bytes) -> int:
+    """Return the checksum of a payload: never 0, which means "not computed"."""
+    return zlib.crc32(payload, len(payload) ^ (kind << 24)) or 1
+
+
+def frame_bytes(length: int) -> int:
+    """Return the bytes that a frame with a payload of that length takes up."""
+    return (HEADER_BYTES + length + 7) & ~7
+
+
+def read_frame(buffer: mmap.mmap | bytes, offset: int) -> Frame | None:
+    """Return the frame at *offset*, or None where there is no sound one."""
+    if offset + HEADER_BYTES > len(buffer):
+        return None
+    magic, kind, state, length, crc = HEADER.unpack_from(buffer, offset)
+    if magic != MAGIC or kind not in KINDS or not _is_length(length):
+        return None
+    end = offset + HEADER_BYTES + length
+    if end > len(buffer):
+        return None
+    if crc and crc != checksum(kind, buffer[end - length : end]):
+        return None
+    step = frame_bytes(length)
+    acknowledged = state == ACKNOWLEDGED
+    return Frame(offset, offset + step, kind, acknowledged, length)
+
+
+def find_frame(buffer: mmap.mmap | bytes, offset: int) -> Frame | None:
+    """Return the first sound frame at or after *offset*, skipping damage."""
+    frame = read_frame(buffer, offset)
+    while frame is None:
+        offset = buffer.find(MAGIC_BYTES, offset + 1)
+        if offset < 0:
+            return None
+        if offset % 8 == 0:
+            frame = read_frame(buffer, offset)
+    return frame
+
+
+def payload_of(buffer: mmap.mmap | bytes, frame: Frame) -> bytes:
+    """Return a copy of a frame's payload."""
+    begin = frame.offset + HEADER_BYTES
+    return bytes(buffer[begin : begin + frame.length])
+
+
+def key_of(buffer: mmap.mmap | bytes, frame: Frame) -> bytes:
+    """Return the key that the frames of one call share, 8 bytes."""
+    begin = frame.offset + HEADER_BYTES
+    return bytes(buffer[begin + KEY.start : begin + KEY.stop])
+
+
+def _is_length(length: int) -> bool:
+    return SHORTEST_PAYLOAD <= length <= LONGEST_PAYLOAD

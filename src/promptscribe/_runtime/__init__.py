@@ -1,0 +1,1 @@
+"""The wiring: who hands what to whom."""

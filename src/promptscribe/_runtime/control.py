@@ -1,0 +1,113 @@
+"""The control panel: settings, flushing and stopping, as users call them.
+
+Its law: `configure` raises at once on a wrong value, before anything is recorded with
+it; the others never raise and never take longer than they were given.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from promptscribe._runtime.state import runtime
+
+if TYPE_CHECKING:
+    import os
+
+    from promptscribe._clock import Clock
+    from promptscribe._delivery.ledger import FlushResult
+    from promptscribe._delivery.transport import Transport
+
+
+def configure(
+    *,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    environment: str | None = None,
+    source: str | None = None,
+    journal_dir: str | os.PathLike[str] | None = None,
+    journal_max_bytes: int | None = None,
+    export: bool | None = None,
+    flush_timeout: float | None = None,
+    enabled: bool | None = None,
+    allow_insecure: bool | None = None,
+    transport: Transport | None = None,
+    clock: Clock | None = None,
+) -> None:
+    """Set what differs from the defaults; may be called again, also after logs.
+
+    Every setting but the last two can also be given as an environment variable
+    (``PROMPTSCRIBE_BASE_URL``) and in pyproject.toml (``[tool.promptscribe]``);
+    this function wins over both. None leaves a setting as it is.
+
+    Args:
+        base_url: The server, ``http://127.0.0.1:8420`` by default.
+        api_key: Sent as ``X-API-KEY``.
+        environment: Label for every log, for example ``production``.
+        source: Label for every log: what makes the calls.
+        journal_dir: Folder of the journal.
+        journal_max_bytes: Most bytes on disk that wait for one server.
+        export: Whether this process delivers; False leaves it to others.
+        flush_timeout: Seconds that the exit of the program may wait at most.
+        enabled: False records nothing.
+        allow_insecure: Allow plain http to a host that is not this machine.
+        transport: Sends requests instead of HTTP, see `promptscribe.testing`.
+        clock: Tells the time instead of the machine's clock.
+
+    Raises:
+        ConfigurationError: A value is wrong; nothing was changed.
+
+    Example:
+        >>> import promptscribe
+        >>> promptscribe.configure(environment="staging", source="checkout")
+    """
+    code = {
+        "base_url": base_url,
+        "api_key": api_key,
+        "environment": environment,
+        "source": source,
+        "journal_dir": journal_dir,
+        "journal_max_bytes": journal_max_bytes,
+        "export": export,
+        "flush_timeout": flush_timeout,
+        "enabled": enabled,
+        "allow_insecure": allow_insecure,
+    }
+    runtime.configure(code, transport)
+    if clock is not None:
+        runtime.use_clock(clock)
+
+
+def force_flush(timeout: float = 30.0) -> FlushResult:
+    """Wait until every log so far is delivered, or the time is up.
+
+    There is no need to call this at the end of a program: what was not delivered stays
+    in the journal and is delivered by the next process, or by ``promptscribe drain``.
+
+    Args:
+        timeout: Seconds.
+
+    Returns:
+        What became of the logs of this process and of those that it took over from
+        dead ones. It is true if nothing is pending and nothing was lost.
+
+    Example:
+        >>> import promptscribe
+        >>> result = promptscribe.force_flush(timeout=5)
+        >>> result.dropped
+        0
+    """
+    return runtime.flush(timeout)
+
+
+def shutdown(timeout: float = 30.0) -> FlushResult:
+    """Flush, then stop the background thread.
+
+    What is logged afterwards is kept in the journal for the next process.
+
+    Args:
+        timeout: Seconds.
+
+    Returns:
+        See `force_flush`.
+    """
+    return runtime.shutdown(timeout, eager=True)

@@ -1,0 +1,239 @@
+"""From a record of the journal to a prompt log: the one place that knows both.
+
+Its law: pure and total. It runs in the background, long after the call and perhaps in
+another process, so everything it needs is in the record.
+
+Who wins where a member comes from several sides, weakest first: settings and
+`log_context`, the decorator, the arguments of this call's ``with`` or `start_log`, what
+`Recording.update` was given. What is captured fills only what nobody gave. ``metadata``
+is merged over all of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from promptscribe import _clock, schema
+from promptscribe._providers import pricing, registry, request
+from promptscribe._wire import body, member, record
+
+RESPONSE: Final = "$response"
+"""Key in an update: a provider's response that `Recording.record` was given."""
+REQUEST: Final = "$request"
+"""Key in an update: a provider's request that `Recording.record_request` was given."""
+
+INTERRUPTED: Final = "Interrupted: the process ended before the call returned"
+
+Members = dict[str, Any]
+
+
+def read_log(start: bytes | None, end: bytes | None) -> schema.PromptLog:
+    """Return the log that the frames of one call make up.
+
+    Args:
+        start: Payload of the start frame, or None if *end* is a whole frame.
+        end: Payload of the end frame, or None for a call that was interrupted.
+
+    Raises:
+        ValueError: The bytes are no record.
+    """
+    first, last = record.read(start, end)
+    members = _merge(first, last)
+    updates = {} if last is None else _combine(last.updates or [])
+    _add_identity(members, first)
+    _add_times(members, first, last)
+    _add_error(members, last)
+    _add_inputs(members, first)
+    _add_request(members, updates.get(REQUEST))
+    if last is not None:
+        _add_result(members, last, updates.get(RESPONSE))
+        _add_stream(members, last)
+    if members.get("save") is False:
+        _strip(members)
+    return _finish(members)
+
+
+def write_log(log: schema.PromptLog) -> tuple[str, dict[str, str], bytes]:
+    """Return path, query and JSON body of the request that carries a log."""
+    query, content = body.write(log)
+    return body.PATH, query, content
+
+
+def _merge(first: record.Start, last: record.End | None) -> Members:
+    members: Members = {}
+    metadata: Members = {}
+    updates = [] if last is None else last.updates or []
+    for layer in (first.context, first.declared, first.given, *updates):
+        for name, value in (layer or {}).items():
+            if name == "metadata" and type(value) is dict:
+                metadata.update(value)
+            elif name in schema.MEMBERS and value is not None:
+                members[name] = value
+    if metadata:
+        members["metadata"] = metadata
+    return members
+
+
+def _combine(updates: list[Members]) -> Members:
+    combined: Members = {}
+    for update in updates:
+        combined.update(update)
+    return combined
+
+
+def _note(members: Members, name: str, value: Any) -> None:
+    metadata = members.setdefault("metadata", {})
+    if type(metadata) is dict and value is not None:
+        metadata.setdefault(name, value)
+
+
+def _fill(members: Members, name: str, value: Any) -> None:
+    if value is not None:
+        members.setdefault(name, value)
+
+
+def _add_identity(members: Members, first: record.Start) -> None:
+    trace = int.from_bytes(first.trace, "big")
+    _fill(members, "log_id", _clock.format_log_id(trace, first.key))
+    parent = first.parent
+    if type(parent) is int:
+        parent = _clock.format_log_id(trace, parent)
+    _fill(members, "trace_parent_id", parent)
+
+
+def _add_times(
+    members: Members, first: record.Start, last: record.End | None
+) -> None:
+    _fill(members, "start_time", _clock.from_ns(first.began))
+    _fill(members, "created_at", members["start_time"])
+    if last is not None:
+        _fill(members, "end_time", _clock.from_ns(last.ended))
+        _fill(members, "provider_latency", max(last.ended - first.began, 0) / 1e9)
+
+
+def _add_error(members: Members, last: record.End | None) -> None:
+    if last is None:
+        _fill(members, "error", INTERRUPTED)
+    elif last.error is not None:
+        name, message, traceback = last.error
+        _fill(members, "error", f"{name}: {message}" if message else name)
+        _note(members, "traceback", traceback)
+
+
+def _add_inputs(members: Members, first: record.Start) -> None:
+    inputs = record.plain(first.inputs)
+    if type(inputs) is not dict:
+        return
+    if "messages" not in members and member.coerce("messages", inputs.get("messages")):
+        members["messages"] = inputs.pop("messages")
+    _fill(members, "inputs", inputs)
+
+
+def _add_request(members: Members, sent: Any) -> None:
+    sent = record.plain(sent)
+    if type(sent) is not dict:
+        return
+    facts = request.read_request(sent)
+    _fill(members, "messages", facts.messages)
+    _fill(members, "prompt", facts.prompt)
+    _fill(members, "tool_choice", facts.tool_choice)
+    _fill(members, "provider_request", sent)
+
+
+def _add_result(members: Members, last: record.End, recorded: Any) -> None:
+    if recorded is not None:
+        _add_response(members, recorded)
+    if last.returned:
+        _add_response(members, last.result)
+
+
+def _add_response(members: Members, value: Any) -> None:
+    """Fill in what a response, or any other result, says."""
+    type_name = None
+    if isinstance(value, record.Model):
+        type_name, value = value
+    elif isinstance(value, record.Chunks):
+        type_name = value.type_name
+        value = registry.join([record.plain(c) for c in value.chunks], type_name)
+    value = record.plain(value)
+    facts = registry.interpret(value, type_name)
+    if facts is None:
+        _fill(members, "output", _as_text(value))
+        return
+    _fill(members, "output", facts.output)
+    _fill(members, "output_message", facts.output_message)
+    _fill(members, "finish_reason", facts.finish_reason)
+    if type(value) is dict and facts.usage is not None:
+        _fill(members, "provider_response", value)
+    _add_model(members, facts.model, facts.provider)
+    _add_usage(members, facts)
+    _note(members, "choices", facts.choices)
+
+
+def _add_model(members: Members, model: str | None, provider: str | None) -> None:
+    if model is None:
+        return
+    prompt = {"model": model}
+    if provider is not None:
+        prompt["provider"] = provider
+    _fill(members, "prompt", prompt)
+
+
+def _add_usage(members: Members, facts: Any) -> None:
+    usage = facts.usage
+    if usage is None:
+        return
+    _fill(members, "prompt_tokens", usage.prompt_tokens)
+    _fill(members, "output_tokens", usage.output_tokens)
+    for name in ("reasoning_tokens", "cache_read_tokens", "cache_write_tokens"):
+        _note(members, name, getattr(usage, name))
+    if "prompt_cost" in members or "output_cost" in members:
+        return
+    price = pricing.price(facts, at=members.get("start_time"))
+    if price is not None:
+        members["prompt_cost"] = price.prompt_cost
+        members["output_cost"] = price.output_cost
+        _note(members, "price_source", price.source)
+
+
+def _add_stream(members: Members, last: record.End) -> None:
+    if last.stream is None:
+        return
+    first_chunk, ending = last.stream
+    if first_chunk is not None:
+        _note(members, "time_to_first_token", first_chunk / 1e9)
+    if isinstance(last.result, record.Chunks):
+        _note(members, "chunks", len(last.result.chunks))
+    _note(members, "stream", ending)
+
+
+def _strip(members: Members) -> None:
+    for name in schema.PAYLOAD_MEMBERS:
+        members.pop(name, None)
+    metadata = members.get("metadata")
+    if type(metadata) is dict:
+        for name in ("traceback", "choices"):
+            metadata.pop(name, None)
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or type(value) is str:
+        return value
+    return msgspec.json.encode(body.jsonable(value)).decode()
+
+
+def _finish(members: Members) -> schema.PromptLog:
+    """Return the log; a value of the wrong type is told in metadata, not sent."""
+    kept: Members = {}
+    for name, value in members.items():
+        settled = member.coerce(name, record.plain(value))
+        if settled is None:
+            _note(kept, "not_recorded", {})
+            kept["metadata"]["not_recorded"][name] = f"a {type(value).__name__}"
+        elif name == "metadata":
+            kept["metadata"] = {**settled, **kept.get("metadata", {})}
+        else:
+            kept[name] = settled
+    return schema.PromptLog(**kept)

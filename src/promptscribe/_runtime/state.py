@@ -1,0 +1,244 @@
+"""The state of the library in this process: settings in force and where frames go.
+
+Its law: `runtime.append` is all that a call needs. It is None while nothing is to be
+recorded; it starts everything the first time; and whoever borrows it gives it back.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import threading
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import msgspec
+
+from promptscribe import _clock, _config
+from promptscribe._delivery.ledger import FlushResult, Ledger
+from promptscribe.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from promptscribe._delivery.transport import Transport
+    from promptscribe._runtime.pipeline import Pipeline
+
+Append: TypeAlias = "Callable[[int, bytes], bool]"
+"""Takes a frame's kind and payload; says whether it was kept."""
+
+_SAME_PIPELINE: Final = (
+    "base_url",
+    "api_key",
+    "journal_dir",
+    "journal_max_bytes",
+    "export",
+    "allow_insecure",
+)
+"""Settings that need a pipeline of their own."""
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+class Runtime:
+    """Holds what every call looks at; ``_lock`` guards every change.
+
+    Attributes:
+        append: Takes a frame's kind and payload; None records nothing.
+        members: Members that every log gets from the settings, encoded, or None.
+        wall_ns: The wall clock, nanoseconds since 1970.
+        monotonic_ns: The monotonic clock.
+        ledger: Counts what goes wrong before the journal.
+    """
+
+    __slots__ = (
+        "_code",
+        "_lent_over",
+        "_lock",
+        "_pipelines",
+        "_registered",
+        "_settings",
+        "_transport",
+        "append",
+        "ledger",
+        "members",
+        "monotonic_ns",
+        "wall_ns",
+    )
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._code: dict[str, Any] = {}
+        self._transport: Transport | None = None
+        self._settings: _config.Settings | None = None
+        self._pipelines: list[Pipeline] = []
+        self._registered = False
+        self._lent_over: Append | None = None
+        self.ledger = Ledger()
+        self.members: msgspec.Raw | None = None
+        self.append: Append | None = self._first_append
+        self.use_clock(_clock.SystemClock())
+
+    @property
+    def settings(self) -> _config.Settings:
+        """The settings in force, read from everywhere when first asked for."""
+        if self._settings is None:
+            with self._lock:
+                self._apply(_config.resolve(self._code, complain=self._complain))
+        assert self._settings is not None  # noqa: S101 - set by _apply
+        return self._settings
+
+    def configure(self, code: dict[str, Any], transport: Transport | None) -> None:
+        """Change settings; what was configured before stays unless it is given anew.
+
+        Raises:
+            ConfigurationError: A value is wrong; nothing was changed.
+        """
+        with self._lock:
+            merged = self._code | {k: v for k, v in code.items() if v is not None}
+            settings = _config.resolve(merged)
+            self._code = merged
+            self._transport = transport or self._transport
+            self._apply(settings, anew=transport is not None)
+
+    def use_clock(self, clock: _clock.Clock) -> None:
+        """Take the time from *clock* from now on."""
+        self.wall_ns = clock.wall_ns
+        self.monotonic_ns = clock.monotonic_ns
+
+    @contextlib.contextmanager
+    def lend(self, append: Append) -> Iterator[None]:
+        """Have frames go to *append* for a while, and nowhere else."""
+        with self._lock:
+            before, under = self.append, self._lent_over
+            if under is None:
+                self._lent_over = before or _nowhere
+            self.append = append
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.append = before
+                if under is None:
+                    self.append, self._lent_over = self._lent_over, None
+                    if self.append is _nowhere:
+                        self.append = None
+
+    def result(self) -> FlushResult:
+        """Return the sums over all servers that were configured so far."""
+        return _sum([p.result() for p in self._pipelines], self.ledger)
+
+    def flush(self, timeout: float) -> FlushResult:
+        """Wait until everything recorded so far is delivered."""
+        deadline = self.monotonic_deadline(timeout)
+        for pipeline in self._reached():
+            pipeline.flush(deadline())
+        return self.result()
+
+    def shutdown(self, timeout: float, *, eager: bool) -> FlushResult:
+        """Flush, stop the background threads, and leave the rest in the journal."""
+        deadline = self.monotonic_deadline(timeout)
+        results = [p.close(deadline(), eager=eager) for p in self._reached()]
+        return _sum(results, self.ledger)
+
+    @staticmethod
+    def monotonic_deadline(timeout: float) -> Callable[[], float]:
+        """Return a function that says how many of *timeout* seconds are left."""
+        end = _clock.SystemClock.monotonic_ns() + int(timeout * 1e9)
+        return lambda: max((end - _clock.SystemClock.monotonic_ns()) / 1e9, 0.0)
+
+    def after_fork(self) -> None:
+        """Start afresh in a forked child."""
+        self._lock = threading.RLock()
+        self.ledger = Ledger()
+        for pipeline in self._pipelines:
+            pipeline.writer.after_fork()
+
+    def _reached(self) -> list[Pipeline]:
+        if not self._pipelines and self.settings.keep and self.settings.enabled:
+            with self._lock:  # to deliver what an earlier process left behind
+                self._start_pipeline()
+        return list(self._pipelines)
+
+    def _apply(self, settings: _config.Settings, *, anew: bool = False) -> None:
+        before, self._settings = self._settings, settings
+        self.members = _labels(settings)
+        same = not anew and before is not None and _is_same(before, settings)
+        append: Append | None = self._first_append
+        if not (settings.enabled and settings.keep):
+            append = None
+        elif same and self._pipelines:
+            append = self._pipelines[-1].writer.append
+        if self._lent_over is None:
+            self.append = append
+        else:
+            self._lent_over = append or _nowhere
+
+    def _first_append(self, kind: int, payload: bytes) -> bool:
+        """Start the pipeline with the first frame, then get out of the way."""
+        with self._lock:
+            if self._settings is None:
+                self._apply(_config.resolve(self._code, complain=self._complain))
+            if self.append == self._first_append:
+                self._start_pipeline()
+            append = self.append
+        return append(kind, payload) if append is not None else False
+
+    def _start_pipeline(self) -> None:
+        from promptscribe._runtime.pipeline import Pipeline
+
+        pipeline = Pipeline(self.settings, self._transport)
+        self._pipelines.append(pipeline)
+        if self.append == self._first_append:
+            self.append = pipeline.writer.append
+        elif self._lent_over == self._first_append:
+            self._lent_over = pipeline.writer.append
+        if not self._registered:
+            self._registered = True
+            atexit.register(self._at_exit)
+
+    def _at_exit(self) -> None:
+        with contextlib.suppress(Exception):
+            self.shutdown(self.settings.flush_timeout, eager=False)
+
+    def _complain(self, wrong: ConfigurationError) -> None:
+        self.ledger.note("bad_setting")
+        self.ledger.warn(f"setting {wrong.name}", "setting passed over: %s", wrong)
+
+
+def _nowhere(kind: int, payload: bytes) -> bool:  # noqa: ARG001 - an Append
+    return False
+
+
+def _labels(settings: _config.Settings) -> msgspec.Raw | None:
+    labels = {
+        name: value
+        for name in ("environment", "source")
+        if (value := getattr(settings, name)) is not None
+    }
+    return msgspec.Raw(_encode(labels)) if labels else None
+
+
+def _is_same(one: _config.Settings, other: _config.Settings) -> bool:
+    return all(getattr(one, n) == getattr(other, n) for n in _SAME_PIPELINE)
+
+
+def _sum(results: list[FlushResult], ledger: Ledger) -> FlushResult:
+    own = ledger.result(0)
+    reasons: dict[str, int] = dict(own.reasons)
+    for result in results:
+        for reason, times in result.reasons.items():
+            reasons[reason] = reasons.get(reason, 0) + times
+    return FlushResult(
+        delivered=sum(r.delivered for r in results),
+        pending=sum(r.pending for r in results),
+        rejected=sum(r.rejected for r in results),
+        dropped=own.dropped + sum(r.dropped for r in results),
+        reasons=reasons,
+    )
+
+
+runtime: Final = Runtime()
+"""The one of this process."""
+
+os.register_at_fork(after_in_child=runtime.after_fork)

@@ -1,0 +1,160 @@
+"""The members of a log: what value each may have, and what can be made of others.
+
+Its law: two doors. `problem` is for what a programmer wrote down before the first
+call, and is strict; `coerce` is for what turns up in calls, and never fails: a server
+that follows the contract refuses a whole log for one member of the wrong type.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final, TypeAlias
+
+from promptscribe import _clock, schema
+
+Check: TypeAlias = Callable[[Any], bool]
+
+
+def _is_text(value: Any) -> bool:
+    return type(value) is str
+
+
+def _is_object(value: Any) -> bool:
+    return type(value) is dict and all(type(key) is str for key in value)
+
+
+def _is_integer(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in {int, float} and math.isfinite(value) and value >= 0
+
+
+def _is_flag(value: Any) -> bool:
+    return type(value) is bool
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, datetime)
+
+
+def _is_messages(value: Any) -> bool:
+    return type(value) is list and all(is_message(item) for item in value)
+
+
+def is_message(value: Any) -> bool:
+    """Say whether a value is a chat message: an object with a role."""
+    return type(value) is dict and type(value.get("role")) is str
+
+
+def _is_prompt(value: Any) -> bool:
+    if type(value) is dict:
+        return type(value.get("model")) is str
+    return type(value) is str
+
+
+def _is_choice(value: Any) -> bool:
+    if type(value) is dict:
+        return value.get("type") == "function"
+    return value in {"none", "auto", "required"}
+
+
+_TEXT = (_is_text, "text")
+_OBJECT = (_is_object, "a dict with text as keys")
+_INTEGER = (_is_integer, "a whole number from 0")
+_NUMBER = (_is_number, "a number from 0")
+_TIME = (_is_time, "a datetime")
+
+_RULES: Final[dict[str, tuple[Check, str]]] = {
+    name: _TEXT for name in schema.MEMBERS
+} | {
+    "prompt": (_is_prompt, 'a dict with "model", or the text of a .prompt file'),
+    "inputs": _OBJECT,
+    "messages": (_is_messages, 'a list of dicts, each with "role"'),
+    "output_message": (is_message, 'a dict with "role"'),
+    "prompt_tokens": _INTEGER,
+    "output_tokens": _INTEGER,
+    "reasoning_tokens": _INTEGER,
+    "prompt_cost": _NUMBER,
+    "output_cost": _NUMBER,
+    "provider_latency": _NUMBER,
+    "tool_choice": (_is_choice, "none, auto, required or a function"),
+    "start_time": _TIME,
+    "end_time": _TIME,
+    "created_at": _TIME,
+    "provider_request": _OBJECT,
+    "provider_response": _OBJECT,
+    "metadata": _OBJECT,
+    "save": (_is_flag, "True or False"),
+}
+
+
+def problem(name: str, value: Any) -> str | None:
+    """Return what is wrong with a member's value, in one sentence, or None."""
+    check, wanted = _RULES[name]
+    if value is None or check(value):
+        return None
+    if name == "prompt" and type(value) is dict:
+        return 'needs a "model"'
+    return f"must be {wanted}, not {_short(value)}"
+
+
+def coerce(name: str, value: Any) -> Any:
+    """Return a member's value as the contract wants it, or None if it cannot be."""
+    check, _ = _RULES[name]
+    if value is None or check(value):
+        return value
+    if check is _is_text:
+        return _to_text(value)
+    if check is _is_time:
+        return _to_time(value)
+    if check in {_is_integer, _is_number}:
+        return _to_number(value, whole=check is _is_integer)
+    if name == "output_message" and type(value) is str:
+        return {"role": "assistant", "content": value}
+    if name == "messages" and is_message(value):
+        return [value]
+    if check is _is_object and type(value) is dict:
+        return {str(key): item for key, item in value.items()}
+    return None
+
+
+def _to_text(value: Any) -> str | None:
+    if type(value) in {int, float, bool}:
+        return str(value)
+    return None
+
+
+def _to_time(value: Any) -> datetime | None:
+    if type(value) is str:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if type(value) in {int, float} and 0 <= value < 1e11:
+        return _clock.from_ns(int(value * 1e9))
+    return None
+
+
+def _to_number(value: Any, *, whole: bool) -> float | int | None:
+    if type(value) is str:
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if not _is_number(value):
+        return None
+    if whole:
+        return int(value) if value == int(value) else None
+    return float(value)
+
+
+def _short(value: Any) -> str:
+    if type(value) in {str, int, float, bool}:
+        text = repr(value)
+        return text if len(text) < 60 else text[:57] + "..."
+    return f"a {type(value).__name__}"

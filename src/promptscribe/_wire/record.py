@@ -1,0 +1,156 @@
+"""The record: what the two frames of one call say, as MessagePack.
+
+Its law: bytes to plain values and back. What a value means is not asked here.
+
+Start (array)::
+
+    0 key      unsigned 64 bits, the W3C span id; its top bit is always set, so that
+               it always takes up 8 bytes at the same place
+    1 trace    the W3C trace id, 16 bytes
+    2 parent   span id of the nearest logged ancestor, or its log id, or nil
+    3 began    nanoseconds since 1970
+    4 declared members given to the decorator, or nil
+    5 context  members from `log_context`, or nil
+    6 inputs   the bound arguments, or nil
+    7 given    members given for this call alone, or nil
+
+End (array)::
+
+    0 key
+    1 ended    nanoseconds since 1970
+    2 returned whether there is a result
+    3 result   what the function returned
+    4 error    nil, or type name, message and traceback of what it raised
+    5 updates  members set while the call ran: an array of maps, in order
+    6 stream   nil, or nanoseconds until the first chunk, and how it ended
+
+Whole (array)::
+
+    0 key
+    1 start    as above
+    2 end      as above
+
+Values are MessagePack's own, and the extensions below.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+KEY_TOP_BIT: Final = 1 << 63
+
+EXT_MODEL: Final = 1
+"""A pydantic model: its type's full name, a zero byte, its JSON."""
+EXT_CHUNKS: Final = 2
+"""The chunks of a stream: MessagePack array of the first one's type and them all."""
+EXT_BIG_INT: Final = 3
+"""An integer beyond 64 bits, as decimal digits."""
+
+MARK: Final = "$promptscribe"
+"""Key of an object that stands for a value that could not be kept."""
+
+
+class Start(NamedTuple):
+    """The frame that begins a call; see the description of the module."""
+
+    key: int
+    trace: bytes
+    parent: int | str | None
+    began: int
+    declared: dict[str, Any] | None
+    context: dict[str, Any] | None
+    inputs: dict[str, Any] | None
+    given: dict[str, Any] | None
+
+
+class End(NamedTuple):
+    """The frame that ends a call; see the description of the module."""
+
+    key: int
+    ended: int
+    returned: bool
+    result: Any
+    error: tuple[str, str, str | None] | None
+    updates: list[dict[str, Any]] | None
+    stream: tuple[int | None, str | None] | None
+
+
+class Model(NamedTuple):
+    """A decoded pydantic model."""
+
+    type_name: str
+    value: Any
+
+
+class Chunks(NamedTuple):
+    """The decoded chunks of a stream."""
+
+    type_name: str | None
+    chunks: list[Any]
+
+
+def _read_extension(code: int, data: memoryview) -> Any:
+    raw = bytes(data)
+    if code == EXT_MODEL:
+        name, _, text = raw.partition(b"\0")
+        return Model(name.decode("utf-8", "replace"), msgspec.json.decode(text))
+    if code == EXT_CHUNKS:
+        type_name, chunks = _decoder.decode(raw)
+        return Chunks(type_name, chunks)
+    if code == EXT_BIG_INT:
+        return int(raw)
+    return {MARK: "unknown extension", "code": code}
+
+
+_decoder: Final = msgspec.msgpack.Decoder(ext_hook=_read_extension)
+
+
+def read(
+    start: bytes | None, end: bytes | None
+) -> tuple[Start, End | None]:
+    """Return the decoded frames of one call.
+
+    Args:
+        start: Payload of the start frame; None if *end* is a whole frame.
+        end: Payload of the end frame; None if the call was interrupted.
+
+    Raises:
+        ValueError: The bytes are no record (`msgspec.DecodeError` is one).
+    """
+    last = _decoder.decode(end) if end is not None else None
+    if start is not None:
+        first = _decoder.decode(start)
+    elif isinstance(last, list) and len(last) == 3:
+        _, first, last = last
+    else:
+        raise ValueError("neither a start nor a whole record")
+    try:
+        return Start(*first), None if last is None else End(*last)
+    except TypeError as wrong:
+        raise ValueError(f"not a record: {wrong}") from wrong
+
+
+def plain(value: Any) -> Any:
+    """Return a decoded value with the extensions replaced by what they hold."""
+    if type(value) is dict:
+        return {_name(k): plain(v) for k, v in value.items()}
+    if type(value) is list:
+        return [plain(v) for v in value]
+    if type(value) is tuple:  # a key's array
+        return [plain(v) for v in value]
+    if isinstance(value, Model):
+        return value.value
+    if isinstance(value, Chunks):
+        return [plain(v) for v in value.chunks]
+    return value
+
+
+def _name(key: Any) -> str:
+    """Return a map's key as JSON can have it."""
+    if type(key) is str:
+        return key
+    if key is None or type(key) is bool:
+        return {None: "null", True: "true", False: "false"}[key]
+    return str(key)
