@@ -25,8 +25,8 @@ class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
             hour (Anthropic's ``ephemeral_1h``), dearer than the five minutes' one.
         input_audio_tokens: The part of *prompt_tokens* that is sound.
         output_audio_tokens: The part of *output_tokens* that is sound.
-        total_cost: Dollars, where the provider itself says what a call cost
-            (OpenRouter's ``usage.cost``).
+        total_cost: Dollars, where the response itself says what the call cost
+            (``usage.cost`` of OpenRouter and LiteLLM, Perplexity's).
     """
 
     prompt_tokens: int | None = None

@@ -32,6 +32,19 @@ if TYPE_CHECKING:
 
 OBJECTS: Final = ("chat.completion", "text_completion")
 
+CACHE_READ: Final = (
+    "prompt_cache_hit_tokens",  # DeepSeek
+    "cached_tokens",  # Moonshot
+    "num_cached_tokens",  # Mistral
+    "cache_read_input_tokens",  # LiteLLM
+)
+CACHE_WRITE: Final = (
+    "cache_write_tokens",  # OpenAI, OpenRouter
+    "cache_creation_tokens",  # LiteLLM
+    "cache_creation_input_tokens",  # LiteLLM
+)
+"""Where servers put the tokens of a cache beside OpenAI's ``prompt_tokens_details``."""
+
 
 def detect(response: JSONValue) -> bool:
     """Say whether *response* is a completion: ``choices`` with messages or texts."""
@@ -71,7 +84,8 @@ def interpret(response: JSONValue) -> ResponseFacts:
         usage=read_usage(body),
         model=word(body.get("model")),
         provider=_provider(body),
-        service_tier=word(body.get("service_tier")),
+        service_tier=word(body.get("service_tier"))
+        or word(at(body, "usage", "service_tier")),
     )
 
 
@@ -104,35 +118,32 @@ def read_usage(body: JSONObject) -> Usage | None:
         usage = at(body, "x_groq", "usage")  # Groq's streams carry it there
     if not isinstance(usage, dict):
         return None
-    prompt = table(first(usage, "prompt_tokens_details", "prompt_token_details"))
+    prompt = table(usage.get("prompt_tokens_details"))
     reasoning = _reasoning(usage)
+    written = prompt.get("cache_creation_token_details")  # LiteLLM
     return Usage(
         prompt_tokens=count(usage.get("prompt_tokens")),
         output_tokens=_output(usage, reasoning, word(body.get("model"))),
         reasoning_tokens=reasoning,
-        cache_read_tokens=count(
-            # in turn: OpenAI and most; DeepSeek; Moonshot; Mistral; LiteLLM
-            first(prompt, "cached_tokens")
-            if first(prompt, "cached_tokens") is not None
-            else first(
-                usage,
-                "prompt_cache_hit_tokens",
-                "cached_tokens",
-                "num_cached_tokens",
-                "cache_read_input_tokens",
-            )
-        ),
-        cache_write_tokens=count(
-            # in turn: OpenAI and OpenRouter; LiteLLM
-            first(prompt, "cache_write_tokens", "cache_creation_tokens")
-            or usage.get("cache_creation_input_tokens")
-        ),
+        cache_read_tokens=count(_either(prompt, ("cached_tokens",), usage, CACHE_READ)),
+        cache_write_tokens=count(_either(prompt, CACHE_WRITE, usage, CACHE_WRITE)),
+        cache_write_1h_tokens=count(at(written, "ephemeral_1h_input_tokens")),
         input_audio_tokens=count(prompt.get("audio_tokens")),
         output_audio_tokens=count(
             at(usage, "completion_tokens_details", "audio_tokens")
         ),
         total_cost=_cost(usage),
     )
+
+
+def _either(
+    inner: JSONObject,
+    inner_names: tuple[str, ...],
+    outer: JSONObject,
+    outer_names: tuple[str, ...],
+) -> JSONValue:
+    found = first(inner, *inner_names)
+    return first(outer, *outer_names) if found is None else found
 
 
 def _reasoning(usage: JSONObject) -> int | None:

@@ -187,9 +187,10 @@ def result_text(value: JSONValue) -> str | list[JSONObject] | None:
 
 
 def _is_part(value: JSONValue) -> bool:
+    # No result of a tool holds another: reading stays as flat as the data should be.
     kind = at(value, "type")
     if isinstance(kind, str):
-        return kind in TYPED
+        return kind in ("text", "input_text", "image", "image_url", "input_image")
     return any(name in table(value) for name in ("text", "json", "image"))
 
 

@@ -22,8 +22,9 @@ def detect(response: JSONValue) -> bool:
     body = table(response)
     if word(body.get("role")) is None:
         return False
-    return isinstance(body.get("content"), str | list) or isinstance(
-        body.get("tool_calls"), list
+    return any(
+        isinstance(body.get(name), str | list)
+        for name in ("content", "tool_calls", "parts")
     )
 
 

@@ -48,8 +48,8 @@ class Price:
     Attributes:
         prompt_cost: For the request, cached tokens at their own rate.
         output_cost: For the answer, reasoning included.
-        source: Where the price is from: ``genai-prices 0.2.3``, or ``provider``
-            where the sum is what the provider itself said.
+        source: Where the price is from: ``genai-prices 0.2.3``, or ``response``
+            where the sum is what the response itself said.
     """
 
     prompt_cost: float
@@ -168,10 +168,10 @@ def _is_priced(found: Any) -> bool:
 
 
 def _charged(found: Any, usage: Usage, source: str) -> Price:
-    """Split what the provider charged in the proportion of the list's prices."""
+    """Split what the response says it cost in the proportion of the list's prices."""
     prompt, output = float(found.input_price), float(found.output_price)
     listed = prompt + output
     if usage.total_cost is not None and listed > 0:
         share = usage.total_cost / listed
-        return Price(prompt * share, output * share, "provider")
+        return Price(prompt * share, output * share, "response")
     return Price(prompt, output, source)

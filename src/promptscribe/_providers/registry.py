@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from promptscribe._providers import openai_chat, plain
+from promptscribe._providers import (
+    anthropic,
+    bedrock,
+    cohere,
+    gemini,
+    langchain,
+    ollama,
+    openai_chat,
+    openai_responses,
+    plain,
+)
 from promptscribe._providers.model import provider_name
 
 if TYPE_CHECKING:
@@ -36,7 +46,17 @@ class Shape(Protocol):
         ...
 
 
-SHAPES: Final[tuple[Shape, ...]] = (openai_chat, plain)
+SHAPES: Final[tuple[Shape, ...]] = (
+    openai_chat,
+    openai_responses,
+    langchain,  # before Gemini: it has a usage_metadata, too
+    anthropic,
+    bedrock,
+    ollama,
+    cohere,
+    gemini,
+    plain,  # last: a message is what is left when nothing else is there
+)
 """Tried in this order; the first that knows a value reads it."""
 
 PACKAGES: Final = {

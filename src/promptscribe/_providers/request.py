@@ -138,8 +138,10 @@ def _provider(body: JSONObject, given: str | None) -> str | None:
     if given:
         return provider_name(given)
     model = word(first(body, "model", "modelId", "model_id")) or ""
-    if "modelId" in body:
+    if "modelId" in body or "inferenceConfig" in body:
         return "bedrock"
+    if "contents" in body:
+        return "google"
     return split_provider(model)[0] or maker_of(model)
 
 

@@ -41,6 +41,10 @@ class Pieces(list[str]):
     """Text that is still growing: joined once, at the end."""
 
 
+class Rows(list["JSONValue"]):
+    """A list that is still growing, and is no chunk's."""
+
+
 def merge(held: JSONObject, delta: JSONValue, depth: int = 0) -> JSONObject:
     """Put one delta into what is held; `sealed` gives the result."""
     for name, value in table(delta).items():
@@ -90,6 +94,8 @@ def _merged_rows(old: list[JSONValue], new: list[JSONValue], depth: int) -> JSON
 
 def _place(old: list[JSONValue], row: JSONObject) -> JSONObject | None:
     """Find the row that *row* goes on with; the newest one is looked at first."""
+    if not any(name in row for name in ("index", "id", "function")):
+        return None
     for held in reversed(old):
         if isinstance(held, dict) and _goes_on(held, row):
             return held
@@ -162,5 +168,7 @@ def _extend(last: JSONObject, part: JSONObject) -> None:
             old.append(value)
         elif isinstance(value, str):
             last[name] = Pieces([text(old) or "", value])
+        elif isinstance(value, list) and isinstance(old, Rows):
+            old.extend(value)
         elif isinstance(value, list) and isinstance(old, list):
-            last[name] = [*old, *value]
+            last[name] = Rows([*old, *value])

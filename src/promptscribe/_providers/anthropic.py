@@ -1,0 +1,174 @@
+"""Anthropic's messages API, also as Bedrock and Vertex serve it.
+
+Its law: pure. Sources: https://docs.claude.com/en/api/messages and
+https://docs.claude.com/en/docs/build-with-claude/streaming.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from promptscribe._providers.facts import Usage
+from promptscribe._providers.message import answered
+from promptscribe._providers.parts import read_parts
+from promptscribe._providers.stream import Pieces, merge, sealed
+from promptscribe._providers.value import (
+    add,
+    at,
+    count,
+    read_json,
+    table,
+    tables,
+    text,
+    word,
+)
+
+if TYPE_CHECKING:
+    from promptscribe._providers.facts import ResponseFacts
+    from promptscribe.schema import JSONObject, JSONValue
+
+EVENTS: Final = frozenset(
+    {
+        "message_start",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+    }
+)
+"""Events of the wire. What the SDK's `MessageStream` adds (``text``, ``thinking``,
+``input_json`` …) repeats them and is passed over."""
+
+
+def detect(response: JSONValue) -> bool:
+    """Say whether *response* is a message: a list of blocks and why it stopped."""
+    if not isinstance(at(response, "content"), list):
+        return False
+    return response.get("type") == "message" or "stop_reason" in response
+
+
+def is_chunk(chunk: JSONValue) -> bool:
+    """Say whether *chunk* is an event of a message's stream."""
+    kind = at(chunk, "type")
+    return isinstance(kind, str) and kind in EVENTS
+
+
+def interpret(response: JSONValue) -> ResponseFacts:
+    """Read a whole message."""
+    body = table(response)
+    return answered(
+        [read_parts(body.get("content")).message("assistant")],
+        finish_reason=word(body.get("stop_reason")),
+        usage=read_usage(body),
+        model=word(body.get("model")),
+        provider=_provider(word(body.get("id")) or ""),
+        service_tier=_tier(table(body.get("usage"))),
+    )
+
+
+def _provider(message_id: str) -> str:
+    """Tell who served it: Bedrock and Vertex mark the ids of their messages."""
+    if message_id.startswith("msg_bdrk_"):
+        return "bedrock"
+    return "google" if message_id.startswith("msg_vrtx_") else "anthropic"
+
+
+def _tier(usage: JSONObject) -> str | None:
+    return "fast" if usage.get("speed") == "fast" else word(usage.get("service_tier"))
+
+
+def read_usage(body: JSONObject) -> Usage | None:
+    """Read the usage: ``input_tokens`` are those beside the cache, so all are added.
+
+    The tokens of a compaction are not in the upper counts and are added as well
+    (anthropic 2.13.0, types/beta/beta_usage.py, ``iterations``).
+    """
+    usage = body.get("usage")
+    if not isinstance(usage, dict):
+        return None
+    steps = tables(usage.get("iterations"))
+    counted = [usage, *(step for step in steps if step.get("type") == "compaction")]
+    fresh, read, write, output = (
+        add(*(count(row.get(name)) for row in counted))
+        for name in (
+            "input_tokens",
+            "cache_read_input_tokens",
+            "cache_creation_input_tokens",
+            "output_tokens",
+        )
+    )
+    hours = (
+        count(at(row, "cache_creation", "ephemeral_1h_input_tokens")) for row in counted
+    )
+    return Usage(
+        # Without the fresh ones the sum would be a part that passes for the whole.
+        prompt_tokens=None if fresh is None else add(fresh, read, write),
+        output_tokens=output,
+        reasoning_tokens=count(at(usage, "output_tokens_details", "thinking_tokens")),
+        cache_read_tokens=read,
+        cache_write_tokens=write,
+        cache_write_1h_tokens=add(*hours),
+    )
+
+
+def join(chunks: list[JSONValue]) -> JSONValue:
+    """Join the events of a stream into one message."""
+    whole: JSONObject = {"type": "message", "role": "assistant"}
+    usage: JSONObject = {}
+    blocks: dict[int, JSONObject] = {}
+    for event in filter(is_chunk, chunks):
+        kind = event["type"]
+        if kind == "message_start":
+            started = table(event.get("message"))
+            whole |= started
+            usage = dict(table(started.get("usage")))
+            # A placeholder: the true count comes with message_delta.
+            usage.pop("output_tokens", None)
+        elif kind == "message_delta":
+            whole |= table(event.get("delta"))
+            said = table(event.get("usage"))
+            usage |= {name: v for name, v in said.items() if v is not None}
+        elif kind == "message_stop" and detect(event.get("message")):
+            return event["message"]  # the SDK's MessageStream gives it whole
+        else:
+            _grow(blocks, event)
+    whole["usage"] = usage or None
+    whole["content"] = [_sealed(blocks[place]) for place in sorted(blocks)]
+    return whole
+
+
+def _grow(blocks: dict[int, JSONObject], event: JSONObject) -> None:
+    place = count(event.get("index"))
+    if place is None:
+        return
+    if event["type"] == "content_block_start":
+        blocks[place] = merge({}, event.get("content_block"))
+    elif event["type"] == "content_block_delta":
+        block = blocks.setdefault(place, {})
+        _apply(block, table(event.get("delta")))
+
+
+def _apply(block: JSONObject, delta: JSONObject) -> None:
+    kind = delta.get("type")
+    if kind == "citations_delta":
+        citations = block.get("citations")
+        held = citations if isinstance(citations, list) else []
+        block["citations"] = [*held, delta.get("citation")]
+    elif kind == "input_json_delta":
+        held = block.setdefault("partial_json", Pieces())
+        said = text(delta.get("partial_json"))
+        if isinstance(held, Pieces) and said:
+            held.append(said)
+    else:  # text_delta, thinking_delta, signature_delta, compaction_delta
+        merge(block, {name: v for name, v in delta.items() if name != "type"})
+        if "type" not in block and isinstance(kind, str):
+            block["type"] = kind.removesuffix("_delta")
+
+
+def _sealed(block: JSONObject) -> JSONObject:
+    whole: JSONObject = sealed(block)
+    partial = whole.pop("partial_json", None)
+    if partial:  # cut in the middle it is no JSON yet, and stays text
+        whole["input"] = read_json(partial)
+    return whole

@@ -1,0 +1,106 @@
+"""Amazon Bedrock's Converse and ConverseStream.
+
+Its law: pure. Sources:
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html and
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from promptscribe._providers.dialogue import read_answer
+from promptscribe._providers.facts import Usage
+from promptscribe._providers.message import answered
+from promptscribe._providers.stream import merge, sealed
+from promptscribe._providers.value import add, at, count, read_json, table, tables, word
+
+if TYPE_CHECKING:
+    from promptscribe._providers.facts import ResponseFacts
+    from promptscribe.schema import JSONObject, JSONValue
+
+EVENTS: Final = (
+    "messageStart",
+    "contentBlockStart",
+    "contentBlockDelta",
+    "contentBlockStop",
+    "messageStop",
+)
+
+GROWING: Final = (("contentBlockStart", "start"), ("contentBlockDelta", "delta"))
+
+
+def detect(response: JSONValue) -> bool:
+    """Say whether *response* is Converse's."""
+    if not isinstance(at(response, "output", "message"), dict):
+        return False
+    return "stopReason" in response or isinstance(
+        at(response, "usage", "inputTokens"), int
+    )
+
+
+def is_chunk(chunk: JSONValue) -> bool:
+    """Say whether *chunk* is an event of ConverseStream."""
+    if any(isinstance(at(chunk, name), dict) for name in EVENTS):
+        return True
+    return isinstance(at(chunk, "metadata", "usage"), dict)
+
+
+def interpret(response: JSONValue) -> ResponseFacts:
+    """Read a whole response; Bedrock does not repeat the model."""
+    body = table(response)
+    return answered(
+        [read_answer(table(at(body, "output", "message")))],
+        finish_reason=word(body.get("stopReason")),
+        usage=read_usage(body),
+        provider="bedrock",
+        service_tier=word(at(body, "serviceTier", "type")),
+    )
+
+
+def read_usage(body: JSONObject) -> Usage | None:
+    """Read the usage: ``inputTokens`` are those beside the cache, so all are added."""
+    usage = body.get("usage")
+    if not isinstance(usage, dict):
+        return None
+    fresh = count(usage.get("inputTokens"))
+    read = count(usage.get("cacheReadInputTokens"))
+    write = count(usage.get("cacheWriteInputTokens"))
+    hours = (row for row in tables(usage.get("cacheDetails")) if row.get("ttl") == "1h")
+    return Usage(
+        prompt_tokens=None if fresh is None else add(fresh, read, write),
+        output_tokens=count(usage.get("outputTokens")),
+        cache_read_tokens=read,
+        cache_write_tokens=write,
+        cache_write_1h_tokens=add(*(count(row.get("inputTokens")) for row in hours)),
+    )
+
+
+def join(chunks: list[JSONValue]) -> JSONValue:
+    """Join the events of a stream into Converse's response."""
+    whole: JSONObject = {}
+    role = "assistant"
+    blocks: dict[int, JSONObject] = {}
+    for event in filter(is_chunk, chunks):
+        role = word(at(event, "messageStart", "role")) or role
+        for name, inner in (
+            ("contentBlockStart", "start"),
+            ("contentBlockDelta", "delta"),
+        ):
+            place = count(at(event, name, "contentBlockIndex"))
+            if place is not None:
+                merge(blocks.setdefault(place, {}), at(event, name, inner))
+        whole |= table(event.get("messageStop")) | table(event.get("metadata"))
+    content = [_sealed(blocks[place]) for place in sorted(blocks)]
+    return whole | {"output": {"message": {"role": role, "content": content}}}
+
+
+def _sealed(block: JSONObject) -> JSONObject:
+    whole: JSONObject = sealed(block)
+    call = whole.get("toolUse")
+    if isinstance(call, dict) and "input" in call:
+        call["input"] = read_json(call["input"]) if call["input"] else {}
+    said = whole.get("reasoningContent")
+    if isinstance(said, dict) and "text" in said:  # flat in the stream, nested whole
+        whole["reasoningContent"] = {"reasoningText": said}
+    return whole

@@ -1,0 +1,130 @@
+"""Gemini's generateContent, as REST's camelCase and as the Python SDK's snake_case.
+
+Its law: pure. Sources: https://ai.google.dev/api/generate-content and
+google-genai 3.6.1, google/genai/types.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from promptscribe._providers.facts import Usage
+from promptscribe._providers.message import answered, role_of
+from promptscribe._providers.parts import read_parts
+from promptscribe._providers.stream import fused
+from promptscribe._providers.value import (
+    add,
+    at,
+    count,
+    first,
+    rows,
+    table,
+    tables,
+    word,
+)
+
+if TYPE_CHECKING:
+    from promptscribe._providers.facts import ResponseFacts
+    from promptscribe.schema import JSONObject, JSONValue
+
+
+def detect(response: JSONValue) -> bool:
+    """Say whether *response* has candidates, or was blocked before it had any."""
+    if isinstance(at(response, "candidates"), list):
+        return True
+    blocked = first(response, "promptFeedback", "prompt_feedback")
+    return isinstance(blocked, dict)
+
+
+def is_chunk(chunk: JSONValue) -> bool:
+    """Say whether *chunk* is a piece of a stream: a small response, or usage alone."""
+    usage = first(chunk, "usageMetadata", "usage_metadata")
+    return detect(chunk) or (isinstance(usage, dict) and "content" not in chunk)
+
+
+def interpret(response: JSONValue) -> ResponseFacts:
+    """Read a whole response."""
+    body = table(response)
+    candidates = tables(body.get("candidates"))
+    reasons = (
+        word(first(candidate, "finishReason", "finish_reason"))
+        for candidate in candidates
+    )
+    feedback = first(body, "promptFeedback", "prompt_feedback")
+    return answered(
+        [_message(candidate) for candidate in candidates],
+        finish_reason=next(reasons, None)
+        or word(first(feedback, "blockReason", "block_reason")),
+        usage=read_usage(body),
+        model=word(first(body, "modelVersion", "model_version")),
+        provider="google",
+    )
+
+
+def _message(candidate: JSONObject) -> JSONObject:
+    content = table(candidate.get("content"))
+    return read_parts(content.get("parts")).message(role_of(content.get("role")))
+
+
+def read_usage(body: JSONObject) -> Usage | None:
+    """Read the usage: thoughts stand beside the candidates' tokens, cached inside.
+
+    ``total = prompt + candidates + tool use + thoughts``
+    (https://ai.google.dev/api/generate-content#UsageMetadata).
+    """
+    usage = first(body, "usageMetadata", "usage_metadata")
+    if not isinstance(usage, dict):
+        return None
+    thoughts = _count(usage, "thoughtsTokenCount", "thoughts_token_count")
+    prompt = _count(usage, "promptTokenCount", "prompt_token_count")
+    tools = _count(usage, "toolUsePromptTokenCount", "tool_use_prompt_token_count")
+    answer = _count(usage, "candidatesTokenCount", "candidates_token_count")
+    return Usage(
+        prompt_tokens=None if prompt is None else add(prompt, tools),
+        output_tokens=add(answer, thoughts),
+        reasoning_tokens=thoughts,
+        cache_read_tokens=_count(
+            usage, "cachedContentTokenCount", "cached_content_token_count"
+        ),
+        input_audio_tokens=_audio(
+            usage, "promptTokensDetails", "prompt_tokens_details"
+        ),
+        output_audio_tokens=_audio(
+            usage, "candidatesTokensDetails", "candidates_tokens_details"
+        ),
+    )
+
+
+def _count(usage: JSONObject, *names: str) -> int | None:
+    return count(first(usage, *names))
+
+
+def _audio(usage: JSONObject, *names: str) -> int | None:
+    details = tables(first(usage, *names))
+    sound = (row for row in details if row.get("modality") == "AUDIO")
+    return add(*(_count(row, "tokenCount", "token_count") for row in sound))
+
+
+def join(chunks: list[JSONValue]) -> JSONValue:
+    """Join the chunks: parts are appended, the newest of anything else is kept."""
+    whole: JSONObject = {}
+    candidates: dict[int, JSONObject] = {}
+    parts: dict[int, list[JSONValue]] = {}
+    for chunk in filter(is_chunk, chunks):
+        _renew(whole, chunk, "candidates")
+        for candidate in tables(chunk.get("candidates")):
+            place = count(candidate.get("index")) or 0
+            _renew(candidates.setdefault(place, {}), candidate, "content")
+            content = table(candidate.get("content"))
+            parts.setdefault(place, []).extend(rows(content.get("parts")))
+    whole["candidates"] = [
+        candidates[place] | {"content": {"role": "model", "parts": fused(parts[place])}}
+        for place in sorted(candidates)
+    ]
+    return whole
+
+
+def _renew(held: JSONObject, newer: JSONObject, but: str) -> None:
+    for name, value in newer.items():
+        if name != but and (value is not None or name not in held):
+            held[name] = value

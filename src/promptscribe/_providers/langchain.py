@@ -1,0 +1,139 @@
+"""LangChain's AIMessage and AIMessageChunk, whatever model is behind them.
+
+Its law: pure. Source: langchain-core 1.8.3, langchain_core/messages/ai.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from promptscribe._providers import openai_chat
+from promptscribe._providers.dialogue import read_answer, unwrapped
+from promptscribe._providers.facts import Usage
+from promptscribe._providers.message import answered
+from promptscribe._providers.model import maker_of, provider_name
+from promptscribe._providers.stream import fused, merge, sealed
+from promptscribe._providers.value import (
+    add,
+    at,
+    count,
+    first,
+    read_json,
+    rows,
+    table,
+    tables,
+    word,
+)
+
+if TYPE_CHECKING:
+    from promptscribe._providers.facts import ResponseFacts
+    from promptscribe.schema import JSONObject, JSONValue
+
+TYPES: Final = ("ai", "AIMessage", "AIMessageChunk")
+CALL_BLOCKS: Final = ("tool_use", "tool_call_chunk", "input_json_delta", "tool_call")
+"""Blocks of content that repeat what ``tool_call_chunks`` says."""
+
+
+def detect(response: JSONValue) -> bool:
+    """Say whether *response* is an AI message, dumped or in LangChain's envelope."""
+    body = unwrapped(response) if isinstance(response, dict) else None
+    kind = at(body, "type")
+    return isinstance(kind, str) and kind in TYPES and "content" in table(body)
+
+
+def is_chunk(chunk: JSONValue) -> bool:
+    """Say whether *chunk* is a piece of a message; whole ones are not joined."""
+    return detect(chunk) and unwrapped(chunk).get("type") == "AIMessageChunk"
+
+
+def interpret(response: JSONValue) -> ResponseFacts:
+    """Read a whole message."""
+    body = unwrapped(table(response))
+    about = table(body.get("response_metadata"))
+    reasons = ("finish_reason", "stop_reason", "stopReason", "done_reason")
+    model = word(first(about, "model_name", "model", "model_id", "model_version"))
+    maker = word(first(about, "model_provider", "ls_provider"))
+    return answered(
+        [read_answer(body | {"role": "assistant", "name": None})],
+        finish_reason=word(first(about, *reasons)),
+        usage=read_usage(body),
+        model=model,
+        provider=provider_name(maker) or maker_of(model),
+        service_tier=word(about.get("service_tier")),
+    )
+
+
+def read_usage(body: JSONObject) -> Usage | None:
+    """Read the usage, which LangChain has made all-inclusive for every model."""
+    usage = body.get("usage_metadata")
+    if not isinstance(usage, dict):
+        said = first(body.get("response_metadata"), "token_usage")
+        return openai_chat.read_usage({"usage": said})
+    details = table(usage.get("input_token_details"))
+    hours = count(details.get("ephemeral_1h_input_tokens"))
+    # langchain-anthropic leaves cache_creation at 0 where it gives the two lifetimes
+    write = count(details.get("cache_creation")) or add(
+        hours, count(details.get("ephemeral_5m_input_tokens"))
+    )
+    output = table(usage.get("output_token_details"))
+    return Usage(
+        prompt_tokens=count(usage.get("input_tokens")),
+        output_tokens=count(usage.get("output_tokens")),
+        reasoning_tokens=count(output.get("reasoning")),
+        cache_read_tokens=count(details.get("cache_read")),
+        cache_write_tokens=write,
+        cache_write_1h_tokens=hours,
+        input_audio_tokens=count(details.get("audio")),
+        output_audio_tokens=count(output.get("audio")),
+    )
+
+
+def join(chunks: list[JSONValue]) -> JSONValue:
+    """Join chunks as adding them in LangChain does: usage is summed, not renewed."""
+    whole: JSONObject = {"type": "ai"}
+    calls: JSONObject = {}
+    usages: list[JSONObject] = []
+    for chunk in filter(detect, chunks):
+        body = unwrapped(chunk)
+        skipped = ("usage_metadata", "tool_calls", "tool_call_chunks", "type")
+        merge(whole, {name: v for name, v in body.items() if name not in skipped})
+        usages += [row for row in [body.get("usage_metadata")] if isinstance(row, dict)]
+        for piece in tables(body.get("tool_call_chunks")):
+            row = {name: v for name, v in piece.items() if name not in ("args", "type")}
+            merge(calls, {"calls": [row | {"arguments": piece.get("args")}]})
+        if not body.get("tool_call_chunks"):  # a whole message among the chunks
+            merge(calls, {"calls": rows(body.get("tool_calls"))})
+    whole["usage_metadata"] = _summed(usages) if usages else None
+    whole["tool_calls"] = [_call(row) for row in tables(sealed(calls.get("calls")))]
+    return _sealed(whole)
+
+
+def _call(row: JSONObject) -> JSONObject:
+    arguments = row.get("arguments")
+    args = row.get("args") if arguments is None else read_json(arguments)
+    return {"name": row.get("name"), "args": args, "id": row.get("id")}
+
+
+def _summed(usages: list[JSONObject]) -> JSONObject:
+    names = dict.fromkeys(name for usage in usages for name in usage)
+    summed: JSONObject = {}
+    for name in names:
+        values = [usage.get(name) for usage in usages]
+        parts = [value for value in values if isinstance(value, dict)]
+        if parts:
+            inner = dict.fromkeys(key for part in parts for key in part)
+            summed[name] = {k: add(*(count(p.get(k)) for p in parts)) for k in inner}
+        else:
+            summed[name] = add(*map(count, values))
+    return summed
+
+
+def _sealed(whole: JSONObject) -> JSONObject:
+    message: JSONObject = sealed(whole)
+    content = message.get("content")
+    if isinstance(content, list):
+        kept = [row for row in content if at(row, "type") not in CALL_BLOCKS]
+        message["content"] = fused(kept)
+        for row in tables(message["content"]):
+            row.pop("index", None)
+    return message

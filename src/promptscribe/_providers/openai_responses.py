@@ -1,0 +1,170 @@
+"""OpenAI's responses API.
+
+Its law: pure. Sources: https://platform.openai.com/docs/api-reference/responses/object
+and https://platform.openai.com/docs/api-reference/responses-streaming.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from promptscribe._providers.facts import Usage
+from promptscribe._providers.message import answered, image_part
+from promptscribe._providers.model import maker_of
+from promptscribe._providers.parts import Parts, read_parts
+from promptscribe._providers.stream import merge, sealed
+from promptscribe._providers.value import at, count, first, table, tables, text, word
+
+if TYPE_CHECKING:
+    from promptscribe._providers.facts import ResponseFacts
+    from promptscribe.schema import JSONObject, JSONValue
+
+ENDS: Final = ("response.completed", "response.incomplete", "response.failed")
+"""Events that carry the whole response."""
+
+DELTAS: Final = {
+    "response.output_text.delta": ("content", "content_index", "output_text", "text"),
+    "response.refusal.delta": ("content", "content_index", "refusal", "refusal"),
+    "response.reasoning_text.delta": (
+        "content",
+        "content_index",
+        "reasoning_text",
+        "text",
+    ),
+    "response.reasoning_summary_text.delta": (
+        "summary",
+        "summary_index",
+        "summary_text",
+        "text",
+    ),
+}
+"""Events that grow a part of an item: the item's list, the member with the place in
+it, the part's type, and its member that grows."""
+
+ARGUMENTS: Final = {
+    "response.function_call_arguments.delta": ("function_call", "arguments"),
+    "response.mcp_call_arguments.delta": ("mcp_call", "arguments"),
+    "response.custom_tool_call_input.delta": ("custom_tool_call", "input"),
+}
+"""Events that grow an item itself: the item's type and its member that grows."""
+
+UNFINISHED: Final = ("in_progress", "queued")
+
+
+def detect(response: JSONValue) -> bool:
+    """Say whether *response* is a response: so it says, or it counts like one."""
+    if not isinstance(at(response, "output"), list):
+        return False
+    counted = at(response, "usage", "input_tokens_details")
+    return response.get("object") == "response" or isinstance(counted, dict)
+
+
+def is_chunk(chunk: JSONValue) -> bool:
+    """Say whether *chunk* is an event of a response's stream."""
+    return (word(at(chunk, "type")) or "").startswith("response.")
+
+
+def interpret(response: JSONValue) -> ResponseFacts:
+    """Read a whole response."""
+    body = table(response)
+    parts = Parts()
+    for item in tables(body.get("output")):
+        _read_item(item, parts)
+    return answered(
+        [parts.message("assistant")] if body.get("output") else [],
+        finish_reason=_finish_reason(body),
+        usage=read_usage(body),
+        model=word(body.get("model")),
+        provider=_provider(body),
+        service_tier=word(body.get("service_tier")),
+    )
+
+
+def _read_item(item: JSONObject, parts: Parts) -> None:
+    kind = item.get("type")
+    if kind == "message":
+        read_parts(item.get("content"), parts)
+    elif kind == "image_generation_call" and word(item.get("result")):
+        form = word(item.get("output_format")) or "png"
+        url = f"data:image/{form};base64,{item['result']}"
+        parts.content.append(image_part(url))
+    else:
+        read_parts(item, parts)
+
+
+def _finish_reason(body: JSONObject) -> str | None:
+    reason = word(at(body, "incomplete_details", "reason"))
+    status = word(body.get("status"))
+    return reason or (None if status in UNFINISHED else status)
+
+
+def _provider(body: JSONObject) -> str | None:
+    if body.get("content_filters") is not None:
+        return "openai_azure"
+    return maker_of(word(body.get("model")))
+
+
+def read_usage(body: JSONObject) -> Usage | None:
+    """Read the usage; cached and reasoning tokens are parts of the two counts."""
+    usage = body.get("usage")
+    if not isinstance(usage, dict):
+        return None
+    read = ("cached_tokens", "cache_read_input_tokens")  # the second is Perplexity's
+    return Usage(
+        prompt_tokens=count(usage.get("input_tokens")),
+        output_tokens=count(usage.get("output_tokens")),
+        reasoning_tokens=count(at(usage, "output_tokens_details", "reasoning_tokens")),
+        cache_read_tokens=count(first(usage.get("input_tokens_details"), *read)),
+        cache_write_tokens=count(
+            at(usage, "input_tokens_details", "cache_write_tokens")
+        ),
+    )
+
+
+def join(chunks: list[JSONValue]) -> JSONValue:
+    """Give the whole response: the last event carries it; a cut stream is built."""
+    whole: JSONObject = {"object": "response"}
+    items: dict[int, JSONObject] = {}
+    done: dict[int, JSONObject] = {}
+    for event in filter(is_chunk, chunks):
+        carried = event.get("response")
+        if isinstance(carried, dict):
+            whole = whole | carried
+        if event["type"] in ENDS:
+            break
+        place = count(event.get("output_index"))
+        if place is None:
+            continue
+        if event["type"] == "response.output_item.done":
+            done[place] = table(event.get("item"))
+        else:
+            _grow(items, place, event)
+    if (items or done) and not tables(whole.get("output")):
+        built = {place: _sealed(item) for place, item in items.items()} | done
+        whole["output"] = [built[place] for place in sorted(built)]
+    return whole
+
+
+def _grow(items: dict[int, JSONObject], place: int, event: JSONObject) -> None:
+    kind = event["type"]
+    if kind == "response.output_item.added":
+        items[place] = merge({}, event.get("item"))
+    elif kind in DELTAS:
+        rows, index, part, member = DELTAS[kind]
+        delta: JSONObject = {"type": part, member: text(event.get("delta"))}
+        delta["index"] = count(event.get(index)) or 0
+        held = "message" if rows == "content" else "reasoning"
+        held = "reasoning" if "reasoning" in kind else held
+        merge(items.setdefault(place, {"type": held}), {rows: [delta]})
+    elif kind in ARGUMENTS:
+        held, member = ARGUMENTS[kind]
+        delta = {member: text(event.get("delta"))}
+        merge(items.setdefault(place, {"type": held}), delta)
+
+
+def _sealed(item: JSONObject) -> JSONObject:
+    whole: JSONObject = sealed(item)
+    for name in ("content", "summary"):
+        for part in tables(whole.get(name)):
+            part.pop("index", None)
+    return whole
