@@ -92,7 +92,9 @@ def join(chunks: list[JSONValue]) -> JSONValue:
                 merge(blocks.setdefault(place, {}), at(event, name, inner))
         whole |= table(event.get("messageStop")) | table(event.get("metadata"))
     content = [_sealed(blocks[place]) for place in sorted(blocks)]
-    return whole | {"output": {"message": {"role": role, "content": content}}}
+    # A reason that nobody gave is None, but there: it is what `detect` looks for.
+    head: JSONObject = {"output": {"message": {"role": role, "content": content}}}
+    return head | {"stopReason": None, "usage": None} | whole
 
 
 def _sealed(block: JSONObject) -> JSONObject:

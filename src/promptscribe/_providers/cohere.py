@@ -40,9 +40,7 @@ def detect(response: JSONValue) -> bool:
     """Say whether *response* is a chat's: a message, or the first API's text."""
     if isinstance(at(response, "message"), dict):
         reason = text(response.get("finish_reason")) or ""
-        return reason.isupper() or isinstance(
-            at(response, "usage", "billed_units"), dict
-        )
+        return reason.isupper() or ("usage" in response and "finish_reason" in response)
     return _is_first(response)
 
 

@@ -23,8 +23,10 @@ class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
         cache_write_tokens: The part of *prompt_tokens* written to a cache.
         cache_write_1h_tokens: The part of *cache_write_tokens* that is kept for an
             hour (Anthropic's ``ephemeral_1h``), dearer than the five minutes' one.
+        cache_audio_read_tokens: The part of *cache_read_tokens* that is sound.
         input_audio_tokens: The part of *prompt_tokens* that is sound.
         output_audio_tokens: The part of *output_tokens* that is sound.
+        output_image_tokens: The part of *output_tokens* that is pictures.
         total_cost: Dollars, where the response itself says what the call cost
             (``usage.cost`` of OpenRouter and LiteLLM, Perplexity's).
     """
@@ -35,8 +37,10 @@ class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
     cache_write_1h_tokens: int | None = None
+    cache_audio_read_tokens: int | None = None
     input_audio_tokens: int | None = None
     output_audio_tokens: int | None = None
+    output_image_tokens: int | None = None
     total_cost: float | None = None
 
 

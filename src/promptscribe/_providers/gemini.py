@@ -6,7 +6,7 @@ google-genai 3.6.1, google/genai/types.py.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from promptscribe._providers.facts import Usage
 from promptscribe._providers.message import answered, role_of
@@ -26,6 +26,10 @@ from promptscribe._providers.value import (
 if TYPE_CHECKING:
     from promptscribe._providers.facts import ResponseFacts
     from promptscribe.schema import JSONObject, JSONValue
+
+CACHED: Final = ("cacheTokensDetails", "cache_tokens_details")
+PROMPT: Final = ("promptTokensDetails", "prompt_tokens_details")
+ANSWER: Final = ("candidatesTokensDetails", "candidates_tokens_details")
 
 
 def detect(response: JSONValue) -> bool:
@@ -86,12 +90,10 @@ def read_usage(body: JSONObject) -> Usage | None:
         cache_read_tokens=_count(
             usage, "cachedContentTokenCount", "cached_content_token_count"
         ),
-        input_audio_tokens=_audio(
-            usage, "promptTokensDetails", "prompt_tokens_details"
-        ),
-        output_audio_tokens=_audio(
-            usage, "candidatesTokensDetails", "candidates_tokens_details"
-        ),
+        cache_audio_read_tokens=_part(usage, CACHED, "AUDIO"),
+        input_audio_tokens=_part(usage, PROMPT, "AUDIO"),
+        output_audio_tokens=_part(usage, ANSWER, "AUDIO"),
+        output_image_tokens=_part(usage, ANSWER, "IMAGE"),
     )
 
 
@@ -99,10 +101,10 @@ def _count(usage: JSONObject, *names: str) -> int | None:
     return count(first(usage, *names))
 
 
-def _audio(usage: JSONObject, *names: str) -> int | None:
+def _part(usage: JSONObject, names: tuple[str, ...], modality: str) -> int | None:
     details = tables(first(usage, *names))
-    sound = (row for row in details if row.get("modality") == "AUDIO")
-    return add(*(_count(row, "tokenCount", "token_count") for row in sound))
+    counted = (row for row in details if row.get("modality") == modality)
+    return add(*(_count(row, "tokenCount", "token_count") for row in counted))
 
 
 def join(chunks: list[JSONValue]) -> JSONValue:

@@ -99,7 +99,7 @@ def price(
             )
         except (LookupError, ValueError, TypeError, ArithmeticError):
             continue  # an unknown model, or counts that contradict each other
-        if _is_priced(found):
+        if _is_priced(found, usage):
             source = f"genai-prices {genai_prices.__version__}"
             return _charged(found, usage, source)
     return None
@@ -117,8 +117,10 @@ def _counts(usage: Usage) -> dict[str, int] | None:
         "cache_write_tokens": write,
         "cache_write_1h_tokens": hour,
         "cache_write_5m_tokens": write - hour if hour else 0,
+        "cache_audio_read_tokens": usage.cache_audio_read_tokens or 0,
         "input_audio_tokens": usage.input_audio_tokens or 0,
         "output_audio_tokens": usage.output_audio_tokens or 0,
+        "output_image_tokens": usage.output_image_tokens or 0,
     }
     counts = {name: value for name, value in parts.items() if value}
     counts["input_tokens"] = usage.prompt_tokens or 0
@@ -160,11 +162,19 @@ def _plainest(name: str, bare: str) -> str:
     return name if "ft:" in name or name.endswith(":free") else bare
 
 
-def _is_priced(found: Any) -> bool:
-    rates = found.model_price
-    return any(
-        getattr(rates, rate, None) is not None for rate in ("input_mtok", "output_mtok")
-    )
+def _is_priced(found: Any, usage: Usage) -> bool:
+    """Say whether the list has a rate for all that was used.
+
+    Sound is dearer than text wherever it is sold, but for some of Gemini's inputs:
+    a model without a rate for it has a gap in the list, not the price of text.
+    """
+    rates = {name for name, rate in vars(found.model_price).items() if rate is not None}
+    if not rates & {"input_mtok", "output_mtok"}:
+        return False
+    if usage.output_audio_tokens and "output_audio_mtok" not in rates:
+        return False
+    free = found.provider.id == "google" or "input_audio_mtok" in rates
+    return free or not usage.input_audio_tokens
 
 
 def _charged(found: Any, usage: Usage, source: str) -> Price:
