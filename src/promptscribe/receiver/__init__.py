@@ -1,0 +1,1 @@
+"""The receiver: the server side of the logging contract, and its pages."""

@@ -1,0 +1,115 @@
+"""The receiver as an ASGI application: its routes, its gate, its errors.
+
+Its law: it wires; every decision is made elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
+from starlette.routing import Route
+
+from promptscribe._clock import SystemClock
+from promptscribe.receiver.access import Access
+from promptscribe.receiver.answer import (
+    failure,
+    json_answer,
+    unavailable,
+    unprocessable,
+)
+from promptscribe.receiver.body import MAX_BODY_BYTES, BodyTooLarge
+from promptscribe.receiver.guard import LOOPBACK, Guard
+from promptscribe.receiver.ingest import BadRequest
+from promptscribe.receiver.log_route import LogRoutes
+from promptscribe.receiver.page_route import PageRoutes
+from promptscribe.receiver.store import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from promptscribe._clock import Clock
+    from promptscribe.receiver.store import Store
+
+
+def create_app(
+    store: Store,
+    *,
+    access: Access | None = None,
+    hosts: Collection[str] | None = LOOPBACK,
+    clock: Clock | None = None,
+) -> Starlette:
+    """Return the application over a store, which the caller closes.
+
+    Args:
+        store: Where logs are kept.
+        access: The keys; None lets everybody in.
+        hosts: Host names that are answered to; None answers to any.
+        clock: Source of the time of logs that carry none.
+
+    Returns:
+        The contract's routes, bare and under ``/v5``, and the pages.
+    """
+    log_routes = LogRoutes(store, clock or SystemClock())
+    return Starlette(
+        routes=[
+            *[
+                route
+                for prefix in ("/v5", "")
+                for route in (
+                    *log_routes.routes(prefix),
+                    Route(f"{prefix}/health", _health, methods=["GET"]),
+                )
+            ],
+            *PageRoutes(store).routes(),
+        ],
+        middleware=[
+            Middleware(Guard, access=access or Access(), hosts=hosts),
+        ],
+        exception_handlers={
+            BadRequest: _bad_request,
+            BodyTooLarge: _too_large,
+            StoreUnavailable: _unavailable,
+            ClientDisconnect: _gone,
+            HTTPException: _http_error,
+            500: _internal_error,
+        },
+    )
+
+
+async def _health(_request: Request) -> Response:
+    return json_answer({"status": "ok"})
+
+
+def _bad_request(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, BadRequest)  # noqa: S101 - for the type checkers
+    return unprocessable(error.problems)
+
+
+def _too_large(_request: Request, _error: Exception) -> Response:
+    return failure(413, f"The body is larger than {MAX_BODY_BYTES} bytes")
+
+
+def _unavailable(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, StoreUnavailable)  # noqa: S101 - for the type checkers
+    return unavailable(error)
+
+
+def _gone(_request: Request, _error: Exception) -> Response:
+    return failure(400, "The client went away")
+
+
+def _http_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - for the type checkers
+    return failure(error.status_code, error.detail, error.headers)
+
+
+def _internal_error(_request: Request, _error: Exception) -> Response:
+    # What went wrong is in the receiver's own log, and not for strangers.
+    return failure(500, "Internal error")

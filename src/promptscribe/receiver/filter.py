@@ -1,0 +1,108 @@
+"""Which logs a query string asks for.
+
+Its law: pure functions; a value that does not fit is a problem, an unknown name
+is passed over, as the contract's own servers did.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from promptscribe.receiver.check import Problem
+from promptscribe.receiver.ingest import BadRequest
+from promptscribe.receiver.instant import parse_instant
+from promptscribe.receiver.store import LogQuery
+
+if TYPE_CHECKING:
+    from starlette.datastructures import QueryParams
+
+MAX_PAGE_SIZE: Final = 10_000
+MAX_PAGE: Final = 2**31
+_WORDS: Final = {"true": True, "1": True, "false": False, "0": False}
+_EQUAL: Final = (
+    "source",
+    "user",
+    "environment",
+    "batch_id",
+    "evaluation_id",
+    "run_id",
+    "source_datapoint_id",
+    "trace_id",
+)
+
+
+class _Reader:
+    """Reads values from a query string and gathers what is wrong with them."""
+
+    def __init__(self, params: QueryParams) -> None:
+        self._params = params
+        self.problems: list[Problem] = []
+
+    def text(self, name: str) -> str | None:
+        return self._params.get(name) or None
+
+    def number(self, name: str, default: int, least: int, most: int) -> int:
+        given = self._params.get(name)
+        if given is None:
+            return default
+        # int() takes more than digits: underscores, blanks, other scripts.
+        number = int(given) if given.isascii() and given.isdigit() else least - 1
+        if not least <= number <= most:
+            message = f"Input should be an integer from {least} to {most}"
+            self._complain(name, message, "int_type")
+            return default
+        return number
+
+    def flag(self, name: str) -> bool | None:
+        # in_trace_filter may be given twice, with both values: then it is no filter.
+        given = {value.lower() for value in self._params.getlist(name) if value}
+        unknown = given - _WORDS.keys()
+        if unknown:
+            self._complain(name, "Input should be true or false", "bool_parsing")
+        values = {_WORDS[value] for value in given - unknown}
+        return values.pop() if len(values) == 1 else None
+
+    def instant(self, name: str) -> int | None:
+        given = self.text(name)
+        if given is None:
+            return None
+        try:
+            return parse_instant(given)
+        except ValueError as error:
+            self._complain(name, f"Input should be a time: {error}", "datetime_parsing")
+            return None
+
+    def _complain(self, name: str, message: str, kind: str) -> None:
+        self.problems.append(Problem(("query", name), message, kind))
+
+
+def log_query(params: QueryParams, default_size: int = 10) -> LogQuery:
+    """Return the query that a query string stands for.
+
+    Args:
+        params: The query string, as the contract and the pages have it.
+        default_size: Logs on a page where the string does not say.
+
+    Raises:
+        BadRequest: With every value that does not fit.
+    """
+    reader = _Reader(params)
+    query = LogQuery(
+        file_id=reader.text("file_id"),
+        path=reader.text("path"),
+        version_id=reader.text("version_id"),
+        ids=tuple(params.getlist("id")),
+        search=reader.text("search"),
+        metadata_search=reader.text("metadata_search"),
+        start_us=reader.instant("start_date"),
+        end_us=reader.instant("end_date"),
+        in_trace=reader.flag("in_trace_filter"),
+        roots=reader.flag("roots") or False,
+        failed=reader.flag("failed"),
+        equal=tuple((name, params[name]) for name in _EQUAL if params.get(name)),
+        page=reader.number("page", 1, 1, MAX_PAGE),
+        size=reader.number("size", default_size, 0, MAX_PAGE_SIZE),
+    )
+    if reader.problems:
+        raise BadRequest(reader.problems)
+    return query

@@ -1,0 +1,149 @@
+"""From the bytes of a request to a draft for the store, or to its problems.
+
+Its law: pure functions; the clock comes in as a value. What the client sent is
+kept as sent, but for nulls (absent), times (µs) and, where ``save`` is false, the
+payload, which gets no further than this file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from promptscribe.receiver.check import Problem
+from promptscribe.receiver.instant import parse_instant
+from promptscribe.receiver.request import log_problems
+from promptscribe.receiver.store import LogDraft
+from promptscribe.receiver.version import canonical_details
+from promptscribe.schema import PAYLOAD_MEMBERS
+
+if TYPE_CHECKING:
+    from promptscribe.receiver.version import FileKind
+    from promptscribe.schema import JSONObject, JSONValue
+
+MAX_DEPTH: Final = 64  # nobody reads deeper, and recursion limits start at 1000
+MAX_KEYS: Final = 200_000  # a few hundred in a real log; a bomb has a million
+
+# These have a place of their own in a draft.
+_PLACED: Final = frozenset(
+    {"path", "id", "log_id", "trace_parent_id", "start_time", "end_time", "created_at"}
+)
+
+
+class BadRequest(Exception):  # noqa: N818 - it becomes a 422, not a traceback
+    """The request does not follow the contract.
+
+    Attributes:
+        problems: All of them.
+    """
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+
+def decode_body(body: bytes) -> JSONValue:
+    """Return the JSON of a request.
+
+    NaN, infinities, lone surrogates and numbers beyond every float are no JSON
+    and refused; NUL characters and integers of any size are kept.
+
+    Raises:
+        BadRequest: No JSON, or nested too deeply, or too many keys.
+    """
+    try:
+        decoded = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        problem = Problem(("body",), f"JSON decode error: {error}", "json_invalid")
+        raise BadRequest([problem]) from None
+    except RecursionError:
+        raise BadRequest([_too_deep()]) from None
+    # Counting brackets and colons bounds depth and keys from above for a
+    # microsecond; only a body that may break a limit is walked.
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(decoded) > MAX_DEPTH:
+        raise BadRequest([_too_deep()])
+    if body.count(b":") > MAX_KEYS:
+        problem = Problem(("body",), "Too many members", "too_long")
+        raise BadRequest([problem])
+    return decoded
+
+
+def _too_deep() -> Problem:
+    message = f"Nested more deeply than {MAX_DEPTH} levels"
+    return Problem(("body",), message, "recursion_loop")
+
+
+def _depth(value: JSONValue) -> int:
+    depth = 0
+    level = [value]
+    while level and depth <= MAX_DEPTH + 1:
+        below: list[JSONValue] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+        depth += 1
+        level = below
+    return depth - 1
+
+
+def read_log(
+    kind: FileKind,
+    body: JSONValue,
+    now_us: int,
+    *,
+    target_version: str | None = None,
+    target_environment: str | None = None,
+) -> LogDraft:
+    """Return the draft of a log request.
+
+    Args:
+        kind: Which route the body was posted to.
+        body: The decoded JSON.
+        now_us: The present, µs since 1970, for a log without ``created_at``.
+        target_version: Query parameter ``version_id``.
+        target_environment: Query parameter ``environment``.
+
+    Raises:
+        BadRequest: With every problem of the body.
+    """
+    problems = log_problems(kind, body)
+    if problems:
+        raise BadRequest(problems)
+    members = {key: value for key, value in body.items() if value is not None}
+    details = members.pop(kind, None)
+    created_at = members.pop("created_at", None)
+    path = members.get("path")
+    return LogDraft(
+        kind=kind,
+        log_id=members.get("log_id"),
+        file_id=members.get("id"),
+        path=path.strip("/") if path else None,
+        details=None if details is None else canonical_details(kind, details),
+        target_version=target_version,
+        target_environment=target_environment,
+        trace_parent_id=members.get("trace_parent_id"),
+        created_us=now_us if created_at is None else parse_instant(created_at),
+        start_us=instant_of(members, "start_time"),
+        end_us=instant_of(members, "end_time"),
+        members=stored_members(members),
+    )
+
+
+def instant_of(members: JSONObject, name: str) -> int | None:
+    """Return a valid member's time in µs since 1970, or None where it is absent."""
+    value = members.get(name)
+    return None if value is None else parse_instant(value)
+
+
+def stored_members(members: JSONObject) -> JSONObject:
+    """Return what of a request is kept as its members, in the stored form."""
+    kept = {key: value for key, value in members.items() if key not in _PLACED}
+    if kept.get("save") is False:
+        kept = {key: kept[key] for key in kept if key not in PAYLOAD_MEMBERS}
+    if "trace_status" in kept:
+        # Renamed in SDK 0.8.27; both names are answered.
+        kept.setdefault("log_status", kept.pop("trace_status"))
+    return kept

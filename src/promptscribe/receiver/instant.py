@@ -1,0 +1,46 @@
+"""Times on the wire: what clients send, and µs since 1970, which we store.
+
+Its law: pure functions; no clock is read. Clients of every generation count:
+ISO 8601 with or without an offset (without one it is UTC), and epoch seconds as
+numbers, which the decorators of SDKs up to 0.8.26 sent.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from promptscribe.schema import JSONValue
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def parse_instant(value: JSONValue) -> int:
+    """Return µs since 1970.
+
+    Raises:
+        ValueError: The value names no time between the years 1 and 9999.
+    """
+    try:
+        moment = _moment(value)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return (moment - _EPOCH) // _MICROSECOND
+    except (OverflowError, TypeError) as error:
+        raise ValueError(str(error)) from error
+
+
+def _moment(value: JSONValue) -> datetime:
+    if isinstance(value, str):
+        return datetime.fromisoformat(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError("neither text nor a number")
+    return _EPOCH + timedelta(seconds=value)
+
+
+def format_instant(instant_us: int) -> str:
+    """Return µs since 1970 as UTC text, always with six digits and a Z."""
+    moment = _EPOCH + timedelta(microseconds=instant_us)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,171 @@
+"""The pages: traces and logs, the waterfall of a trace, one log in full.
+
+Its law: rendered here, escaped by the templates, no script needed; nothing that a
+log contains is ever fetched, run or trusted.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import jinja2
+import msgspec
+from starlette.responses import HTMLResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from promptscribe.receiver import figure
+from promptscribe.receiver.conversation import conversation
+from promptscribe.receiver.filter import log_query
+from promptscribe.receiver.trace import cost_of, total
+from promptscribe.receiver.waterfall import waterfall
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import BaseRoute
+
+    from promptscribe.receiver.store import LogOutline, Store, StoredLog
+    from promptscribe.receiver.trace import Totals
+    from promptscribe.schema import JSONObject, JSONValue
+
+PAGE_SIZE: Final = 50
+_MAX_OUTLINES: Final = 20_000  # of all traces on a page: bounds memory and time
+_HERE: Final = Path(__file__).parent
+# Where clients put the traceback of an error, ours first.
+_TRACEBACKS: Final = ("traceback", "exception.stacktrace", "stacktrace", "stack")
+
+
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        name: getattr(figure, name)
+        for name in ("duration", "count", "dollars", "moment", "full_moment", "pretty")
+    }
+    return environment
+
+
+class LogLine(msgspec.Struct):
+    """One line of a list: a log, and the trace below it where it is the top."""
+
+    log: LogOutline
+    totals: Totals
+
+
+class PageRoutes:
+    """The pages over a store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._templates = _templates()
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes of the pages and of their style sheet."""
+        return [
+            Route("/", self.list, methods=["GET"]),
+            Route("/trace/{id:path}", self.trace, methods=["GET"]),
+            Route("/log/{id:path}", self.log, methods=["GET"]),
+            Mount("/static", StaticFiles(directory=_HERE / "static"), name="static"),
+        ]
+
+    async def list(self, request: Request) -> Response:
+        """Show traces, or with ``?view=logs`` every log, newest first."""
+        params = request.query_params
+        flat = params.get("view") == "logs"
+        query = log_query(params, PAGE_SIZE)
+        # A text is looked for in every log: what is found below a top is shown.
+        roots = not flat and not query.search
+        page = await self._store.find_logs(msgspec.structs.replace(query, roots=roots))
+        traces = list({log.trace_id for log in page.logs})
+        outlines = await self._store.read_outlines(traces, _MAX_OUTLINES)
+        return self._render(
+            "list.html",
+            lines=_lines(page.logs, outlines, with_totals=roots),
+            total=page.total,
+            query=query,
+            flat=flat,
+            pages=max(-(-page.total // max(query.size, 1)), 1),
+            params={key: params[key] for key in params if key != "page"},
+        )
+
+    async def trace(self, request: Request) -> Response:
+        """Show the whole trace of any of its logs."""
+        log = await self._store.read_log(request.path_params["id"])
+        if log is None:
+            return self._missing(request)
+        outlines = await self._store.read_outlines([log.trace_id], _MAX_OUTLINES)
+        picture = waterfall(outlines)
+        costs = {outline.id: cost_of(outline) for outline in outlines}
+        return self._render("trace.html", chosen=log, picture=picture, costs=costs)
+
+    async def log(self, request: Request) -> Response:
+        """Show one log in full."""
+        log = await self._store.read_log(request.path_params["id"])
+        if log is None:
+            return self._missing(request)
+        versions = await self._store.read_versions([log.version_id])
+        outlines = await self._store.read_outlines([log.trace_id], _MAX_OUTLINES)
+        by_id = {outline.id: outline for outline in outlines}
+        metadata = dict(log.members.get("metadata") or {})
+        outline = by_id.get(log.id)
+        return self._render(
+            "log.html",
+            log=log,
+            members=log.members,
+            version=versions[log.version_id],
+            cost=None if outline is None else cost_of(outline),
+            answer=_answer_text(log.members),
+            parent=by_id.get(log.trace_parent_id or ""),
+            children=[o for o in outlines if o.trace_parent_id == log.id],
+            turns=conversation(log.members),
+            traceback=_take_traceback(metadata),
+            metadata=metadata,
+        )
+
+    def _missing(self, request: Request) -> Response:
+        return self._render("missing.html", 404, name=request.path_params["id"])
+
+    def _render(
+        self, template: str, status: int = 200, /, **values: object
+    ) -> Response:
+        page = self._templates.get_template(template).render(**values)
+        # A lone surrogate cannot come in; should one be here, the page still goes out.
+        return HTMLResponse(page.encode("utf-8", "replace"), status)
+
+
+def _lines(
+    logs: Sequence[StoredLog], outlines: Sequence[LogOutline], *, with_totals: bool
+) -> list[LogLine]:
+    by_id = {outline.id: outline for outline in outlines}
+    traces: dict[str, list[LogOutline]] = {}
+    for outline in outlines:
+        traces.setdefault(outline.trace_id, []).append(outline)
+    lines: list[LogLine] = []
+    for log in logs:
+        own = by_id.get(log.id)
+        if own is not None:
+            below = traces[log.trace_id] if with_totals else [own]
+            lines.append(LogLine(own, total(below)))
+    return lines
+
+
+def _take_traceback(metadata: dict[str, JSONValue]) -> str | None:
+    for name in _TRACEBACKS:
+        if isinstance(metadata.get(name), str):
+            return str(metadata.pop(name))
+    return None
+
+
+def _answer_text(members: JSONObject) -> JSONValue:
+    """Return the text that the conversation shows already as its last turn."""
+    message = members.get("output_message")
+    return message.get("content") if isinstance(message, dict) else None

@@ -1,0 +1,188 @@
+"""The running receiver: a process of its own, or a thread for demos and tests.
+
+Its law: it owns the store and the socket, and gives both back.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import platformdirs
+import uvicorn
+
+from promptscribe.errors import ConfigurationError
+from promptscribe.receiver.access import Access
+from promptscribe.receiver.app import create_app
+from promptscribe.receiver.guard import LOOPBACK
+from promptscribe.receiver.sqlite_store import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+DEFAULT_PORT: Final = 8420
+_SHUTDOWN_TIMEOUT: Final = 10  # whole seconds for requests that are under way
+
+
+def default_db() -> Path:
+    """Return where logs are kept unless told otherwise."""
+    return Path(platformdirs.user_data_dir("promptscribe")) / "logs.db"
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announce()
+
+
+class Receiver:
+    """A receiver that is ready to run, once.
+
+    Args:
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+        db: The SQLite file; None for `default_db`.
+        api_keys: Keys to ask for; none asks for none.
+        hosts: More names to answer to than the loopback's.
+        announce: Called with the URL once the receiver listens.
+
+    Attributes:
+        url: Where the receiver is reached.
+
+    Raises:
+        ConfigurationError: Reachable from outside, and no key is asked for.
+        OSError: The address is in use, or the file cannot be opened.
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = DEFAULT_PORT,
+        db: Path | str | None = None,
+        *,
+        api_keys: Iterable[str] = (),
+        hosts: Collection[str] = (),
+        announce: Callable[[str], None] | None = None,
+    ) -> None:
+        access = Access(api_keys)
+        loopback = _is_loopback(host)
+        if not loopback and access.is_open:
+            problem = f"{host} is reachable from outside: give the receiver an API key"
+            raise ConfigurationError("host", problem)
+        self._socket = _listen(host, port)
+        self.url = _url(host, self._socket.getsockname()[1])
+        try:
+            self._store = SqliteStore(default_db() if db is None else Path(db))
+        except BaseException:
+            self._socket.close()
+            raise
+        app = create_app(
+            self._store,
+            access=access,
+            hosts={*LOOPBACK, host, *hosts} if loopback else None,
+        )
+        config = uvicorn.Config(
+            app,
+            loop="asyncio",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
+        )
+        self._server = _Server(config, self._ready)
+        self._announce = announce
+        self._started = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def run(self) -> None:
+        """Serve until SIGINT or SIGTERM, or until `stop`."""
+        try:
+            self._server.run(sockets=[self._socket])
+        finally:
+            self._socket.close()
+            self._store.close()
+            self._started.set()
+
+    def start(self) -> Receiver:
+        """Serve in a thread; return once the receiver listens."""
+        self._thread = threading.Thread(
+            target=self.run, name="promptscribe-receiver", daemon=True
+        )
+        self._thread.start()
+        self._started.wait()
+        return self
+
+    def stop(self) -> None:
+        """Answer what is under way, close the store, end the thread."""
+        self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join()
+
+    def _ready(self) -> None:
+        self._started.set()
+        if self._announce is not None:
+            self._announce(self.url)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named, since asyncio sets TCP_NODELAY only then: without it
+    # each answer on a kept connection waits 40 ms for a delayed ACK (measured).
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(
+    host: str = "127.0.0.1",
+    port: int = DEFAULT_PORT,
+    db: Path | str | None = None,
+    *,
+    api_keys: Iterable[str] = (),
+    hosts: Collection[str] = (),
+    announce: Callable[[str], None] | None = None,
+) -> None:
+    """Run a receiver until SIGINT or SIGTERM; the arguments are `Receiver`'s."""
+    Receiver(host, port, db, api_keys=api_keys, hosts=hosts, announce=announce).run()
+
+
+def start_in_thread(
+    host: str = "127.0.0.1",
+    port: int = 0,
+    db: Path | str | None = None,
+    *,
+    api_keys: Iterable[str] = (),
+    hosts: Collection[str] = (),
+) -> Receiver:
+    """Return a receiver that listens already: it has ``url`` and ``stop()``."""
+    return Receiver(host, port, db, api_keys=api_keys, hosts=hosts).start()

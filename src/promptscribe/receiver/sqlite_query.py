@@ -1,0 +1,209 @@
+"""Reading from SQLite: logs by page and by trace, files at their versions.
+
+Its law: only SELECT, on a connection that cannot write; values only as bound
+parameters, names of columns only from the tables in this file.
+"""
+
+# ruff: noqa: S608
+# The strings that are put together here are column names and question marks.
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from promptscribe.receiver.sqlite_log import TEXT_COLUMNS
+from promptscribe.receiver.store import (
+    Environment,
+    FileVersion,
+    LogOutline,
+    LogPage,
+    StoredLog,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+
+    from promptscribe.receiver.store import LogQuery
+
+_EQUAL_COLUMNS: Final = frozenset({*TEXT_COLUMNS, "trace_id", "trace_parent_id"})
+_LOG: Final = (
+    "SELECT l.id, l.kind, l.file_id, l.version_id, f.path, l.trace_id,"
+    " l.trace_parent_id, l.created_us, l.start_us, l.end_us, b.body"
+    " FROM logs l JOIN bodies b ON b.seq = l.seq JOIN files f ON f.id = l.file_id"
+)
+_OUTLINE: Final = (
+    "SELECT l.id, l.trace_id, l.trace_parent_id, f.path, l.kind, l.created_us,"
+    " l.start_us, l.end_us, l.prompt_tokens, l.output_tokens, l.prompt_cost,"
+    " l.output_cost, l.failed FROM logs l JOIN files f ON f.id = l.file_id"
+)
+_VERSION: Final = (
+    "SELECT v.id, f.id, f.kind, f.path, v.details, v.created_us, f.created_us,"
+    " f.updated_us, v.logs, f.labels, v.labels,"
+    " (SELECT sum(logs) FROM versions WHERE file_id = f.id),"
+    " (SELECT max(last_used_us) FROM versions WHERE file_id = f.id)"
+    " FROM versions v JOIN files f ON f.id = v.file_id"
+)
+_IN_TRACE: Final = (
+    "(l.trace_parent_id IS NOT NULL"
+    " OR EXISTS (SELECT 1 FROM logs c WHERE c.trace_parent_id = l.id))"
+)
+_decode = msgspec.json.decode
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _log(row: Sequence[Any]) -> StoredLog:
+    return StoredLog(
+        id=row[0],
+        kind=row[1],
+        file_id=row[2],
+        version_id=row[3],
+        path=row[4],
+        trace_id=row[5],
+        trace_parent_id=row[6],
+        created_us=row[7],
+        start_us=row[8],
+        end_us=row[9],
+        members=_decode(row[10]),
+    )
+
+
+def read_log(connection: sqlite3.Connection, log_id: str) -> StoredLog | None:
+    """Return one log, or None."""
+    row = connection.execute(f"{_LOG} WHERE l.id = ?", (log_id,)).fetchone()
+    return None if row is None else _log(row)
+
+
+def read_trace(
+    connection: sqlite3.Connection, trace_id: str, limit: int
+) -> list[StoredLog]:
+    """Return the logs of one trace, oldest first."""
+    rows = connection.execute(
+        f"{_LOG} WHERE l.trace_id = ? ORDER BY l.seq LIMIT ?", (trace_id, limit)
+    )
+    return [_log(row) for row in rows]
+
+
+def read_outlines(
+    connection: sqlite3.Connection, trace_ids: Sequence[str], limit: int
+) -> list[LogOutline]:
+    """Return the logs of several traces without their content."""
+    rows = connection.execute(
+        f"{_OUTLINE} WHERE l.trace_id IN ({_marks(trace_ids)}) LIMIT ?",
+        (*trace_ids, limit),
+    )
+    names = LogOutline.__struct_fields__
+    return [
+        LogOutline(**{**dict(zip(names, row, strict=True)), "failed": bool(row[12])})
+        for row in rows
+    ]
+
+
+def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
+    """Return one page of logs, newest first, and their number."""
+    where, values = _condition(query)
+    (total,) = connection.execute(
+        f"SELECT count(*) FROM logs l{_sources(query)} WHERE {where}",
+        values,
+    ).fetchone()
+    offset = min((query.page - 1) * query.size, 2**62)
+    rows = connection.execute(
+        f"{_LOG} WHERE l.seq IN (SELECT l.seq FROM logs l{_sources(query)}"
+        f" WHERE {where} ORDER BY l.created_us DESC, l.seq DESC LIMIT ? OFFSET ?)"
+        " ORDER BY l.created_us DESC, l.seq DESC",
+        (*values, query.size, offset),
+    )
+    return LogPage([_log(row) for row in rows], total)
+
+
+def _sources(query: LogQuery) -> str:
+    joined = query.search is not None or query.metadata_search is not None
+    return " JOIN bodies b ON b.seq = l.seq" if joined else ""
+
+
+def _condition(query: LogQuery) -> tuple[str, list[object]]:
+    terms = [*_exact_terms(query), *_text_terms(query)]
+    if query.in_trace is not None:
+        terms.append((_IN_TRACE if query.in_trace else f"NOT {_IN_TRACE}", ()))
+    if query.roots:
+        terms.append(("l.root = 1", ()))
+    if query.failed is not None:
+        terms.append((f"l.failed = {query.failed:d}", ()))
+    where = " AND ".join(term for term, _ in terms) or "1"
+    return where, [value for _, values in terms for value in values]
+
+
+def _exact_terms(query: LogQuery) -> Iterable[tuple[str, Sequence[object]]]:
+    if query.file_id is not None:
+        yield "l.file_id = ?", (query.file_id,)
+    if query.path is not None:
+        yield "l.file_id = (SELECT id FROM files WHERE path = ?)", (query.path,)
+    if query.version_id is not None:
+        yield "l.version_id = ?", (query.version_id,)
+    if query.ids:
+        yield f"l.id IN ({_marks(query.ids)})", query.ids
+    if query.start_us is not None:
+        yield "l.created_us >= ?", (query.start_us,)
+    if query.end_us is not None:
+        yield "l.created_us <= ?", (query.end_us,)
+    for name, value in query.equal:
+        if name not in _EQUAL_COLUMNS:
+            raise KeyError(name)
+        yield f"l.{name} = ?", (value,)
+
+
+def _text_terms(query: LogQuery) -> Iterable[tuple[str, Sequence[object]]]:
+    if query.search is not None:
+        members = ("inputs", "messages", "output", "output_message", "error")
+        found = (
+            f"json_extract(b.body, '$.{name}') LIKE ? ESCAPE '!'" for name in members
+        )
+        yield f"({' OR '.join(found)})", [_pattern(query.search)] * len(members)
+    if query.metadata_search is not None:
+        term = "json_extract(b.body, '$.metadata') LIKE ? ESCAPE '!'"
+        yield term, (_pattern(query.metadata_search),)
+
+
+def _pattern(text: str) -> str:
+    for special in "!%_":
+        text = text.replace(special, f"!{special}")
+    return f"%{text}%"
+
+
+def read_versions(
+    connection: sqlite3.Connection, version_ids: Sequence[str]
+) -> dict[str, FileVersion]:
+    """Return versions by id, each with its file."""
+    rows = connection.execute(
+        f"{_VERSION} WHERE v.id IN ({_marks(version_ids)})", version_ids
+    ).fetchall()
+    deployed = connection.execute(
+        "SELECT d.version_id, e.id, e.name, e.tag, e.created_us FROM deployments d"
+        f" JOIN environments e ON e.id = d.environment_id"
+        f" WHERE d.version_id IN ({_marks(version_ids)}) ORDER BY e.id",
+        version_ids,
+    ).fetchall()
+    return {
+        row[0]: FileVersion(
+            version_id=row[0],
+            id=row[1],
+            kind=row[2],
+            path=row[3],
+            details=_decode(row[4]),
+            created_us=row[5],
+            file_created_us=row[6],
+            updated_us=row[7],
+            version_logs=row[8],
+            labels={**_decode(row[9]), **_decode(row[10])},
+            total_logs=row[11],
+            last_used_us=row[7] if row[12] is None else row[12],
+            environments=[
+                Environment(*found[1:]) for found in deployed if found[0] == row[0]
+            ],
+        )
+        for row in rows
+    }

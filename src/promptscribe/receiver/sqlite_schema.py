@@ -1,0 +1,145 @@
+"""The SQLite file: how it is opened, its tables, and how old files are brought up.
+
+Its law: a migration that was released is never edited; a change is a new one at
+the end. ``user_version`` counts those that a file has had.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Content lives apart (bodies) from what lists and filters read (logs): a page
+# over a million logs then reads 100-byte rows and not 3 KB ones.
+# root: 1 for the topmost log that has arrived, of a trace or part of one.
+MIGRATIONS: Final = (
+    """
+    CREATE TABLE files (
+        id TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        path TEXT NOT NULL UNIQUE,
+        created_us INTEGER NOT NULL,
+        updated_us INTEGER NOT NULL,
+        labels TEXT NOT NULL DEFAULT '{}'
+    ) WITHOUT ROWID;
+    CREATE TABLE versions (
+        id TEXT PRIMARY KEY,
+        file_id TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        details TEXT NOT NULL,
+        created_us INTEGER NOT NULL,
+        labels TEXT NOT NULL DEFAULT '{}',
+        logs INTEGER NOT NULL DEFAULT 0,
+        last_used_us INTEGER,
+        UNIQUE (file_id, digest)
+    ) WITHOUT ROWID;
+    CREATE TABLE environments (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        tag TEXT NOT NULL,
+        created_us INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    INSERT INTO environments VALUES ('env_prod', 'production', 'default', 0);
+    INSERT INTO environments VALUES ('env_stag', 'staging', 'other', 0);
+    CREATE TABLE deployments (
+        file_id TEXT NOT NULL,
+        environment_id TEXT NOT NULL,
+        version_id TEXT NOT NULL,
+        PRIMARY KEY (file_id, environment_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX deployments_by_version ON deployments (version_id);
+    CREATE TABLE logs (
+        seq INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        kind TEXT NOT NULL,
+        file_id TEXT NOT NULL,
+        version_id TEXT NOT NULL,
+        trace_id TEXT NOT NULL,
+        trace_parent_id TEXT,
+        root INTEGER NOT NULL,
+        created_us INTEGER NOT NULL,
+        start_us INTEGER,
+        end_us INTEGER,
+        prompt_tokens INTEGER,
+        output_tokens INTEGER,
+        prompt_cost REAL,
+        output_cost REAL,
+        failed INTEGER NOT NULL,
+        status TEXT,
+        source TEXT,
+        user TEXT,
+        environment TEXT,
+        batch_id TEXT,
+        evaluation_id TEXT,
+        run_id TEXT,
+        source_datapoint_id TEXT
+    );
+    CREATE TABLE bodies (seq INTEGER PRIMARY KEY, body TEXT NOT NULL);
+    CREATE INDEX logs_by_time ON logs (created_us);
+    CREATE INDEX logs_by_file ON logs (file_id, created_us);
+    CREATE INDEX logs_by_trace ON logs (trace_id);
+    CREATE INDEX logs_by_parent ON logs (trace_parent_id)
+        WHERE trace_parent_id IS NOT NULL;
+    CREATE INDEX logs_by_root ON logs (created_us) WHERE root = 1;
+    CREATE INDEX logs_by_failure ON logs (created_us) WHERE failed = 1;
+    CREATE INDEX logs_by_batch ON logs (batch_id) WHERE batch_id IS NOT NULL;
+    CREATE INDEX logs_by_evaluation ON logs (evaluation_id)
+        WHERE evaluation_id IS NOT NULL;
+    CREATE INDEX logs_by_run ON logs (run_id) WHERE run_id IS NOT NULL;
+    CREATE INDEX logs_by_datapoint ON logs (source_datapoint_id)
+        WHERE source_datapoint_id IS NOT NULL;
+    """,
+)
+
+
+class NewerFile(sqlite3.DatabaseError):
+    """The file was written by a later promptscribe; update this one to read it."""
+
+
+def make_private_file(path: Path) -> None:
+    """Make the file and its folder where they are missing, for this user alone."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    flags = os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0)
+    # SQLite gives the files beside it (-wal, -shm) the mode of this one.
+    os.close(os.open(path, flags, 0o600))
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """Return a connection whose transactions are begun and ended by hand."""
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, timeout=10
+    )
+    connection.execute("PRAGMA journal_mode = WAL")
+    # FULL: an acknowledged log outlives a power cut, since the client deletes
+    # its own copy on our word. Group commit shares the fsync.
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    connection.execute("PRAGMA cache_size = -16000")
+    if read_only:
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def migrate(path: Path) -> None:
+    """Bring a file up to the newest schema; safe beside other processes.
+
+    Raises:
+        NewerFile: The file has had migrations that this code does not know.
+    """
+    make_private_file(path)
+    with closing(connect(path)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > len(MIGRATIONS):
+            raise NewerFile(f"{path} is of version {version}, newer than this code")
+        for script in MIGRATIONS[version:]:
+            # Not executescript(): that would commit between the statements.
+            for statement in script.split(";"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")

@@ -1,0 +1,128 @@
+"""The store in one SQLite file: the default, with no server to run.
+
+Its law: one thread writes, others read; nothing here blocks the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
+
+from promptscribe._clock import SystemClock
+from promptscribe.receiver import sqlite_log, sqlite_query
+from promptscribe.receiver.sqlite_schema import connect, migrate
+from promptscribe.receiver.sqlite_writer import Writer
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from promptscribe._clock import Clock
+    from promptscribe.receiver.sqlite_writer import Batch
+    from promptscribe.receiver.store import (
+        FileVersion,
+        LogDraft,
+        LogOutline,
+        LogPage,
+        LogQuery,
+        LogReceipt,
+        Refused,
+        StoredLog,
+    )
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+READERS: Final = 4  # pages are read for people; the writer needs the other core
+
+
+class SqliteStore:
+    """A `Store` in a file; several processes may have the same one open.
+
+    Args:
+        path: The file; made for this user alone where it is missing.
+        clock: Source of the times of files and versions.
+    """
+
+    def __init__(self, path: Path, clock: Clock | None = None) -> None:
+        migrate(path)
+        self._path = path
+        self._writer = Writer(path, clock or SystemClock())
+        self._readers = ThreadPoolExecutor(READERS, "promptscribe-receiver-reader")
+        self._local = threading.local()
+        # Guards the list: each reader adds its connection once.
+        self._lock = threading.Lock()
+        self._connections: list[sqlite3.Connection] = []
+
+    async def add_logs(self, drafts: Sequence[LogDraft]) -> list[LogReceipt | Refused]:
+        """Keep logs, in one transaction."""
+
+        def operation(batch: Batch) -> list[LogReceipt | Refused]:
+            return [sqlite_log.add_log(batch, draft) for draft in drafts]
+
+        return await self._writer.run(operation)
+
+    async def delete_logs(self, ids: Sequence[str]) -> int:
+        """Delete logs and return how many there were."""
+        return await self._writer.run(lambda batch: sqlite_log.delete_logs(batch, ids))
+
+    async def find_logs(self, query: LogQuery) -> LogPage:
+        """Return one page of logs, newest first."""
+        return await self._read(sqlite_query.find_logs, query)
+
+    async def read_log(self, log_id: str) -> StoredLog | None:
+        """Return one log, or None."""
+        return await self._read(sqlite_query.read_log, log_id)
+
+    async def read_trace(self, trace_id: str, limit: int) -> list[StoredLog]:
+        """Return the logs of one trace, oldest first."""
+        return await self._read(sqlite_query.read_trace, trace_id, limit)
+
+    async def read_outlines(
+        self, trace_ids: Sequence[str], limit: int
+    ) -> list[LogOutline]:
+        """Return the logs of several traces without their content."""
+        return await self._read(sqlite_query.read_outlines, trace_ids, limit)
+
+    async def read_versions(self, version_ids: Sequence[str]) -> dict[str, FileVersion]:
+        """Return versions by id."""
+        return await self._read(sqlite_query.read_versions, version_ids)
+
+    def close(self) -> None:
+        """Commit what was asked for, then close every connection."""
+        self._writer.close()
+        self._readers.shutdown()
+        for connection in self._connections:
+            connection.close()
+
+    async def _read(
+        self,
+        query: Callable[Concatenate[sqlite3.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        def run() -> T:
+            # One snapshot for all statements of a query, so that a total and
+            # the page that it goes with agree.
+            connection = self._connection()
+            connection.execute("BEGIN")
+            try:
+                return query(connection, *args, **kwargs)
+            finally:
+                connection.execute("COMMIT")
+
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, run)
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = connect(self._path, read_only=True)
+            self._local.connection = connection
+            with self._lock:
+                self._connections.append(connection)
+        return connection

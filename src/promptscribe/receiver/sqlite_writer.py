@@ -1,0 +1,193 @@
+"""The one thread that writes to the SQLite file, and its group commit.
+
+Its law: an operation's result is handed out only after the commit that holds it.
+While one commit waits for the disk, the operations that arrive meanwhile gather
+and share the next one, so that the fsync is paid once for all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections import defaultdict
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from promptscribe.receiver.sqlite_schema import connect
+from promptscribe.receiver.store import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from promptscribe._clock import Clock
+
+T = TypeVar("T")
+
+MAX_BATCH: Final = 512  # operations in one transaction: bounds what waits on one
+
+
+class Batch:
+    """One transaction, and what its operations may share while it lasts.
+
+    Attributes:
+        connection: In the transaction.
+        now_us: When the transaction began, µs since 1970.
+        versions: Where a path or id with these details goes; right as long as
+            the transaction lasts, since nobody else can write meanwhile.
+        used: New logs for each version, written once at the end.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, now_us: int) -> None:
+        self.connection = connection
+        self.now_us = now_us
+        self.versions: dict[object, tuple[str, str]] = {}
+        self.used: defaultdict[str, int] = defaultdict(int)
+
+    def finish(self) -> None:
+        """Write down the uses of versions."""
+        self.connection.executemany(
+            "UPDATE versions SET logs = logs + ?,"
+            " last_used_us = max(ifnull(last_used_us, 0), ?) WHERE id = ?",
+            [(count, self.now_us, version) for version, count in self.used.items()],
+        )
+
+
+class _Ticket(Generic[T]):
+    """An operation that waits for its commit."""
+
+    __slots__ = ("future", "loop", "operation", "outcome")
+
+    def __init__(self, operation: Callable[[Batch], T]) -> None:
+        self.operation = operation
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[T] = self.loop.create_future()
+        self.outcome: T | BaseException
+
+    def settle(self) -> None:
+        if self.future.done():  # the client has gone
+            return
+        if isinstance(self.outcome, BaseException):
+            self.future.set_exception(self.outcome)
+        else:
+            self.future.set_result(self.outcome)
+
+
+class Writer:
+    """Runs operations in transactions, in the order in which they came."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+        self._queue: SimpleQueue[_Ticket[Any] | None] = SimpleQueue()
+        # Guards the two below: the thread is started once, and not after close.
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    async def run(self, operation: Callable[[Batch], T]) -> T:
+        """Return what an operation returns, once it is committed.
+
+        Args:
+            operation: Called in the writer's thread; it may be called again in
+                a transaction of its own when one of its neighbours fails.
+
+        Raises:
+            StoreUnavailable: Disk full, file locked by others, or closed.
+        """
+        ticket = _Ticket(operation)
+        with self._lock:
+            if self._closed:
+                raise StoreUnavailable("the store is closed")
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._work, name="promptscribe-receiver-writer", daemon=True
+                )
+                self._thread.start()
+            self._queue.put(ticket)
+        return await ticket.future
+
+    def close(self) -> None:
+        """Commit what was asked for, then end the thread."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+            self._queue.put(None)
+        if thread is not None:
+            thread.join()
+
+    def _work(self) -> None:
+        connection = connect(self._path)
+        try:
+            while True:
+                tickets, last = self._gather()
+                self._commit(connection, tickets)
+                if last:
+                    return
+        finally:
+            connection.close()
+
+    def _gather(self) -> tuple[list[_Ticket[Any]], bool]:
+        tickets: list[_Ticket[Any]] = []
+        ticket = self._queue.get()
+        while ticket is not None:
+            tickets.append(ticket)
+            if len(tickets) == MAX_BATCH:
+                return tickets, False
+            try:
+                ticket = self._queue.get_nowait()
+            except Empty:
+                return tickets, False
+        return tickets, True
+
+    def _commit(
+        self, connection: sqlite3.Connection, tickets: list[_Ticket[Any]]
+    ) -> None:
+        try:
+            outcomes = self._transact(connection, tickets)
+        except Exception as error:  # noqa: BLE001 - it is handed to whoever asked
+            if len(tickets) > 1:
+                # One of them is at fault, perhaps: alone, it can harm no other.
+                for ticket in tickets:
+                    self._commit(connection, [ticket])
+                return
+            outcomes = [_explained(error)]
+        loops: defaultdict[asyncio.AbstractEventLoop, list[_Ticket[Any]]]
+        loops = defaultdict(list)
+        for ticket, outcome in zip(tickets, outcomes, strict=True):
+            ticket.outcome = outcome
+            loops[ticket.loop].append(ticket)
+        for loop, settled in loops.items():
+            try:
+                loop.call_soon_threadsafe(_settle, settled)
+            except RuntimeError:  # the loop has ended: nobody waits any more
+                continue
+
+    def _transact(
+        self, connection: sqlite3.Connection, tickets: list[_Ticket[Any]]
+    ) -> list[Any]:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            batch = Batch(connection, self._clock.wall_ns() // 1000)
+            outcomes = [ticket.operation(batch) for ticket in tickets]
+            batch.finish()
+            connection.execute("COMMIT")
+        except BaseException:
+            # A full disk may have rolled back already.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return outcomes
+
+
+def _settle(tickets: list[_Ticket[Any]]) -> None:
+    for ticket in tickets:
+        ticket.settle()
+
+
+def _explained(error: Exception) -> Exception:
+    if not isinstance(error, sqlite3.OperationalError):
+        return error
+    full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+    return StoreUnavailable(str(error), full=full)
