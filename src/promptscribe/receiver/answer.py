@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from promptscribe.receiver.store import Refused, StoreUnavailable
     from promptscribe.schema import JSONValue
 
-_STATUS: Final = {"missing": 404, "conflict": 409}
+STATUS: Final = {"missing": 404, "conflict": 409}
 RETRY_AFTER: Final = "5"  # seconds: long enough for a lock, short for a person
 
 
@@ -40,7 +40,7 @@ def failure(
 
 def refusal(refused: Refused) -> Response:
     """Return 404 or 409 for what the store refused."""
-    return failure(_STATUS[refused.reason], refused.sentence)
+    return failure(STATUS[refused.reason], refused.sentence)
 
 
 def unprocessable(problems: Sequence[Problem]) -> Response:

@@ -21,12 +21,13 @@ from promptscribe.receiver.answer import (
     unavailable,
     unprocessable,
 )
-from promptscribe.receiver.body import MAX_BODY_BYTES, BodyTooLarge
+from promptscribe.receiver.body import MAX_BODY_BYTES, BodyTooLarge, BodyTooSlow
 from promptscribe.receiver.guard import LOOPBACK, Guard
 from promptscribe.receiver.ingest import BadRequest
 from promptscribe.receiver.log_route import LogRoutes
 from promptscribe.receiver.page_route import PageRoutes
 from promptscribe.receiver.store import StoreUnavailable
+from promptscribe.receiver.take_route import TakeRoutes
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -56,13 +57,15 @@ def create_app(
     Returns:
         The contract's routes, bare and under ``/v5``, and the pages.
     """
-    log_routes = LogRoutes(store, clock or SystemClock())
+    take_routes = TakeRoutes(store, clock or SystemClock())
+    log_routes = LogRoutes(store)
     return Starlette(
         routes=[
             *[
                 route
                 for prefix in ("/v5", "")
                 for route in (
+                    *take_routes.routes(prefix),
                     *log_routes.routes(prefix),
                     Route(f"{prefix}/health", _health, methods=["GET"]),
                 )
@@ -75,6 +78,7 @@ def create_app(
         exception_handlers={
             BadRequest: _bad_request,
             BodyTooLarge: _too_large,
+            BodyTooSlow: _too_slow,
             StoreUnavailable: _unavailable,
             ClientDisconnect: _gone,
             HTTPException: _http_error,
@@ -84,7 +88,8 @@ def create_app(
 
 
 async def _health(_request: Request) -> Response:
-    return json_answer({"status": "ok"})
+    # What else there is than the contract, for clients that can use it.
+    return json_answer({"status": "ok", "bulk": True, "gzip": True})
 
 
 def _bad_request(_request: Request, error: Exception) -> Response:
@@ -94,6 +99,10 @@ def _bad_request(_request: Request, error: Exception) -> Response:
 
 def _too_large(_request: Request, _error: Exception) -> Response:
     return failure(413, f"The body is larger than {MAX_BODY_BYTES} bytes")
+
+
+def _too_slow(_request: Request, _error: Exception) -> Response:
+    return failure(408, "The body did not arrive in time", {"Connection": "close"})
 
 
 def _unavailable(_request: Request, error: Exception) -> Response:

@@ -1,40 +1,97 @@
 """Request bodies: read to the end, but never more than is good for us.
 
-Its law: the bytes are counted as they come, whatever the headers declare.
+Its law: bytes are counted as they come, and again as they are inflated, whatever
+the headers declare.
 """
 
 from __future__ import annotations
 
+import asyncio
+import zlib
 from typing import TYPE_CHECKING, Final
+
+from promptscribe.receiver.check import Problem
+from promptscribe.receiver.ingest import BadRequest
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024  # ten times the largest prompt seen so far
+MAX_INFLATED_BYTES: Final = 20 * 1024 * 1024  # the OTel collector's default as well
+BODY_TIMEOUT: Final = 30.0  # a body that takes longer is a slow loris, or a lost one
+ENCODINGS: Final = frozenset({"", "identity", "gzip"})
+_GZIP: Final = zlib.MAX_WBITS | 16
 
 
 class BodyTooLarge(Exception):  # noqa: N818 - it becomes a 413, not a traceback
     """The body is larger than the receiver takes."""
 
 
-async def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
-    """Return the body of a request.
+class BodyTooSlow(Exception):  # noqa: N818 - it becomes a 408, not a traceback
+    """The body did not arrive in time."""
+
+
+async def read_body(request: Request) -> bytes:
+    """Return the body of a request, inflated.
 
     Args:
         request: Whose body has not been read.
-        limit: Largest size in bytes.
 
     Raises:
-        BodyTooLarge: It is larger; the rest has not been read.
+        BadRequest: It is no gzip, though it says so.
+        BodyTooLarge: It is larger than it may be; the rest has not been read.
+        BodyTooSlow: It did not arrive in time.
     """
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
+    if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
         raise BodyTooLarge
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            body = await _read(request)
+    except TimeoutError:
+        raise BodyTooSlow from None
+    if request.headers.get("content-encoding", "").strip().lower() == "gzip":
+        return inflate(body)
+    return body
+
+
+async def _read(request: Request) -> bytes:
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > limit:
+        if size > MAX_BODY_BYTES:
             raise BodyTooLarge
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def inflate(body: bytes) -> bytes:
+    """Return the content of a gzip stream, of one member or several.
+
+    Raises:
+        BadRequest: It is no gzip, or cut off.
+        BodyTooLarge: It is a bomb: inflating stops at the limit.
+    """
+    parts: list[bytes] = []
+    room = MAX_INFLATED_BYTES
+    while body:
+        part, body = _member(body, room)
+        room -= len(part)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _member(body: bytes, room: int) -> tuple[bytes, bytes]:
+    """Return the content of the first gzip member, and what follows it."""
+    stream = zlib.decompressobj(_GZIP)
+    try:
+        part = stream.decompress(body, room + 1)
+    except zlib.error as error:
+        problem = Problem(("body",), f"Not a gzip stream: {error}", "gzip_invalid")
+        raise BadRequest([problem]) from None
+    if len(part) > room:
+        raise BodyTooLarge
+    if not stream.eof:
+        raise BadRequest([Problem(("body",), "The gzip is cut off", "gzip_invalid")])
+    return part, stream.unused_data

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 
 from promptscribe.receiver.answer import failure
+from promptscribe.receiver.body import ENCODINGS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -85,6 +86,8 @@ class Guard:
             media_type = headers.get("content-type", "").partition(";")[0]
             if media_type.strip().lower() in _SIMPLE_TYPES:
                 return failure(415, "Send application/json")
+            if headers.get("content-encoding", "").strip().lower() not in ENCODINGS:
+                return failure(415, "Send gzip, or no content encoding")
         if scope["path"] not in _OPEN_PATHS and not self._access.allows(headers):
             # Browsers ask for a password on this; clients have the contract's 401.
             challenge = {"WWW-Authenticate": 'Basic realm="promptscribe"'}

@@ -1,7 +1,7 @@
-"""Routes of logs: taking them in, listing, reading and deleting them.
+"""Routes of logs that are stored: listing, reading and deleting them.
 
-Its law: bytes in, bytes out; what a body means is said by `ingest`, what an
-answer looks like by `record`. A 200 is sent only after the store has committed.
+Its law: what the query means is said by `filter`, what an answer looks like by
+`record`.
 """
 
 from __future__ import annotations
@@ -11,24 +11,16 @@ from typing import TYPE_CHECKING, Final
 from starlette.responses import Response
 from starlette.routing import Route
 
-from promptscribe.receiver.answer import failure, json_answer, refusal, unprocessable
-from promptscribe.receiver.body import read_body
+from promptscribe.receiver.answer import failure, json_answer, unprocessable
 from promptscribe.receiver.check import Problem
 from promptscribe.receiver.filter import log_query
-from promptscribe.receiver.ingest import decode_body, read_log
-from promptscribe.receiver.record import encode, log_text, page_text, receipt_record
-from promptscribe.receiver.store import Refused
+from promptscribe.receiver.record import log_text, page_text
 from promptscribe.receiver.trace import Tree
-from promptscribe.receiver.version import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from starlette.requests import Request
 
-    from promptscribe._clock import Clock
     from promptscribe.receiver.store import Store, StoredLog
-    from promptscribe.receiver.version import FileKind
 
 MAX_TRACE_LOGS: Final = 10_000  # in one answer or on one page
 
@@ -36,38 +28,16 @@ MAX_TRACE_LOGS: Final = 10_000  # in one answer or on one page
 class LogRoutes:
     """The routes of logs over a store."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._clock = clock
 
     def routes(self, prefix: str) -> list[Route]:
-        """Return the routes under a prefix, the busiest first."""
+        """Return the routes under a prefix."""
         return [
-            *[
-                Route(f"{prefix}/{kind}s/log", self._taker(kind), methods=["POST"])
-                for kind in KINDS
-            ],
             Route(f"{prefix}/logs", self.list, methods=["GET"]),
             Route(f"{prefix}/logs", self.delete, methods=["DELETE"]),
             Route(f"{prefix}/logs/{{id:path}}", self.read, methods=["GET"]),
         ]
-
-    def _taker(self, kind: FileKind) -> Callable[[Request], Awaitable[Response]]:
-        async def take(request: Request) -> Response:
-            body = decode_body(await read_body(request))
-            draft = read_log(
-                kind,
-                body,
-                self._clock.wall_ns() // 1000,
-                target_version=request.query_params.get("version_id"),
-                target_environment=request.query_params.get("environment"),
-            )
-            (outcome,) = await self._store.add_logs([draft])
-            if isinstance(outcome, Refused):
-                return refusal(outcome)
-            return json_answer(encode(receipt_record(kind, outcome)))
-
-        return take
 
     async def list(self, request: Request) -> Response:
         """Answer one page of logs, newest first."""

@@ -70,7 +70,8 @@ def _find(batch: Batch, draft: LogDraft) -> str | Refused | None:
         ("id", draft.file_id) if draft.file_id is not None else ("path", draft.path)
     )
     row = batch.connection.execute(
-        f"SELECT id, kind FROM files WHERE {column} = ?",  # noqa: S608 - two columns
+        f"SELECT id, kind FROM files WHERE {column} = ?"  # noqa: S608 - two columns
+        " AND deleted_us IS NULL",
         (value,),
     ).fetchone()
     if row is None:

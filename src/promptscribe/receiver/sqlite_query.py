@@ -141,7 +141,10 @@ def _exact_terms(query: LogQuery) -> Iterable[tuple[str, Sequence[object]]]:
     if query.file_id is not None:
         yield "l.file_id = ?", (query.file_id,)
     if query.path is not None:
-        yield "l.file_id = (SELECT id FROM files WHERE path = ?)", (query.path,)
+        term = (
+            "l.file_id = (SELECT id FROM files WHERE path = ? AND deleted_us IS NULL)"
+        )
+        yield term, (query.path,)
     if query.version_id is not None:
         yield "l.version_id = ?", (query.version_id,)
     if query.ids:

@@ -16,17 +16,20 @@ if TYPE_CHECKING:
 
 # Content lives apart (bodies) from what lists and filters read (logs): a page
 # over a million logs then reads 100-byte rows and not 3 KB ones.
+# A deleted file gives its path away and keeps its row, since its logs stay.
 # root: 1 for the topmost log that has arrived, of a trace or part of one.
 MIGRATIONS: Final = (
     """
     CREATE TABLE files (
         id TEXT PRIMARY KEY,
         kind TEXT NOT NULL,
-        path TEXT NOT NULL UNIQUE,
+        path TEXT NOT NULL,
         created_us INTEGER NOT NULL,
         updated_us INTEGER NOT NULL,
+        deleted_us INTEGER,
         labels TEXT NOT NULL DEFAULT '{}'
     ) WITHOUT ROWID;
+    CREATE UNIQUE INDEX files_by_path ON files (path) WHERE deleted_us IS NULL;
     CREATE TABLE versions (
         id TEXT PRIMARY KEY,
         file_id TEXT NOT NULL,
