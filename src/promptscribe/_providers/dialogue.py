@@ -6,9 +6,9 @@ stays out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from promptscribe._providers.message import image_part, role_of, thinking_part
+from promptscribe._providers.message import ROLES, image_part, role_of, thinking_part
 from promptscribe._providers.parts import Parts, read_calls, read_parts, result_text
 from promptscribe._providers.value import (
     at,
@@ -24,6 +24,12 @@ from promptscribe._providers.value import (
 
 if TYPE_CHECKING:
     from promptscribe.schema import JSONObject, JSONValue
+
+
+KINDS: Final = frozenset(
+    {"user", "assistant", "system", "developer", "tool", "message", *ROLES}
+)
+"""Types of messages that stand for a role (LangChain's), or say nothing (OpenAI's)."""
 
 
 def read_messages(value: JSONValue) -> list[JSONObject]:
@@ -53,11 +59,21 @@ def read_message(raw: JSONObject, default_role: str = "user") -> list[JSONObject
         One ChatMessage, or several where results of tools are among the parts.
     """
     raw = unwrapped(raw)
+    kind = raw.get("type")
+    if "role" not in raw and isinstance(kind, str) and kind.lower() not in KINDS:
+        return _read_item(raw)
     role = role_of(first(raw, "role", "type"), default_role)
     if role == "tool" and not isinstance(raw.get("parts"), list):
         return _read_result(raw)
     parts = _read_members(raw)
     return parts.messages(role, name=word(raw.get("name")))
+
+
+def _read_item(item: JSONObject) -> list[JSONObject]:
+    """Read an item of OpenAI's responses API, or a part that stands alone."""
+    said = ("text", "input_text", "image", "image_url", "input_image")
+    role = "user" if item["type"] in said else "assistant"
+    return read_parts(item).messages(role)
 
 
 def read_answer(raw: JSONObject) -> JSONObject:
@@ -91,8 +107,9 @@ def _read_members(raw: JSONObject) -> Parts:
         data = base64_text(image)
         if isinstance(image, dict):  # OpenRouter's generated images
             read_parts(image, parts)
-        elif data is not None:  # Ollama's images: base64, or a file's path
-            parts.content.append(image_part(f"data:image/png;base64,{data}"))
+        elif data is not None:  # Ollama's: base64, or a path, which has a dot
+            url = data if "." in data else f"data:image/png;base64,{data}"
+            parts.content.append(image_part(url))
     audio = table(raw.get("audio"))
     if not parts.content and text(audio.get("transcript")):
         read_parts(audio["transcript"], parts)
@@ -113,7 +130,7 @@ def _read_reasoning(raw: JSONObject, parts: Parts) -> None:
 
 
 def _read_result(raw: JSONObject) -> list[JSONObject]:
-    if raw.get("role") == "tool" and isinstance(raw.get("tool_results"), list):
+    if isinstance(raw.get("tool_results"), list):
         return _read_cohere_results(raw)
     parts = read_parts(raw.get("content")) if _holds_results(raw) else Parts()
     if parts.results:

@@ -58,11 +58,14 @@ def detect(response: JSONValue) -> bool:
 
 def is_chunk(chunk: JSONValue) -> bool:
     """Say whether *chunk* is a piece of a completion's stream."""
-    choices = at(_unwrapped(chunk), "choices")
+    return _is_bare(_unwrapped(chunk))
+
+
+def _is_bare(chunk: JSONValue) -> bool:
+    choices = at(chunk, "choices")
     if not isinstance(choices, list):
         return False
-    kind = at(_unwrapped(chunk), "object")
-    if kind in ("chat.completion.chunk", "text_completion"):
+    if chunk.get("object") in ("chat.completion.chunk", "text_completion"):
         return True
     return any("delta" in choice for choice in tables(choices))
 
@@ -192,7 +195,7 @@ def join(chunks: list[JSONValue]) -> JSONValue:
     whole: JSONObject = {}
     choices: dict[JSONValue, JSONObject] = {}
     for chunk in map(_unwrapped, chunks):
-        if not is_chunk(chunk):
+        if not isinstance(at(chunk, "choices"), list):
             continue
         for name, value in chunk.items():
             if name != "choices" and (value is not None or name not in whole):

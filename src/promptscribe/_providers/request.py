@@ -84,7 +84,7 @@ READ: Final = frozenset(
 DROPPED: Final = re.compile(
     r"api_?key|secret|passw|auth|credential|cookie|bearer|headers?$|_token$|^token$"
     r"|timeout|client|retries|base_url|api_base|endpoint|^url$|proxy|proxies"
-    r"|extra_|metadata|^stream|^store$|session|conversation|cache_key|idempoten"
+    r"|organization|extra_|metadata|^stream|^store$|session|conversation|cache_key|idempoten"
     r"|previous_|background|callbacks?$|request_id|trace|^user|_id$|^id$",
     re.IGNORECASE,
 )

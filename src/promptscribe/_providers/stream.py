@@ -69,9 +69,14 @@ def _appended(old: JSONValue, new: str) -> JSONValue:
     if isinstance(old, Pieces):
         old.append(new)
         return old
-    if isinstance(old, list):  # Mistral: parts first, then plain text
-        return [*old, {"type": "text", "text": Pieces([new])}] if new else old
-    return Pieces([new])
+    if not isinstance(old, list):
+        return Pieces([new])
+    last = table(old[-1]) if old else {}  # Mistral: parts first, then plain text
+    if last.get("type") == "text" and isinstance(last.get("text"), Pieces):
+        last["text"].append(new)
+    elif new:
+        old.append({"type": "text", "text": Pieces([new])})
+    return old
 
 
 def _as_rows(old: JSONValue) -> list[JSONValue]:

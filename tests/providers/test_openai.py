@@ -1,0 +1,302 @@
+"""What is special in OpenAI's two APIs and in those who speak them."""
+
+import pytest
+
+from promptscribe._providers.registry import interpret, join
+from promptscribe._providers.stream import merge, sealed
+
+
+def completion(usage=None, model="m", message=None, **more):
+    """Build a chat completion."""
+    message = {"role": "assistant", "content": "hi"} | (message or {})
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    made = {"object": "chat.completion", "model": model, "choices": [choice]}
+    return made | {"usage": usage} | more
+
+
+def tokens(prompt, output, total=None, **more):
+    """Build a usage of OpenAI's form."""
+    made = {"prompt_tokens": prompt, "completion_tokens": output}
+    return made | ({"total_tokens": total} if total else {}) | more
+
+
+def reasoned(count):
+    """Build the details that say how many tokens were reasoning."""
+    return {"completion_tokens_details": {"reasoning_tokens": count}}
+
+
+@pytest.mark.parametrize(
+    ("usage", "output", "reasoning"),
+    [
+        (tokens(10, 30, 40, **reasoned(20)), 30, 20),  # OpenAI: inside
+        (tokens(10, 30, 60, **reasoned(20)), 50, 20),  # xAI: beside, the total tells
+        (tokens(33, 7163, 7196, reasoning_tokens=73284), 80447, 73284),  # Perplexity
+        (tokens(10, 30), 30, None),
+        (tokens(10, 30, 40, **reasoned(0)), 30, 0),
+    ],
+)
+def test_reasoning_is_counted_once(usage, output, reasoning):
+    """Reasoning is a part of the output's tokens, wherever the server counts it."""
+    read = interpret(completion(usage)).usage
+
+    assert (read.output_tokens, read.reasoning_tokens) == (output, reasoning)
+
+
+def test_without_a_total_the_maker_tells_where_reasoning_is_counted():
+    """A Grok model counts it beside, any other inside."""
+    usage = tokens(10, 30, **reasoned(20))
+
+    assert interpret(completion(usage, "grok-4")).usage.output_tokens == 50
+    assert interpret(completion(usage, "gpt-5")).usage.output_tokens == 30
+
+
+@pytest.mark.parametrize(
+    ("usage", "read", "write"),
+    [
+        ({"prompt_tokens_details": {"cached_tokens": 4}}, 4, None),
+        ({"prompt_tokens_details": {"cached_tokens": 0}, "cached_tokens": 9}, 0, None),
+        ({"prompt_cache_hit_tokens": 4, "prompt_cache_miss_tokens": 6}, 4, None),
+        ({"cached_tokens": 4}, 4, None),
+        ({"num_cached_tokens": 4}, 4, None),
+        ({"prompt_tokens_details": {"cache_write_tokens": 3}}, None, 3),
+        ({"cache_creation_input_tokens": 3, "cache_read_input_tokens": 4}, 4, 3),
+    ],
+)
+def test_cached_tokens_are_found_where_the_server_puts_them(usage, read, write):
+    """OpenAI, DeepSeek, Moonshot, Mistral, OpenRouter and LiteLLM are all read."""
+    found = interpret(completion(tokens(10, 5) | usage)).usage
+
+    assert found.prompt_tokens == 10
+    assert (found.cache_read_tokens, found.cache_write_tokens) == (read, write)
+
+
+@pytest.mark.parametrize(
+    ("more", "model", "provider"),
+    [
+        ({}, "gpt-4o", "openai"),
+        ({}, "ft:gpt-4o-mini-2024-07-18:org::id", "openai"),
+        ({"prompt_filter_results": []}, "gpt-4o", "openai_azure"),
+        ({"x_groq": {"id": "req_1"}}, "llama-3.3-70b-versatile", "groq"),
+        ({"usage": {"prompt_cache_hit_tokens": 0}}, "deepseek-chat", "deepseek"),
+        ({"provider": "Anthropic"}, "anthropic/claude-sonnet-4", "openrouter"),
+        ({}, "grok-4", "x_ai"),
+        ({}, "llama-3.3-70b", None),
+        ({}, "openai/gpt-oss-120b", None),
+        ({}, None, None),
+    ],
+)
+def test_a_provider_is_named_where_the_response_tells(more, model, provider):
+    """Marks of the server come first, then models that only their maker serves."""
+    assert interpret(completion(model=model) | more).provider == provider
+
+
+def test_the_sdk_names_the_provider_where_it_talks_to_one_only():
+    """A response of Groq's own SDK is Groq's, whatever the model."""
+    name = "groq.types.chat.chat_completion.ChatCompletion"
+
+    assert interpret(completion(model="llama"), name).provider == "groq"
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost"),
+    [
+        ({"cost": 0.5}, 0.5),
+        ({"cost": 0}, 0.0),
+        ({"cost": {"total_cost": 0.25, "request_cost": 0.2}}, 0.25),
+        (
+            {
+                "cost": 0.01,
+                "is_byok": True,
+                "cost_details": {"upstream_inference_cost": 0.2},
+            },
+            pytest.approx(0.21),
+        ),
+        ({"cost": 0.01, "is_byok": True}, None),
+        ({"cost": -1}, None),
+        ({"cost": "free"}, None),
+        ({}, None),
+    ],
+)
+def test_a_cost_that_the_response_names_is_kept(usage, cost):
+    """OpenRouter and Perplexity say what a call cost; a damaged sum is no sum."""
+    assert interpret(completion(tokens(1, 1) | usage)).usage.total_cost == cost
+
+
+def test_groqs_streams_carry_the_usage_apart():
+    """Groq puts the usage of a stream into x_groq of its last chunk."""
+    chunks = [
+        {"object": "chat.completion.chunk", "choices": [{"delta": {"content": "a"}}]},
+        {
+            "object": "chat.completion.chunk",
+            "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}],
+            "x_groq": {"usage": tokens(3, 4)},
+        },
+    ]
+
+    assert interpret(join(chunks)).usage.prompt_tokens == 3
+
+
+def test_azures_first_chunk_without_choices_is_no_obstacle():
+    """The chunk with Azure's content filter comes first and is empty otherwise."""
+    chunks = [
+        {"choices": [], "model": "", "object": "", "prompt_filter_results": [{}]},
+        {"object": "chat.completion.chunk", "choices": [{"delta": {"content": "a"}}]},
+    ]
+
+    facts = interpret(join(chunks))
+
+    assert facts.output == "a"
+    assert facts.provider == "openai_azure"
+
+
+@pytest.mark.parametrize(
+    "deltas",
+    [
+        # Gemini's OpenAI door: whole calls, all with the index 0
+        [[0, "a", "f", "{}"], [0, "b", "g", "{}"]],
+        # no index at all
+        [[None, "a", "f", "{"], [None, None, None, "}"], [None, "b", "g", "{}"]],
+        # the id again in each piece
+        [[None, "a", "f", "{"], [None, "a", None, "}"], [None, "b", "g", "{}"]],
+        # in turns
+        [
+            [0, "a", "f", "{"],
+            [1, "b", "g", "{"],
+            [0, None, None, "}"],
+            [1, None, None, "}"],
+        ],
+    ],
+)
+def test_pieces_of_tool_calls_find_each_other(deltas):
+    """However a server marks the pieces, each call gets its own."""
+    chunks = []
+    for index, call_id, name, arguments in deltas:
+        function = {"arguments": arguments} | ({"name": name} if name else {})
+        call = {"function": function} | ({"id": call_id} if call_id else {})
+        call |= {} if index is None else {"index": index}
+        chunks.append({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]})
+
+    calls = interpret(join(chunks)).output_message["tool_calls"]
+
+    assert [call["id"] for call in calls] == ["a", "b"]
+    assert [call["function"]["arguments"] for call in calls] == ["{}", "{}"]
+
+
+def test_a_refusal_is_joined_and_kept():
+    """The words with which a model refuses are no output, but they are kept."""
+    pieces = ["I ", "can't."]
+    chunks = [{"choices": [{"delta": {"refusal": piece}}]} for piece in pieces]
+
+    facts = interpret(join(chunks))
+
+    assert facts.output is None
+    assert facts.output_message["refusal"] == "I can't."
+
+
+def test_spoken_answers_give_their_transcript():
+    """An answer in sound is logged by its words."""
+    message = {"content": None, "audio": {"data": "UklGR", "transcript": "Hello."}}
+
+    assert interpret(completion(message=message)).output == "Hello."
+
+
+def test_the_old_function_call_is_a_tool_call():
+    """What was called function_call before tools is read as well."""
+    call = {"name": "f", "arguments": "{}"}
+    message = {"content": None, "function_call": call}
+
+    calls = interpret(completion(message=message)).output_message["tool_calls"]
+
+    assert calls == [{"id": "f", "type": "function", "function": call}]
+
+
+def test_generated_images_are_content():
+    """OpenRouter puts generated pictures beside the content."""
+    url = "data:image/png;base64,aGk="
+    image = {"type": "image_url", "image_url": {"url": url}}
+
+    message = interpret(completion(message={"images": [image]})).output_message
+
+    assert message["content"] == [{"type": "text", "text": "hi"}, image]
+
+
+def test_reasoning_by_any_name_is_thinking():
+    """DeepSeek and OpenRouter name it differently; the log has one name."""
+    for name in ("reasoning_content", "reasoning"):
+        message = interpret(completion(message={name: "Hm."})).output_message
+
+        assert message["thinking"][0]["thinking"] == "Hm."
+
+
+def test_a_stream_is_joined_in_linear_time():
+    """A stream of fifty thousand chunks is no burden."""
+    part = {"type": "thinking", "thinking": [{"type": "text", "text": "x"}]}
+    deltas = [{"content": [part]}] * 25_000 + [{"content": "x"}] * 25_000
+    chunks = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+
+    facts = interpret(join(chunks))
+
+    assert len(facts.output) == 25_000
+    assert len(facts.output_message["thinking"][0]["thinking"]) == 25_000
+
+
+def test_a_delta_of_senseless_depth_is_held_as_it_is():
+    """Depth is bounded, so that no stream exhausts the stack."""
+    delta = deep = {}
+    for _ in range(5_000):
+        deep["a"] = {}
+        deep = deep["a"]
+
+    held = merge(merge({}, delta), delta)
+
+    assert "a" in sealed(held)
+
+
+def response(*items, **more):
+    """Build a response of the responses API."""
+    made = {"object": "response", "status": "completed", "output": list(items)}
+    return made | {"model": "gpt-5"} | more
+
+
+def test_an_incomplete_response_says_why():
+    """The reason is the provider's own word, not just that it is incomplete."""
+    details = {"reason": "max_output_tokens"}
+    facts = interpret(response(status="incomplete", incomplete_details=details))
+
+    assert facts.finish_reason == "max_output_tokens"
+
+
+def test_azure_marks_its_responses():
+    """The content filter's verdict is Azure's mark in the responses API, too."""
+    assert interpret(response(content_filters=[])).provider == "openai_azure"
+
+
+def test_items_of_the_responses_api_find_their_place():
+    """Pictures are content, hidden reasoning is redacted thinking, the rest is kept."""
+    search = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
+    items = [
+        {"type": "reasoning", "summary": [], "encrypted_content": "c2Vj"},
+        search,
+        {"type": "image_generation_call", "result": "aGk=", "output_format": "webp"},
+        {"type": "custom_tool_call", "call_id": "c1", "name": "sql", "input": "SELECT"},
+    ]
+
+    message = interpret(response(*items)).output_message
+
+    image = {"url": "data:image/webp;base64,aGk="}
+    assert message["content"] == [search, {"type": "image_url", "image_url": image}]
+    assert message["thinking"] == [{"type": "redacted_thinking", "data": "c2Vj"}]
+    call = message["tool_calls"][0]
+    assert call["function"] == {"name": "sql", "arguments": "SELECT"}
+
+
+def test_deltas_without_their_item_make_one():
+    """A stream that was entered in the middle is read as far as it goes."""
+    refusal = {"type": "response.refusal.delta", "output_index": 0, "delta": "No."}
+    call = {"type": "response.function_call_arguments.delta", "output_index": 1}
+
+    facts = interpret(join([refusal, call | {"delta": "{}"}]))
+
+    assert facts.finish_reason is None
+    assert facts.output_message["refusal"] == "No."
+    assert facts.output_message["tool_calls"][0]["function"]["arguments"] == "{}"

@@ -1,0 +1,238 @@
+"""The golden table: usage as providers send it, the tokens and the dollars it means."""
+
+import sys
+from datetime import UTC, datetime
+
+import pytest
+
+from promptscribe._providers.facts import ResponseFacts, Usage
+from promptscribe._providers.pricing import Price, price
+from promptscribe._providers.registry import interpret
+
+WHEN = datetime(2026, 11, 1, tzinfo=UTC)
+MILLION = 1_000_000
+
+
+def chat(model, prompt, output, **more):
+    """Build a chat completion with a usage."""
+    usage = {"prompt_tokens": prompt, "completion_tokens": output} | more
+    choice = {"message": {"role": "assistant", "content": "x"}}
+    return {"choices": [choice], "model": model, "usage": usage}
+
+
+def claude(model="claude-sonnet-4-5-20250929", **usage):
+    """Build a message of Anthropic's with a usage."""
+    return {"type": "message", "content": [], "model": model, "usage": usage}
+
+
+def gemini(model="gemini-2.5-flash", **usage):
+    """Build a response of Gemini's with a usage."""
+    return {"candidates": [], "modelVersion": model, "usageMetadata": usage}
+
+
+def responses(tier="default", **usage):
+    """Build a response of OpenAI's second API with a usage."""
+    made = {"object": "response", "output": [], "model": "gpt-5-mini-2025-08-07"}
+    return made | {"usage": usage, "service_tier": tier}
+
+
+CACHED = {"prompt_tokens_details": {"cached_tokens": 1920}}
+REASONED = {"completion_tokens_details": {"reasoning_tokens": 192}}
+RESPONSE = {
+    "input_tokens": 328,
+    "input_tokens_details": {"cached_tokens": 128},
+    "output_tokens": 152,
+    "output_tokens_details": {"reasoning_tokens": 64},
+}
+CACHING = {
+    "input_tokens": 21,
+    "cache_creation_input_tokens": 188,
+    "cache_read_input_tokens": 1800,
+    "output_tokens": 393,
+}
+HOUR = {"cache_creation": {"ephemeral_1h_input_tokens": 100}}
+THINKING = {"promptTokenCount": 1024, "cachedContentTokenCount": 800}
+THINKING |= {"candidatesTokenCount": 40, "thoughtsTokenCount": 120}
+SPOKEN = {"promptTokenCount": 100, "candidatesTokenCount": 5}
+SPOKEN |= {"promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 30}]}
+BEDROCK = {
+    "inputTokens": 21,
+    "cacheReadInputTokens": 1800,
+    "cacheWriteInputTokens": 188,
+    "outputTokens": 393,
+}
+CONVERSE = {"output": {"message": {}}, "stopReason": "end_turn", "usage": BEDROCK}
+REGIONAL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+DEEP = {"prompt_cache_hit_tokens": 600, "prompt_cache_miss_tokens": 400}
+
+# name: response, model asked for, prompt tokens, output tokens,
+# prompt cost and output cost as a sum of bucket x dollars per million tokens
+GOLDEN = {
+    "openai chat": (
+        *(chat("gpt-5-mini-2025-08-07", 2006, 300, **CACHED, **REASONED), None),
+        *(2006, 300, 86 * 0.25 + 1920 * 0.025, 300 * 2),
+    ),
+    "openai chat, plain": (
+        *(chat("gpt-4o-mini", 100, 10), None, 100, 10),
+        *(100 * 0.15, 10 * 0.6),
+    ),
+    "openai fine-tuned": (
+        *(chat("ft:gpt-4o-mini-2024-07-18:org::id", 100, 10), None, 100, 10),
+        *(100 * 0.3, 10 * 1.2),
+    ),
+    "openai responses": (
+        *(responses(**RESPONSE), None, 328, 152),
+        *(200 * 0.25 + 128 * 0.025, 152 * 2),
+    ),
+    "openai responses, flex": (
+        *(responses("flex", **RESPONSE), None, 328, 152),
+        *(200 * 0.125 + 128 * 0.0125, 152 * 1),
+    ),
+    "anthropic": (
+        *(claude(**CACHING), None, 2009, 393),
+        *(21 * 3 + 188 * 3.75 + 1800 * 0.3, 393 * 15),
+    ),
+    "anthropic, cached for an hour": (
+        *(claude(**CACHING, **HOUR), None, 2009, 393),
+        *(21 * 3 + 88 * 3.75 + 100 * 6 + 1800 * 0.3, 393 * 15),
+    ),
+    "anthropic, batch": (
+        *(claude(**CACHING, service_tier="batch"), None, 2009, 393),
+        *(21 * 1.5 + 188 * 1.875 + 1800 * 0.15, 393 * 7.5),
+    ),
+    "gemini": (
+        *(gemini(**THINKING), None, 1024, 160),
+        *(224 * 0.3 + 800 * 0.03, 160 * 2.5),
+    ),
+    "gemini, spoken": (
+        *(gemini(**SPOKEN), None, 100, 5),
+        *(70 * 0.3 + 30 * 1, 5 * 2.5),
+    ),
+    "bedrock": (
+        *(CONVERSE, REGIONAL, 2009, 393),
+        *(21 * 3.3 + 188 * 4.125 + 1800 * 0.33, 393 * 16.5),
+    ),
+    "deepseek": (
+        *(chat("deepseek-chat", 1000, 10, **DEEP), None, 1000, 10),
+        *(400 * 0.135 + 600 * 0.035, 10 * 0.55),
+    ),
+    "x_ai, reasoning beside": (
+        *(chat("grok-3-mini", 100, 10, total_tokens=302, **REASONED), None, 100, 202),
+        *(100 * 0.3, 202 * 0.5),
+    ),
+    "azure, by the model asked for": (
+        *(chat("my-deployment", 100, 10), "azure/gpt-5-mini", 100, 10),
+        *(100 * 0.25, 10 * 2),
+    ),
+    "openrouter": (
+        *(chat("openai/gpt-4o", 100, 10) | {"provider": "OpenAI"}, None, 100, 10),
+        *(100 * 2.5, 10 * 10),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_tokens_are_counted_as_the_provider_means_them(name):
+    """Cached and reasoning tokens are in the two counts once, never twice."""
+    response, _, prompt, output, _, _ = GOLDEN[name]
+
+    usage = interpret(response).usage
+
+    assert (usage.prompt_tokens, usage.output_tokens) == (prompt, output)
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_a_call_costs_the_sum_of_its_buckets(name):
+    """Each kind of token has its own rate; the sum is right to a billionth."""
+    pytest.importorskip("genai_prices")
+    response, model, _, _, prompt_cost, output_cost = GOLDEN[name]
+
+    cost = price(interpret(response), model=model, at=WHEN)
+
+    assert cost.prompt_cost == pytest.approx(prompt_cost / MILLION, abs=1e-9)
+    assert cost.output_cost == pytest.approx(output_cost / MILLION, abs=1e-9)
+    assert cost.source.startswith("genai-prices ")
+
+
+def facts(model="gpt-4o-mini", provider=None, **usage):
+    """Build facts with a usage."""
+    usage = {"prompt_tokens": 100, "output_tokens": 10} | usage
+    return ResponseFacts(model=model, provider=provider, usage=Usage(**usage))
+
+
+@pytest.mark.parametrize(
+    "unpriced",
+    [
+        ResponseFacts(model="gpt-4o-mini"),
+        facts(prompt_tokens=None),
+        facts(output_tokens=None),
+        facts(model=None),
+        facts(model="gpt-99"),
+        facts(model="llama3.2"),
+        facts(model="mistral-nemo", provider="ollama"),
+        facts(model="mistral-7b-instruct.Q4_K_M.gguf"),
+        facts(cache_read_tokens=101),
+        facts(cache_write_1h_tokens=1),
+        facts(model="gpt-4o-audio-preview", output_audio_tokens=5),
+        facts(model="gpt-4o-audio-preview", input_audio_tokens=5),
+        facts("gemini-2.5-flash", cache_read_tokens=50, input_audio_tokens=30),
+    ],
+)
+def test_what_is_not_known_has_no_price(unpriced):
+    """Unknown model, missing or contradictory counts: no price, and never 0."""
+    assert price(unpriced, at=WHEN) is None
+
+
+@pytest.mark.parametrize("known", [None, "openai", "OpenAI", "azure"])
+def test_a_name_in_disguise_is_priced(known):
+    """Prefixes are taken off where the name as it is has no price."""
+    pytest.importorskip("genai_prices")
+
+    cost = price(facts("openai/gpt-4o-mini"), provider=known, at=WHEN)
+
+    assert cost.prompt_cost == pytest.approx(100 * 0.15 / MILLION, abs=1e-9)
+
+
+def test_a_free_variant_is_not_charged_as_its_model():
+    """A name that ends in ":free" never falls back to the paid one."""
+    pytest.importorskip("genai_prices")
+
+    assert price(facts("gpt-4o-mini:free", provider="openrouter"), at=WHEN) is None
+
+
+def test_a_cost_in_the_response_comes_before_the_list():
+    """The sum is what the response says, split as the list's prices are."""
+    pytest.importorskip("genai_prices")
+
+    cost = price(facts(total_cost=0.5), at=WHEN)
+
+    assert cost.prompt_cost + cost.output_cost == pytest.approx(0.5)
+    assert cost.prompt_cost / cost.output_cost == pytest.approx(15 / 6)
+    assert cost.source == "response"
+
+
+def test_anthropics_fast_mode_has_its_own_price():
+    """Fast mode is charged as such."""
+    pytest.importorskip("genai_prices")
+    usage = {"input_tokens": 100, "output_tokens": 10}
+    calm = interpret(claude("claude-opus-4-8", **usage))
+    fast = interpret(claude("claude-opus-4-8", **usage, speed="fast"))
+
+    assert price(fast, at=WHEN).prompt_cost > price(calm, at=WHEN).prompt_cost
+
+
+def test_without_the_extra_there_is_no_price(monkeypatch):
+    """The price list is optional: without it a call has tokens and no cost."""
+    monkeypatch.setitem(sys.modules, "genai_prices", None)
+
+    assert price(facts()) is None
+
+
+def test_a_price_is_plain_numbers():
+    """Dollars are floats, as the contract has them."""
+    pytest.importorskip("genai_prices")
+
+    cost = price(facts(), at=WHEN)
+
+    assert isinstance(cost, Price)
+    assert isinstance(cost.prompt_cost, float)
