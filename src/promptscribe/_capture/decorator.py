@@ -14,7 +14,8 @@ from promptscribe import schema
 from promptscribe._capture import failure, snapshot, wrapper
 from promptscribe._capture.context import current
 from promptscribe._capture.manual import check_names
-from promptscribe._capture.recording import Recording
+from promptscribe._capture.recording import Recording, begin
+from promptscribe._runtime.state import nowhere, runtime
 from promptscribe._wire import member
 from promptscribe.errors import ConfigurationError
 
@@ -67,7 +68,7 @@ class LogPrompt:
 
     def __enter__(self) -> Recording:
         outer = current.get()
-        recording = Recording(None, None, self._given())
+        recording = begin(runtime.append or nowhere, None, None, self._given())
         current.set(recording)
         self._entered.append((recording, outer))
         return recording

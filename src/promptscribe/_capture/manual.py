@@ -13,9 +13,9 @@ import msgspec
 from promptscribe import _clock, schema
 from promptscribe._capture import failure, snapshot
 from promptscribe._capture.context import Inherited, current
-from promptscribe._capture.recording import WHOLE, Recording
+from promptscribe._capture.recording import WHOLE, Recording, begin
 from promptscribe._clock import getrandbits
-from promptscribe._runtime.state import runtime
+from promptscribe._runtime.state import nowhere, runtime
 from promptscribe._wire.record import KEY_TOP_BIT
 from promptscribe.errors import ConfigurationError
 
@@ -121,7 +121,8 @@ def start_log(path: str, **members: Unpack[schema.LogMembers]) -> Recording:
         >>> log.end("because")
     """
     check_names(dict(members))
-    return Recording(None, None, {**members, "path": path})
+    append = runtime.append or nowhere
+    return begin(append, None, None, {**members, "path": path})
 
 
 def record_log(path: str | None = None, **members: Unpack[schema.LogMembers]) -> str:

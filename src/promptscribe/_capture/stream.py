@@ -59,9 +59,10 @@ class Finish(Protocol):
 class Tape:
     """What a stream brought so far."""
 
-    __slots__ = ("chunks", "finish_once", "first")
+    __slots__ = ("began", "chunks", "finish_once", "first")
 
     def __init__(self, finish: Finish) -> None:
+        self.began = runtime.monotonic_ns()
         self.chunks: list[Any] = []
         self.first: int | None = None
         self.finish_once: Finish | None = finish
@@ -69,7 +70,7 @@ class Tape:
     def take(self, chunk: Any) -> None:
         """Keep a chunk; a reference, it is encoded when the stream has ended."""
         if self.first is None:
-            self.first = runtime.monotonic_ns()
+            self.first = runtime.monotonic_ns() - self.began
         self.chunks.append(chunk)
 
     def finish(self, ending: str | None, error: BaseException | None = None) -> None:

@@ -7,7 +7,9 @@ since a shared layer would cost every call 0.1 µs and add a line to every trace
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import operator
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,8 @@ import wrapt
 from promptscribe._capture import failure, snapshot, stream
 from promptscribe._capture.arguments import has_receiver, make_binder
 from promptscribe._capture.context import Inherited, current
-from promptscribe._capture.recording import Recording
+from promptscribe._capture.recording import Recording, begin
+from promptscribe._runtime.state import nowhere as _nowhere
 from promptscribe._runtime.state import runtime
 
 if TYPE_CHECKING:
@@ -27,12 +30,20 @@ _PLAIN = {str, dict, list, tuple, int, float, bool, type(None)}
 """Types of results that are no streams; grows with what functions return."""
 
 
+def _find(module: str, qualname: str) -> Any:
+    """Return what a module has under a dotted name; for unpickling."""
+    return operator.attrgetter(qualname)(importlib.import_module(module))
+
+
 class BoundLogged(wrapt.BoundFunctionWrapper):
     """A decorated method, bound to its receiver."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         wrapped = self.__wrapped__
-        return getattr, (wrapped.__self__, wrapped.__name__)
+        receiver = getattr(wrapped, "__self__", None)
+        if receiver is None:  # reached through the class: an ordinary function
+            return _find, (wrapped.__module__, wrapped.__qualname__)
+        return getattr, (receiver, wrapped.__name__)
 
     def __copy__(self) -> Any:
         return self
@@ -119,7 +130,8 @@ def _begin(
 ) -> Recording | None:
     """Begin a log the slow way, after the quick one failed; None if that fails too."""
     try:
-        return Recording(declared, _bind(binders, instance, args, kwargs))
+        append = runtime.append or _nowhere
+        return begin(append, declared, _bind(binders, instance, args, kwargs))
     except Exception as problem:  # noqa: BLE001 - ours must not reach the caller
         failure.note("recording_failed", problem)
         return None
@@ -132,7 +144,8 @@ def _around_function(binders: Binders, declared: msgspec.Raw) -> Callable[..., A
     plain = _PLAIN
 
     def call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        if runtime.append is None:
+        append = runtime.append
+        if append is None:
             return wrapped(*args, **kwargs)
         recording: Recording | None
         try:
@@ -142,7 +155,7 @@ def _around_function(binders: Binders, declared: msgspec.Raw) -> Callable[..., A
                 inputs = bound(*args[1:], **kwargs)
             else:
                 inputs = free(*args, **kwargs)
-            recording = Recording(declared, inputs)
+            recording = begin(append, declared, inputs)
         except Exception:  # noqa: BLE001 - arguments that do not fit, or ours
             recording = _begin(declared, binders, instance, args, kwargs)
             if recording is None:
@@ -227,7 +240,7 @@ async def _await(
     declared: msgspec.Raw, inputs: Any, wrapped: Any, args: Any, kwargs: Any
 ) -> Any:
     try:
-        recording = Recording(declared, inputs)
+        recording = begin(runtime.append or _nowhere, declared, inputs)
     except Exception as problem:  # noqa: BLE001 - ours
         failure.note("recording_failed", problem)
         return await wrapped(*args, **kwargs)
@@ -295,4 +308,5 @@ class _Beginning:
         self._outer = current.get() or Inherited(None, runtime.members)
 
     def __call__(self) -> Recording:
-        return Recording(self._declared, self._inputs, outer=self._outer)
+        append = runtime.append or _nowhere
+        return begin(append, self._declared, self._inputs, None, self._outer)

@@ -18,10 +18,10 @@ A frame::
             2  1  kind            │ the commit word: written last,
             3  1  state           │ in one store of 8 bytes
             4  4  payload length  ┘
-            8  4  crc32 of the payload, seeded with kind and length;
-                  0 while nobody has computed it (long payloads get theirs
-                  from the background thread: 10 µs for 64 KB, too much for
-                  a caller, and zlib gives the interpreter lock away)
+            8  4  crc32 of the payload, seeded with the kind; 0 while nobody
+                  has computed it (that of a long payload is left to the
+                  background thread: 10 µs for 64 KB is too much for a caller,
+                  and zlib gives the interpreter lock away)
            12     payload, then zeros up to a multiple of 8
 
 A frame exists once its commit word is there, so a process that dies while it
@@ -99,7 +99,7 @@ class Frame(NamedTuple):
 
 def checksum(kind: int, payload: bytes) -> int:
     """Return the checksum of a payload: never 0, which means "not computed"."""
-    return zlib.crc32(payload, len(payload) ^ (kind << 24)) or 1
+    return zlib.crc32(payload, kind) or 1
 
 
 def frame_bytes(length: int) -> int:

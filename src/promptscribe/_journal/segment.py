@@ -16,8 +16,10 @@ from typing import Final
 
 from promptscribe._journal import frame
 
-SEGMENT_BYTES: Final = 2 << 20
-"""Size of a segment: about 600 calls of 3.5 KB.
+SEGMENT_BYTES: Final = 1 << 20
+"""Size of a segment: about 300 calls of 3.5 KB, and of a core's second-level cache:
+from 1 MiB to 2 the median of a call rises by 0.1 µs, at 256 KiB the rotations show
+in its 99th percentile.
 
 The current one, a ready one and the one being read are mapped at a time, so
 this is what bounds the memory of a process whose server is slow."""

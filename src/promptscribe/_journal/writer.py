@@ -6,6 +6,13 @@ busy thread would cost milliseconds (``os.write`` 0.6 to 2.6 ms, a mapped store 
 
 What happens if the process dies on a line of it: before the commit word is stored
 there is no frame and the log was not promised yet; after it, the frame is whole.
+
+No lock is taken to append: taking one costs as much as the store itself. From where
+a place is reserved to where the frame is committed there is no call, no backward jump
+and no function entry, and CPython lets neither another thread nor a signal handler in
+anywhere else (``ceval.c``: ``CHECK_EVAL_BREAKER``). A debugger does, between lines:
+so the reservation is one expression, and a reader waits for a gap to fill. An
+interpreter without a global lock takes the lock instead.
 """
 
 from __future__ import annotations
@@ -14,9 +21,10 @@ import collections
 import contextlib
 import mmap
 import os
+import sys
 import threading
 import zlib
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from promptscribe import _clock
 from promptscribe._journal import frame
@@ -37,6 +45,12 @@ _MEMORY_BYTES: Final = 16 << 20
 """Most memory that stands in for a disk that cannot be used."""
 
 
+_crc32: Final = zlib.crc32
+_pack_header: Final = frame.HEADER.pack
+_MAGIC: Final = frame.MAGIC
+_INLINE_CRC_BYTES: Final = frame.INLINE_CRC_BYTES
+
+
 class Observer(Protocol):
     """What a writer tells the outside."""
 
@@ -53,11 +67,23 @@ class Observer(Protocol):
         """Take note that this process is a forked child."""
 
 
+class _Page:
+    """Where frames go at the moment; a full one is replaced, never changed back."""
+
+    __slots__ = ("limit", "map", "offset", "segment")
+
+    def __init__(self, segment: Segment | None) -> None:
+        self.segment = segment
+        self.map: Any = segment.map if segment is not None else None
+        self.offset = frame.SEGMENT_HEADER_BYTES
+        self.limit = segment.size if segment is not None else 0
+
+
 class Writer:
     """Appends frames to segments, for all threads of one process.
 
-    ``_lock`` guards every field but *recorded*, which only it writes. It is
-    re-entrant: a signal handler may log while the same thread appends.
+    ``_lock`` guards everything but *_page* and the counter, see the file's law. It is
+    re-entrant: a signal handler may log while the same thread changes segments.
 
     Attributes:
         recorded: Logs appended so far (a log counts when it ends).
@@ -82,11 +108,13 @@ class Writer:
         self._observer = observer
         self._segment_bytes = segment_bytes
         self._lock = threading.RLock()
+        self._page = _Page(None)
         self._ready: Segment | None = None
         self._number = 0
         self._broken = root is None
         self._same_process = _fork_mark()
-        self._clear()
+        if not _has_global_lock():
+            self.append = self._append_locked  # type: ignore[method-assign]
 
     def append(self, kind: int, payload: bytes) -> bool:
         """Keep one frame; see the law of this file.
@@ -99,33 +127,49 @@ class Writer:
             Whether it was kept. If not, the drop of a log has been counted.
         """
         length = len(payload)
-        crc = 0
-        if length <= frame.INLINE_CRC_BYTES:
-            crc = zlib.crc32(payload, length ^ (kind << 24)) or 1
-        body = frame.CRC.pack(crc) + payload
-        word = frame.COMMIT.pack(frame.MAGIC, kind, 0, length)
-        step = (length + 19) & ~7
-        if not self._same_process[0]:  # before the lock: a dead thread may hold it
+        crc = (_crc32(payload, kind) or 1) if length <= _INLINE_CRC_BYTES else 0
+        header = _pack_header(_MAGIC, kind, 0, length, crc)
+        if kind != 2 and not self._same_process[0]:
             self.after_fork()
-        with self._lock:
-            if self._offset + step > self._limit and not self._next_segment(step):
-                if kind != frame.START:
-                    self.recorded += 1
-                    self._observer.dropped("journal_full", 1)
-                return False
-            # Reserved before it is written, with no call between reading and
-            # storing the offset: a signal handler that logs here gets the next place.
-            offset = self._offset
-            self._offset = offset + step
-            mapping = self._map
-            mapping[offset + 8 : offset + 12 + length] = body
-            mapping[offset : offset + 8] = word
-            if kind != frame.START:
-                self.recorded += 1
+        page = self._page
+        page.offset = (end := (begin := (offset := page.offset) + 12) + length) + 7 & -8
+        if end > page.limit:
+            return self._append_slowly(kind, payload, page, offset)
+        mapping = page.map
+        mapping[begin:end] = payload
+        # Its 12 bytes go in two overlapping stores of 8, in either order (glibc,
+        # ``memmove-vec-unaligned-erms``): without the first there is no frame, and a
+        # checksum of 0 only says that there is none.
+        mapping[offset:begin] = header
+        if kind != 1:
+            self.recorded += 1
         if self.asleep:
             self.asleep = False
             self._observer.wake()
         return True
+
+    def _append_locked(self, kind: int, payload: bytes) -> bool:
+        with self._lock:
+            return Writer.append(self, kind, payload)
+
+    def _append_slowly(
+        self, kind: int, payload: bytes, page: _Page, offset: int
+    ) -> bool:
+        """Append a frame that *page* has no room for; *offset* is where it ended."""
+        with self._lock:
+            if page is self._page:
+                self._seal(offset)
+            elif page.segment is not None and page.segment.end is not None:
+                page.segment.end = min(page.segment.end, offset)
+            page = self._page
+            if page.offset + len(payload) + 24 > page.limit:
+                self._seal(page.offset)
+                if not self._next_segment(len(payload) + 24):
+                    if kind != frame.START:
+                        self.recorded += 1
+                        self._observer.dropped("journal_full", 1)
+                    return False
+        return Writer.append(self, kind, payload)
 
     def prepare(self) -> None:
         """Have the next segment ready with its pages present.
@@ -157,7 +201,9 @@ class Writer:
         The next frame, if one comes, opens a new segment.
         """
         with self._lock:
-            self._seal()
+            page = self._page
+            page.limit = 0
+            self._seal(page.offset)
             if self._ready is not None:
                 self._ready.unlink()
                 self._ready = None
@@ -190,41 +236,33 @@ class Writer:
         self._broken = self.root is None
         self._same_process = _fork_mark()
         self.asleep = False
-        self._clear()
+        self._page = _Page(None)
         _clock.reseed()
         self._observer.forked()
 
-    def _clear(self) -> None:
-        self._map: mmap.mmap | bytearray = bytearray()
-        self._offset = 0
-        self._limit = 0
+    def _seal(self, end: int) -> None:
+        page, self._page = self._page, _Page(None)
+        page.limit = 0
+        if page.segment is not None:
+            page.segment.end = end
+            page.segment.release()
 
-    def _seal(self) -> None:
-        if self._limit and self.segments:
-            current = self.segments[-1]
-            current.end = self._offset
-            current.release()
-        self._clear()
-
-    def _next_segment(self, step: int) -> bool:
-        """Make room for a frame of *step* bytes; say whether that was possible."""
-        self._seal()
+    def _next_segment(self, need: int) -> bool:
+        """Make room for a frame of *need* bytes; say whether that was possible."""
         segment = None
-        need = step + frame.SEGMENT_HEADER_BYTES
+        need += frame.SEGMENT_HEADER_BYTES
         if self._ready is not None and self._ready.size >= need:
             segment, self._ready = self._ready, None
         elif not self._broken:
             segment = self._try_create(max(need, self._segment_bytes))
         if segment is None:
             segment = self._in_memory(max(need, self._segment_bytes))
-        if segment is None or segment.map is None:
+        if segment is None:
             return False
-        self._seal()  # a signal handler may have logged, and made a segment, meanwhile
-        # No call until the deque has it, so that no signal handler sees half of this.
-        self._map = segment.map
-        self._offset = frame.SEGMENT_HEADER_BYTES
-        self._limit = segment.size
+        # A signal handler may have logged, and made a segment, meanwhile.
+        self._seal(self._page.offset)
         self.segments.append(segment)
+        self._page = _Page(segment)
         self._observer.wake()
         return True
 
@@ -240,7 +278,8 @@ class Writer:
             reason = "disk_full" if _is_full(problem) else "journal_unwritable"
             self._observer.journal_failed(reason, str(problem))
             return None
-        segment.populate(0, _FIRST_PAGES)
+        # All of it: page by page on first use would cost every call 1.7 µs more.
+        segment.populate(0, size)
         return segment
 
     def _create(self, size: int) -> Segment:
@@ -253,8 +292,10 @@ class Writer:
         return Segment.create(path, size)
 
 
-_FIRST_PAGES: Final = 128 << 10
-"""Populated at once in a segment made inside a call; the rest comes on first use."""
+def _has_global_lock() -> bool:
+    """Say whether this is CPython with its global lock."""
+    is_enabled = getattr(sys, "_is_gil_enabled", None)
+    return sys.implementation.name == "cpython" and (is_enabled is None or is_enabled())
 
 
 def _is_full(problem: BaseException) -> bool:

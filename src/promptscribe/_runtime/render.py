@@ -84,8 +84,10 @@ def _combine(updates: list[Members]) -> Members:
 
 
 def _note(members: Members, name: str, value: Any) -> None:
+    if value is None:
+        return
     metadata = members.setdefault("metadata", {})
-    if type(metadata) is dict and value is not None:
+    if type(metadata) is dict:
         metadata.setdefault(name, value)
 
 
@@ -165,7 +167,7 @@ def _add_response(members: Members, value: Any) -> None:
     _fill(members, "output", facts.output)
     _fill(members, "output_message", facts.output_message)
     _fill(members, "finish_reason", facts.finish_reason)
-    if type(value) is dict and facts.usage is not None:
+    if type(value) is dict and (facts.usage is not None or facts.model is not None):
         _fill(members, "provider_response", value)
     _add_model(members, facts.model, facts.provider)
     _add_usage(members, facts)

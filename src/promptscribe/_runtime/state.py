@@ -112,7 +112,7 @@ class Runtime:
         with self._lock:
             before, under = self.append, self._lent_over
             if under is None:
-                self._lent_over = before or _nowhere
+                self._lent_over = before or nowhere
             self.append = append
         try:
             yield
@@ -121,7 +121,7 @@ class Runtime:
                 self.append = before
                 if under is None:
                     self.append, self._lent_over = self._lent_over, None
-                    if self.append is _nowhere:
+                    if self.append is nowhere:
                         self.append = None
 
     def result(self) -> FlushResult:
@@ -172,7 +172,7 @@ class Runtime:
         if self._lent_over is None:
             self.append = append
         else:
-            self._lent_over = append or _nowhere
+            self._lent_over = append or nowhere
 
     def _first_append(self, kind: int, payload: bytes) -> bool:
         """Start the pipeline with the first frame, then get out of the way."""
@@ -206,7 +206,8 @@ class Runtime:
         self.ledger.warn(f"setting {wrong.name}", "setting passed over: %s", wrong)
 
 
-def _nowhere(kind: int, payload: bytes) -> bool:  # noqa: ARG001 - an Append
+def nowhere(kind: int, payload: bytes) -> bool:  # noqa: ARG001 - an Append
+    """Keep nothing."""
     return False
 
 
