@@ -145,7 +145,10 @@ class LogMembers(TypedDict, total=False):
     log_id: str | None
 
 
-QUERY_MEMBERS: Final = {"version_id": "version_id", "version_environment": "environment"}
+QUERY_MEMBERS: Final = {
+    "version_id": "version_id",
+    "version_environment": "environment",
+}
 """Members that travel in the URL's query, and their names there."""
 
 LATER_MEMBERS: Final = frozenset({"log_id", "run_id", "reasoning_tokens", "log_status"})

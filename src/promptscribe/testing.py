@@ -17,12 +17,21 @@ from promptscribe._journal import frame
 from promptscribe._runtime import render
 from promptscribe._runtime.state import runtime
 from promptscribe.errors import Unreachable
-from promptscribe.schema import PromptLog
+
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Answer", "FixedClock", "MemoryTransport", "Request", "captured_logs"]
+    from promptscribe.schema import PromptLog
+
+__all__ = [
+    "Answer",
+    "FixedClock",
+    "MemoryTransport",
+    "Request",
+    "captured_logs",
+    "isolated",
+]
 
 
 @contextlib.contextmanager
@@ -55,6 +64,23 @@ def captured_logs(*, clock: _clock.Clock | None = None) -> Iterator[list[PromptL
             yield capture.logs
         finally:
             runtime.wall_ns, runtime.monotonic_ns = before
+
+
+@contextlib.contextmanager
+def isolated() -> Iterator[None]:
+    """Run a block with fresh settings and counters; nothing of it stays.
+
+    For tests that call `promptscribe.configure`: give it a *journal_dir* of the test's
+    own, and a *transport* or the *base_url* of a server that the test started.
+
+    Example:
+        >>> import promptscribe
+        >>> from promptscribe.testing import MemoryTransport, isolated
+        >>> with isolated():
+        ...     promptscribe.configure(environment="test")
+    """
+    with runtime.isolate():
+        yield
 
 
 class _Capture:

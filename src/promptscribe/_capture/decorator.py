@@ -166,9 +166,7 @@ def log_prompt(target: Any = None, /, **members: Any) -> Any:
             raise ConfigurationError("path", "was given twice")
         return LogPrompt(members if target is None else {"path": target, **members})
     if not (callable(target) or isinstance(target, classmethod | staticmethod)):
-        raise ConfigurationError(
-            "path", f"must be text, not a {type(target).__name__}"
-        )
+        raise ConfigurationError("path", f"must be text, not a {type(target).__name__}")
     return LogPrompt(members)(target)
 
 
@@ -179,5 +177,7 @@ def default_path(function: Any) -> str:
     named = inner if hasattr(inner, "__qualname__") else type(inner)
     module = getattr(named, "__module__", None) or "python"
     name = getattr(named, "__qualname__", "function")
-    dotted = f"{module}.{name}".replace(".<locals>", "").replace("<", "").replace(">", "")
+    dotted = (
+        f"{module}.{name}".replace(".<locals>", "").replace("<", "").replace(">", "")
+    )
     return dotted.replace(".", "/")

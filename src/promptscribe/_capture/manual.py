@@ -163,8 +163,10 @@ def record_log(path: str | None = None, **members: Unpack[schema.LogMembers]) ->
     except Exception as problem:  # noqa: BLE001 - ours
         failure.note("recording_failed", problem)
     own = members.get("log_id")
-    return own if type(own) is str else _clock.format_log_id(
-        int.from_bytes(trace, "big"), key
+    return (
+        own
+        if type(own) is str
+        else _clock.format_log_id(int.from_bytes(trace, "big"), key)
     )
 
 

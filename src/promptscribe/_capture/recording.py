@@ -122,7 +122,9 @@ class Recording:
         """
         self._add({REQUEST: dict(request)})
 
-    def end(self, output: Any = None, *, error: BaseException | str | None = None) -> None:
+    def end(
+        self, output: Any = None, *, error: BaseException | str | None = None
+    ) -> None:
         """End a log that `start_log` began; a second time does nothing.
 
         Args:
@@ -320,9 +322,7 @@ def current_log() -> Recording:
     return (scope.recording or NOTHING) if scope is not None else NOTHING
 
 
-def _append_whole(
-    append: Append, key: int | None, first: bytes, last: bytes
-) -> None:
+def _append_whole(append: Append, key: int | None, first: bytes, last: bytes) -> None:
     append(WHOLE, _encode((key, msgspec.Raw(first), msgspec.Raw(last))))
 
 

@@ -31,7 +31,9 @@ _SLICE_BYTES: Final = 128 << 10
 _MADV_POPULATE_WRITE: Final = 23
 """Linux 5.14, ``include/uapi/asm-generic/mman-common.h``; not in CPython 3.11."""
 
-_OPEN_FLAGS: Final = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_OPEN_FLAGS: Final = (
+    os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+)
 SUFFIX: Final = ".seg"
 
 

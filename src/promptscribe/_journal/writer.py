@@ -321,9 +321,7 @@ class _ProcessMark:
 def _fork_mark() -> mmap.mmap | _ProcessMark:
     """Return an object whose item 0 is true here and false in a forked child."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        page = mmap.mmap(
-            -1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-        )
+        page = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         page.madvise(_MADV_WIPEONFORK)
         page[0] = 1
         return page

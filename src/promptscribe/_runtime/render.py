@@ -105,9 +105,7 @@ def _add_identity(members: Members, first: record.Start) -> None:
     _fill(members, "trace_parent_id", parent)
 
 
-def _add_times(
-    members: Members, first: record.Start, last: record.End | None
-) -> None:
+def _add_times(members: Members, first: record.Start, last: record.End | None) -> None:
     _fill(members, "start_time", _clock.from_ns(first.began))
     _fill(members, "created_at", members["start_time"])
     if last is not None:

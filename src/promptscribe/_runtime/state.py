@@ -68,11 +68,14 @@ class Runtime:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
+        self._registered = False
+        self._start_over()
+
+    def _start_over(self) -> None:
         self._code: dict[str, Any] = {}
         self._transport: Transport | None = None
         self._settings: _config.Settings | None = None
         self._pipelines: list[Pipeline] = []
-        self._registered = False
         self._lent_over: Append | None = None
         self.ledger = Ledger()
         self.members: msgspec.Raw | None = None
@@ -123,6 +126,21 @@ class Runtime:
                     self.append, self._lent_over = self._lent_over, None
                     if self.append is nowhere:
                         self.append = None
+
+    @contextlib.contextmanager
+    def isolate(self) -> Iterator[None]:
+        """Have a fresh state for a while: no settings, no servers, own counts."""
+        with self._lock:
+            before = {name: getattr(self, name) for name in self.__slots__}
+            self._start_over()
+        try:
+            yield
+        finally:
+            for pipeline in self._pipelines:
+                pipeline.close(0.0, eager=False)
+            with self._lock:
+                for name, value in before.items():
+                    setattr(self, name, value)
 
     def result(self) -> FlushResult:
         """Return the sums over all servers that were configured so far."""

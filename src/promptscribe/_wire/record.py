@@ -107,9 +107,7 @@ def _read_extension(code: int, data: memoryview) -> Any:
 _decoder: Final = msgspec.msgpack.Decoder(ext_hook=_read_extension)
 
 
-def read(
-    start: bytes | None, end: bytes | None
-) -> tuple[Start, End | None]:
+def read(start: bytes | None, end: bytes | None) -> tuple[Start, End | None]:
     """Return the decoded frames of one call.
 
     Args:

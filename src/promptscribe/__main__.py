@@ -1,0 +1,140 @@
+"""The command line: ``promptscribe demo | serve | drain | trace``.
+
+Its law: a mistake of the user's is one clear sentence on stderr and exit code 2, a
+failure one sentence and exit code 1; a traceback is always a bug of ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from promptscribe import __version__
+from promptscribe.errors import PromptscribeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_NEEDS_RECEIVER = (
+    "this needs the receiver's packages: pip install 'promptscribe[receiver]'"
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: Words after the program's name; those of the process if None.
+
+    Returns:
+        The exit code.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+    except KeyboardInterrupt:
+        return 130
+    except ModuleNotFoundError as missing:
+        return _fail(f"{missing.name} is not installed; {_NEEDS_RECEIVER}")
+    except (PromptscribeError, OSError) as problem:
+        return _fail(str(problem))
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="promptscribe", description="Record every LLM call, lose none."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="run a small traced agent and show its log")
+    _add_address(demo)
+    demo.add_argument(
+        "--once", action="store_true", help="end when the trace has been shown"
+    )
+    demo.set_defaults(run=_demo)
+
+    serve = commands.add_parser("serve", help="receive logs and show them in a browser")
+    _add_address(serve)
+    serve.add_argument(
+        "--api-key",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="ask clients for this key (may be given again); needed beyond loopback",
+    )
+    serve.set_defaults(run=_serve)
+
+    drain = commands.add_parser("drain", help="deliver what is left in the journal")
+    drain.add_argument(
+        "--timeout", type=float, default=60.0, help="seconds (default 60)"
+    )
+    drain.set_defaults(run=_drain)
+    return parser
+
+
+def _add_address(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1")
+    parser.add_argument("--port", type=int, default=8420, help="default 8420")
+    parser.add_argument(
+        "--db", type=Path, help="SQLite file (default: in your data folder)"
+    )
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from promptscribe.demo.run import run_demo
+
+    return run_demo(
+        host=arguments.host,
+        port=arguments.port,
+        db=arguments.db,
+        keep_serving=not arguments.once and sys.stdout.isatty(),
+    )
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from promptscribe.receiver import server
+
+    def announce(url: str) -> None:
+        print(f"promptscribe receives and shows logs at {url}", flush=True)
+        print("stop it with Ctrl-C", flush=True)
+
+    try:
+        server.serve(
+            arguments.host,
+            arguments.port,
+            arguments.db,
+            api_keys=arguments.api_key,
+            announce=announce,
+        )
+    except OSError as problem:
+        where = f"{arguments.host}:{arguments.port}"
+        return _fail(f"cannot serve at {where}: {problem.strerror or problem}")
+    return 0
+
+
+def _drain(arguments: argparse.Namespace) -> int:
+    import promptscribe
+
+    promptscribe.configure(export=True)
+    result = promptscribe.shutdown(arguments.timeout)
+    print(
+        f"delivered {result.delivered}, pending {result.pending}, "
+        f"rejected {result.rejected}, dropped {result.dropped}"
+    )
+    if not result:
+        reasons = ", ".join(f"{n} × {why}" for why, n in sorted(result.reasons.items()))
+        return _fail(f"not everything was delivered ({reasons or 'out of time'})")
+    return 0
+
+
+def _fail(sentence: str) -> int:
+    print(f"promptscribe: {sentence}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,295 @@
+"""`log_prompt` as a decorator, on every kind of callable."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import functools
+import inspect
+import pickle
+import traceback
+
+import pytest
+
+from promptscribe import ConfigurationError, current_log, log_prompt
+from promptscribe.testing import captured_logs
+
+
+@log_prompt
+def bare(question, style="short"):
+    """Answer."""
+    return f"{question}:{style}"
+
+
+@log_prompt(path="called/path")
+def called(question, style="short"):
+    return f"{question}:{style}"
+
+
+@log_prompt
+async def coroutine(question, style="short"):
+    await asyncio.sleep(0)
+    return f"{question}:{style}"
+
+
+class Bot:
+    @log_prompt
+    def method(self, question, style="short"):
+        return f"{question}:{style}"
+
+    @log_prompt
+    async def async_method(self, question, style="short"):
+        return f"{question}:{style}"
+
+    @classmethod
+    @log_prompt
+    def inner_classmethod(cls, question, style="short"):
+        return f"{question}:{style}"
+
+    @log_prompt
+    @classmethod
+    def outer_classmethod(cls, question, style="short"):
+        return f"{question}:{style}"
+
+    @staticmethod
+    @log_prompt
+    def inner_staticmethod(question, style="short"):
+        return f"{question}:{style}"
+
+    @log_prompt
+    @staticmethod
+    def outer_staticmethod(question, style="short"):
+        return f"{question}:{style}"
+
+    def __call__(self, question, style="short"):
+        return f"{question}:{style}"
+
+
+CALLABLES = {
+    "bare": (bare, f"{__name__}/bare"),
+    "called": (called, "called/path"),
+    "coroutine": (coroutine, f"{__name__}/coroutine"),
+    "method": (Bot().method, f"{__name__}/Bot/method"),
+    "method through the class": (functools.partial(Bot.method, Bot()), None),
+    "async method": (Bot().async_method, None),
+    "classmethod over": (Bot.inner_classmethod, None),
+    "classmethod over, instance": (Bot().inner_classmethod, None),
+    "classmethod under": (Bot.outer_classmethod, None),
+    "staticmethod over": (Bot.inner_staticmethod, None),
+    "staticmethod over, instance": (Bot().inner_staticmethod, None),
+    "staticmethod under": (Bot.outer_staticmethod, None),
+    "callable object": (log_prompt(Bot()), None),
+    "partial": (
+        log_prompt(
+            functools.partial(
+                lambda q, question, style="short": f"{question}:{style}", 1
+            )
+        ),
+        None,
+    ),
+    "lambda": (log_prompt(lambda question, style="short": f"{question}:{style}"), None),
+    "bound method": (log_prompt(Bot().__call__), None),
+    "decorated twice": (
+        log_prompt(
+            log_prompt(path="x")(lambda question, style="short": f"{question}:{style}")
+        ),
+        None,
+    ),
+}
+
+
+def call(function, *args, **kwargs):
+    result = function(*args, **kwargs)
+    return asyncio.run(result) if inspect.isawaitable(result) else result
+
+
+@pytest.mark.parametrize(("function", "path"), CALLABLES.values(), ids=CALLABLES)
+def test_every_kind_of_callable_is_logged_with_its_arguments(function, path):
+    """Inputs are the bound arguments with defaults, without self and cls."""
+    with captured_logs() as logs:
+        result = call(function, "why")
+
+    assert result == "why:short"
+    assert logs[0].inputs == {"question": "why", "style": "short"}
+    assert logs[0].output == "why:short"
+    assert path is None or logs[0].path == path.replace(".", "/")
+
+
+@pytest.mark.parametrize(("function", "_path"), CALLABLES.values(), ids=CALLABLES)
+def test_wrong_arguments_are_refused_in_the_functions_own_words(function, _path):
+    """A call that does not fit raises at once what the function itself raises."""
+    undecorated = (
+        inspect.unwrap(function)
+        if not isinstance(function, functools.partial)
+        else function
+    )
+
+    with captured_logs() as logs, pytest.raises(TypeError) as caught:
+        function(nonsense=1)
+    with pytest.raises(TypeError) as expected:
+        undecorated(nonsense=1)
+
+    if "self" not in str(expected.value) and "question" in str(expected.value):
+        assert str(caught.value) == str(expected.value)
+    assert logs[0].error.startswith("TypeError: ")
+
+
+def test_a_result_keeps_its_identity():
+    """What the caller gets is the very object that the function returned."""
+    value = object()
+
+    assert log_prompt(lambda: value)() is value
+
+
+def test_an_exception_passes_through_as_itself_with_a_clean_traceback():
+    """The same object, and no line of ours between caller and function."""
+    error = ValueError("no")
+
+    @log_prompt
+    def fail():
+        raise error
+
+    with captured_logs() as logs, pytest.raises(ValueError, match="no") as caught:
+        fail()
+
+    assert caught.value is error
+    assert [f.name for f in traceback.extract_tb(error.__traceback__)][1:] == ["fail"]
+    assert logs[0].error == "ValueError: no"
+    assert "in fail" in logs[0].metadata["traceback"]
+
+
+@pytest.mark.parametrize(
+    "kind", [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError]
+)
+def test_exceptions_that_are_no_errors_are_logged_and_pass(kind):
+    """Every BaseException reaches the caller, and the log says which it was."""
+
+    @log_prompt
+    def fail():
+        raise kind
+
+    with captured_logs() as logs, pytest.raises(kind):
+        fail()
+
+    assert logs[0].error == kind.__name__
+    assert not current_log()
+
+
+def test_an_exception_whose_text_fails_still_passes():
+    """``__str__`` of a user's exception may raise; the exception is what counts."""
+
+    class Hostile(Exception):
+        def __str__(self):
+            raise RuntimeError("not even this")
+
+    @log_prompt
+    def fail():
+        raise Hostile
+
+    with captured_logs() as logs, pytest.raises(Hostile):
+        fail()
+
+    assert logs[0].error.startswith("Hostile: ")
+
+
+def test_introspection_sees_the_function():
+    """Name, docstring, signature and kind are the function's own."""
+    assert bare.__name__ == "bare"
+    assert bare.__doc__ == "Answer."
+    assert str(inspect.signature(bare)) == "(question, style='short')"
+    assert inspect.iscoroutinefunction(coroutine)
+    assert not inspect.iscoroutinefunction(bare)
+    assert inspect.iscoroutinefunction(Bot.async_method)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        bare,
+        called,
+        coroutine,
+        Bot.method,
+        Bot.inner_classmethod,
+        Bot.inner_staticmethod,
+    ],
+)
+def test_decorated_functions_pickle_and_copy_like_functions(function):
+    """They come back as the same function, in this and in other processes."""
+    again = pickle.loads(pickle.dumps(function))
+
+    assert (
+        call(again, *((Bot(),) if function.__name__ == "method" else ()), "a")
+        == "a:short"
+    )
+    assert copy.copy(bare) is bare
+    assert copy.deepcopy(bare) is bare
+
+
+def test_a_bound_method_pickles_with_its_receiver():
+    """As any bound method does."""
+    assert pickle.loads(pickle.dumps(Bot().method))("a") == "a:short"
+
+
+def test_the_call_that_was_never_awaited_is_named_as_the_function():
+    """The warning of a forgotten ``await`` names what was forgotten, once."""
+    with pytest.warns(
+        RuntimeWarning, match="coroutine 'coroutine' was never"
+    ) as caught:
+        coroutine("a")
+
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize(
+    ("members", "name"),
+    [
+        ({"pth": "a"}, "pth"),
+        ({"path": 3}, "path"),
+        ({"prompt": {"temperature": 1}}, "prompt"),
+        ({"prompt": 3}, "prompt"),
+        ({"metadata": "x"}, "metadata"),
+        ({"user": 7}, "user"),
+        ({"messages": ["hi"]}, "messages"),
+        ({"prompt_tokens": -1}, "prompt_tokens"),
+        ({"save": "yes"}, "save"),
+        ({"tool_choice": "perhaps"}, "tool_choice"),
+        ({"start_time": "now"}, "start_time"),
+    ],
+)
+def test_a_wrong_argument_is_refused_by_name_when_decorating(members, name):
+    """Before the first call, and saying which one."""
+    with pytest.raises(ConfigurationError, match=f"^{name}: "):
+        log_prompt(**members)(lambda: None)
+
+
+@pytest.mark.parametrize("target", [3, ["a"], {"path": "a"}])
+def test_what_cannot_be_called_cannot_be_decorated(target):
+    """Neither a path nor a function."""
+    with pytest.raises(ConfigurationError, match="path: must be text"):
+        log_prompt(target)
+
+
+def test_a_class_cannot_be_decorated():
+    """Its instances would be no longer what they are."""
+    with pytest.raises(ConfigurationError, match="not a type"):
+        log_prompt(Bot)
+
+
+def test_the_hint_names_the_member_that_was_meant():
+    """A typing mistake is answered with the nearest name."""
+    with pytest.raises(ConfigurationError, match="did you mean 'metadata'"):
+        log_prompt(metdata={})
+
+
+def test_the_snapshot_is_taken_at_entry():
+    """What happens to the arguments later does not change the log."""
+
+    @log_prompt
+    def mutate(messages):
+        messages.append({"role": "user", "content": "later"})
+        return "done"
+
+    with captured_logs() as logs:
+        mutate([{"role": "user", "content": "now"}])
+
+    assert logs[0].messages == [{"role": "user", "content": "now"}]
