@@ -3,7 +3,6 @@
 import pytest
 
 from promptscribe._providers.request import read_request
-from promptscribe._providers.value import json_text, read_json
 
 CALL = {"name": "weather", "arguments": '{"city":"Paris"}'}
 URL = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
@@ -221,74 +220,3 @@ def test_langchains_calls_are_read():
     ]
 
     assert messages(*said) == [called("c1"), answered("c1")]
-
-
-def test_results_that_are_data_become_json():
-    """A result is text or parts; anything else is written as JSON."""
-    said = {"role": "tool", "tool_call_id": "c", "content": [{"a": 1}]}
-
-    assert messages(said) == [answered("c", '[{"a":1}]')]
-
-
-def test_a_bedrock_result_under_the_tools_role_is_read():
-    """Some write the tool's role where Bedrock has the user's."""
-    part = {"toolResult": {"toolUseId": "t", "content": [{"text": "Rain"}]}}
-
-    assert messages({"role": "tool", "content": [part]}) == [answered("t")]
-
-
-def test_parts_of_an_unknown_kind_stay():
-    """What a provider adds tomorrow is kept in its place."""
-    part = {"type": "hologram", "data": "x"}
-
-    read = messages({"role": "user", "content": [part, {"text": "hi"}]})
-
-    assert read[0]["content"] == [part, {"type": "text", "text": "hi"}]
-
-
-def test_pictures_without_a_source_stay_as_they_are():
-    """A picture that is named by an id of the provider's keeps the id."""
-    parts = [
-        {"type": "image", "source": {"type": "file", "file_id": "f1"}},
-        {"type": "input_image", "file_id": "f2"},
-        {"type": "image_url", "image_url": "https://e.x/i.png"},
-        {"type": "image", "source": {"type": "url", "url": "https://e.x/i.png"}},
-    ]
-
-    content = messages({"role": "user", "content": parts})[0]["content"]
-
-    url = {"type": "image_url", "image_url": {"url": "https://e.x/i.png"}}
-    assert content[0]["source"]["file_id"] == "f1"
-    assert content[1]["file_id"] == "f2"
-    assert content[2:] == [url, url]
-
-
-def deep(levels):
-    """Build a value of senseless depth."""
-    value = []
-    for _ in range(levels):
-        value = [value]
-    return value
-
-
-@pytest.mark.parametrize(
-    ("value", "written"),
-    [
-        (None, None),
-        ("as it is", "as it is"),
-        ({"a": [1, None]}, '{"a":[1,null]}'),
-        ({"a": "\ud800"}, '{"a": "\\ud800"}'),
-        ({(1, 2): 3}, "{}"),
-        (deep(100_000), None),
-    ],
-)
-def test_any_value_is_written_as_json_or_not_at_all(value, written):
-    """Arguments are always JSON text; what cannot be is left out."""
-    assert json_text(value) == written
-
-
-def test_text_that_is_no_json_stays_text():
-    """Half a JSON text is kept as it is."""
-    assert read_json('{"a":') == '{"a":'
-    assert read_json('{"a":1}') == {"a": 1}
-    assert read_json(7) == 7

@@ -1,4 +1,4 @@
-"""What is special in OpenAI's two APIs and in those who speak them."""
+"""What is special in chat completions, and in those who speak them."""
 
 import pytest
 
@@ -252,51 +252,18 @@ def test_a_delta_of_senseless_depth_is_held_as_it_is():
     assert "a" in sealed(held)
 
 
-def response(*items, **more):
-    """Build a response of the responses API."""
-    made = {"object": "response", "status": "completed", "output": list(items)}
-    return made | {"model": "gpt-5"} | more
+def test_an_empty_answer_is_an_answer():
+    """A model that said nothing said "", which is not the same as no text."""
+    assert interpret(completion(message={"content": ""})).output == ""
 
 
-def test_an_incomplete_response_says_why():
-    """The reason is the provider's own word, not just that it is incomplete."""
-    details = {"reason": "max_output_tokens"}
-    facts = interpret(response(status="incomplete", incomplete_details=details))
-
-    assert facts.finish_reason == "max_output_tokens"
+def test_a_server_that_does_not_count_has_no_usage():
+    """No prompt has 0 tokens: such a usage says nothing."""
+    assert interpret(completion(tokens(0, 0, 0))).usage is None
 
 
-def test_azure_marks_its_responses():
-    """The content filter's verdict is Azure's mark in the responses API, too."""
-    assert interpret(response(content_filters=[])).provider == "openai_azure"
+def test_the_chunks_of_a_stream_in_a_list_are_one_answer():
+    """A function that collects the stream and returns it is read as well."""
+    chunks = [{"choices": [{"delta": {"content": piece}}]} for piece in "hi"]
 
-
-def test_items_of_the_responses_api_find_their_place():
-    """Pictures are content, hidden reasoning is redacted thinking, the rest is kept."""
-    search = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
-    items = [
-        {"type": "reasoning", "summary": [], "encrypted_content": "c2Vj"},
-        search,
-        {"type": "image_generation_call", "result": "aGk=", "output_format": "webp"},
-        {"type": "custom_tool_call", "call_id": "c1", "name": "sql", "input": "SELECT"},
-    ]
-
-    message = interpret(response(*items)).output_message
-
-    image = {"url": "data:image/webp;base64,aGk="}
-    assert message["content"] == [search, {"type": "image_url", "image_url": image}]
-    assert message["thinking"] == [{"type": "redacted_thinking", "data": "c2Vj"}]
-    call = message["tool_calls"][0]
-    assert call["function"] == {"name": "sql", "arguments": "SELECT"}
-
-
-def test_deltas_without_their_item_make_one():
-    """A stream that was entered in the middle is read as far as it goes."""
-    refusal = {"type": "response.refusal.delta", "output_index": 0, "delta": "No."}
-    call = {"type": "response.function_call_arguments.delta", "output_index": 1}
-
-    facts = interpret(join([refusal, call | {"delta": "{}"}]))
-
-    assert facts.finish_reason is None
-    assert facts.output_message["refusal"] == "No."
-    assert facts.output_message["tool_calls"][0]["function"]["arguments"] == "{}"
+    assert interpret(chunks).output == "hi"

@@ -171,6 +171,8 @@ def facts(model="gpt-4o-mini", provider=None, **usage):
         facts(model="llama3.2"),
         facts(model="mistral-nemo", provider="ollama"),
         facts(model="mistral-7b-instruct.Q4_K_M.gguf"),
+        facts(model="whisper-1"),
+        facts(model="voyage-3"),
         facts(cache_read_tokens=101),
         facts(cache_write_1h_tokens=1),
         facts(model="gpt-4o-audio-preview", output_audio_tokens=5),

@@ -180,3 +180,11 @@ def test_facts_are_json():
     facts = interpret({"role": "assistant", "content": [{"type": "x", "y": 1}]})
 
     assert json.loads(json.dumps(facts.output_message)) == facts.output_message
+
+
+def test_bare_content_of_gemini_is_an_answer():
+    """Role and parts alone are a message, too."""
+    facts = interpret({"role": "model", "parts": [{"text": "hi"}]})
+
+    assert facts.output == "hi"
+    assert facts.output_message["role"] == "assistant"

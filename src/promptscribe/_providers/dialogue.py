@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from promptscribe._providers.message import ROLES, image_part, role_of, thinking_part
+from promptscribe._providers.message import (
+    ROLES,
+    image_part,
+    role_of,
+    text_part,
+    thinking_part,
+)
 from promptscribe._providers.parts import Parts, read_calls, read_parts, result_text
 from promptscribe._providers.value import (
     at,
@@ -113,6 +119,8 @@ def _read_members(raw: JSONObject) -> Parts:
     audio = table(raw.get("audio"))
     if not parts.content and text(audio.get("transcript")):
         read_parts(audio["transcript"], parts)
+    if raw.get("content") == "" and not (parts.content or parts.calls or parts.refusal):
+        parts.content.append(text_part(""))  # an empty answer is an answer
     return parts
 
 

@@ -43,6 +43,17 @@ def _image_type(source: JSONObject, holder: JSONObject) -> str:
     return f"image/{word(holder.get('format')) or 'png'}"
 
 
+def read_modality(part: JSONObject) -> JSONObject:
+    """Read OpenTelemetry's ``blob`` and ``uri`` parts; pictures become image parts."""
+    uri, data = word(part.get("uri")), base64_text(part.get("content"))
+    if part.get("modality") == "image" and part.get("type") == "uri" and uri:
+        return image_part(uri)
+    if part.get("modality") == "image" and part.get("type") == "blob" and data:
+        kind = word(part.get("mime_type")) or "image/png"
+        return image_part(f"data:{kind};base64,{data}")
+    return part
+
+
 def read_media(part: JSONObject) -> JSONObject | None:
     """Read Gemini's ``inlineData`` or ``fileData``, whatever kind of media it is.
 

@@ -121,6 +121,8 @@ def read_usage(body: JSONObject) -> Usage | None:
         usage = at(body, "x_groq", "usage")  # Groq's streams carry it there
     if not isinstance(usage, dict):
         return None
+    if count(usage.get("prompt_tokens")) == count(usage.get("completion_tokens")) == 0:
+        return None  # no prompt has no tokens: the server does not count
     prompt = table(usage.get("prompt_tokens_details"))
     reasoning = _reasoning(usage)
     written = prompt.get("cache_creation_token_details")  # LiteLLM

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from promptscribe._providers.media import read_image, read_media
+from promptscribe._providers.media import read_image, read_media, read_modality
 from promptscribe._providers.message import (
     content_of,
     text_part,
@@ -217,6 +217,10 @@ def _image(part: JSONObject, parts: Parts) -> None:
     parts.content.append({"type": "image"} | part if image is None else image)
 
 
+def _modality(part: JSONObject, parts: Parts) -> None:
+    parts.content.append(read_modality(part))
+
+
 def _media(part: JSONObject, parts: Parts) -> None:
     media = read_media(part)
     if media is not None:
@@ -234,6 +238,8 @@ TYPED: Final[dict[str, Callable[[JSONObject, Parts], None]]] = {
     "image_url": _image,
     "input_image": _image,
     "image": _image,
+    "blob": _modality,
+    "uri": _modality,
     "tool_use": _call,
     "tool_call": _call,
     "function_call": _call,

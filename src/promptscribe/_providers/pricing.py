@@ -169,7 +169,9 @@ def _is_priced(found: Any, usage: Usage) -> bool:
     a model without a rate for it has a gap in the list, not the price of text.
     """
     rates = {name for name, rate in vars(found.model_price).items() if rate is not None}
-    if not rates & {"input_mtok", "output_mtok"}:
+    if usage.prompt_tokens and "input_mtok" not in rates:
+        return False
+    if usage.output_tokens and "output_mtok" not in rates:
         return False
     if usage.output_audio_tokens and "output_audio_mtok" not in rates:
         return False

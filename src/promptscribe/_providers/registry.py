@@ -83,7 +83,8 @@ def interpret(
     """Say what a response means.
 
     Args:
-        response: Plain data: a response object as its JSON.
+        response: Plain data: a response object as its JSON, or the list of a
+            stream's chunks.
         type_name: Module and name of the object's class
             (``openai.types.chat.chat_completion.ChatCompletion``), None for data
             that was plain from the start.
@@ -91,6 +92,8 @@ def interpret(
     Returns:
         The facts; None when no shape is known.
     """
+    if isinstance(response, list):
+        response = join(response, type_name)
     for shape in SHAPES:
         if shape.detect(response):
             facts = shape.interpret(response)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from promptscribe._providers.value import rows, table, text
+from promptscribe._providers.value import rows, table
 
 if TYPE_CHECKING:
     from promptscribe.schema import JSONObject, JSONValue
@@ -166,14 +166,19 @@ def _says(part: JSONObject, name: str) -> bool:
 
 def _extend(last: JSONObject, part: JSONObject) -> None:
     for name, value in part.items():
-        old = last.get(name)
-        if name not in TEXTS or value is None:
-            last[name] = old if value is None else value
-        elif isinstance(value, str) and isinstance(old, Pieces):
-            old.append(value)
-        elif isinstance(value, str):
-            last[name] = Pieces([text(old) or "", value])
-        elif isinstance(value, list) and isinstance(old, Rows):
-            old.extend(value)
-        elif isinstance(value, list) and isinstance(old, list):
-            last[name] = Rows([*old, *value])
+        if value is not None:
+            last[name] = _longer(last.get(name), value) if name in TEXTS else value
+
+
+def _longer(old: JSONValue, new: JSONValue) -> JSONValue:
+    if isinstance(new, str):
+        if isinstance(old, Pieces):
+            old.append(new)
+        elif isinstance(old, str):
+            return Pieces([old, new])
+    elif isinstance(new, list):
+        if isinstance(old, Rows):
+            old.extend(new)
+        elif isinstance(old, list) and not isinstance(old, Pieces):
+            return Rows([*old, *new])
+    return new if old is None else old

@@ -1,0 +1,70 @@
+"""What is special in Gemini's content."""
+
+from promptscribe._providers.registry import interpret
+
+
+def gemini(*parts, **more):
+    """Build a response of Gemini's."""
+    content = {"role": "model", "parts": list(parts)}
+    return {"candidates": [{"content": content, "finishReason": "STOP"}]} | more
+
+
+def test_a_prompt_that_gemini_blocked_says_so():
+    """Without a candidate, the reason of the block is the reason."""
+    facts = interpret({"promptFeedback": {"blockReason": "SAFETY"}})
+
+    assert facts.finish_reason == "SAFETY"
+    assert facts.output_message is None
+
+
+def test_geminis_media_are_content():
+    """Pictures become data URLs, other media keep their kind and place."""
+    parts = [
+        {"inlineData": {"mimeType": "image/png", "data": "a-_k"}},
+        {"inline_data": {"mime_type": "audio/wav", "data": b"hi"}},
+        {"fileData": {"mimeType": "image/png", "fileUri": "gs://b/i.png"}},
+        {"fileData": {"mimeType": "application/pdf", "fileUri": "gs://b/d.pdf"}},
+        {"executableCode": {"code": "1 + 1", "language": "PYTHON"}},
+        {"inlineData": {"mimeType": "image/png"}},
+        {"text": ""},
+        {},
+    ]
+
+    content = interpret(gemini(*parts)).output_message["content"]
+
+    blob = {"type": "blob", "content": "aGk=", "mime_type": "audio/wav"}
+    uri = {"type": "uri", "uri": "gs://b/d.pdf", "mime_type": "application/pdf"}
+    code = {"code": "1 + 1", "language": "PYTHON"}
+    assert content == [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,a+/k"}},
+        blob | {"modality": "audio"},
+        {"type": "image_url", "image_url": {"url": "gs://b/i.png"}},
+        uri,
+        {"type": "executableCode", "executableCode": code},
+    ]
+
+
+def test_geminis_counts_may_be_text():
+    """Protobuf's JSON writes large integers as text."""
+    usage = {"promptTokenCount": "7", "candidatesTokenCount": 3.0}
+
+    read = interpret(gemini({"text": "hi"}, usageMetadata=usage)).usage
+
+    assert (read.prompt_tokens, read.output_tokens) == (7, 3)
+
+
+def test_geminis_modalities_are_counted_apart():
+    """Sound and pictures have prices of their own."""
+    usage = {
+        "promptTokenCount": 10,
+        "candidatesTokenCount": 9,
+        "cachedContentTokenCount": 4,
+        "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 6}],
+        "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 2}],
+        "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 8}],
+    }
+
+    read = interpret(gemini({"text": "hi"}, usageMetadata=usage)).usage
+
+    assert (read.input_audio_tokens, read.cache_audio_read_tokens) == (6, 2)
+    assert (read.output_image_tokens, read.output_audio_tokens) == (8, None)
