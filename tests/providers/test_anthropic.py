@@ -103,3 +103,9 @@ def test_anthropics_fast_mode_is_a_tier():
     usage = {"input_tokens": 1, "service_tier": "standard", "speed": "fast"}
 
     assert interpret(anthropic(usage=usage)).service_tier == "fast"
+
+
+def test_another_model_behind_the_same_api_is_not_anthropics():
+    """A local server that speaks this API is not Anthropic."""
+    assert interpret(anthropic(model="smollm2-135m")).provider is None
+    assert interpret(anthropic(model="claude-opus-4-8")).provider == "anthropic"

@@ -166,6 +166,7 @@ def test_neighbouring_pieces_of_one_kind_are_one_part():
         (["a", "b", ["c"]], "ab"),
         ([["a"], "b", ["c"]], ["a", "c"]),
         ([["a"], ["b"], "c"], ["a", "b"]),
+        (["a", "b", ""], "ab"),
     ],
 )
 def test_pieces_of_two_forms_are_not_mixed(pieces, joined):

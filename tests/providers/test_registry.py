@@ -188,3 +188,10 @@ def test_bare_content_of_gemini_is_an_answer():
 
     assert facts.output == "hi"
     assert facts.output_message["role"] == "assistant"
+
+
+def test_several_answers_in_a_list_are_not_one():
+    """A function that asks twice and returns both has no one answer."""
+    answer = {"model": "m", "done": True, "response": "hi"}
+
+    assert interpret([answer, answer]) is None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from promptscribe._providers.facts import Usage
 from promptscribe._providers.message import answered
+from promptscribe._providers.model import maker_of
 from promptscribe._providers.parts import read_parts
 from promptscribe._providers.stream import Pieces, merge, sealed
 from promptscribe._providers.value import (
@@ -62,16 +63,24 @@ def interpret(response: JSONValue) -> ResponseFacts:
         finish_reason=word(body.get("stop_reason")),
         usage=read_usage(body),
         model=word(body.get("model")),
-        provider=_provider(word(body.get("id")) or ""),
+        provider=_provider(body),
         service_tier=_tier(table(body.get("usage"))),
     )
 
 
-def _provider(message_id: str) -> str:
-    """Tell who served it: Bedrock and Vertex mark the ids of their messages."""
+def _provider(body: JSONObject) -> str | None:
+    """Tell who served it: Bedrock and Vertex mark the ids of their messages.
+
+    Others speak this API as well (llama.cpp, DeepSeek, Moonshot): a model that is
+    not Claude is not Anthropic's.
+    """
+    message_id = word(body.get("id")) or ""
     if message_id.startswith("msg_bdrk_"):
         return "bedrock"
-    return "google" if message_id.startswith("msg_vrtx_") else "anthropic"
+    if message_id.startswith("msg_vrtx_"):
+        return "google"
+    model = word(body.get("model"))
+    return "anthropic" if model is None else maker_of(model)
 
 
 def _tier(usage: JSONObject) -> str | None:

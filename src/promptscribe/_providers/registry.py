@@ -92,7 +92,7 @@ def interpret(
     Returns:
         The facts; None when no shape is known.
     """
-    if isinstance(response, list):
+    if isinstance(response, list) and not _holds_wholes(response):
         response = join(response, type_name)
     for shape in SHAPES:
         if shape.detect(response):
@@ -101,6 +101,11 @@ def interpret(
             facts.provider = PACKAGES.get(package) or provider_name(facts.provider)
             return facts
     return None
+
+
+def _holds_wholes(items: list[JSONValue]) -> bool:
+    """Say whether a list is answers, one beside the other, and no stream."""
+    return any(shape.detect(item) for shape in SHAPES for item in items[:LOOKED_AT])
 
 
 def join(chunks: list[JSONValue], type_name: str | None = None) -> JSONValue:
