@@ -178,6 +178,6 @@ def test_pieces_of_two_forms_are_not_mixed(pieces, joined):
 
 def test_a_piece_may_add_a_text_of_another_kind():
     """What the run did not have yet is added to it."""
-    parts = [{"text": "a"}, {"text": "b", "reasoning": "c"}, {"text": None, "n": 1}]
+    parts = [{"text": "a"}, {"text": "b", "reasoning": 7}, {"text": None, "n": 1}]
 
-    assert fused(parts) == [{"text": "ab", "reasoning": "c"}, {"text": None, "n": 1}]
+    assert fused(parts) == [{"text": "ab", "reasoning": 7}, {"text": None, "n": 1}]

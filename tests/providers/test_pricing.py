@@ -65,6 +65,12 @@ CONVERSE = {"output": {"message": {}}, "stopReason": "end_turn", "usage": BEDROC
 REGIONAL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 DEEP = {"prompt_cache_hit_tokens": 600, "prompt_cache_miss_tokens": 400}
 
+GROK = {
+    "total_tokens": 14428,
+    "prompt_tokens_details": {"cached_tokens": 128},
+    "completion_tokens_details": {"reasoning_tokens": 2809},
+}
+
 # name: response, model asked for, prompt tokens, output tokens,
 # prompt cost and output cost as a sum of bucket x dollars per million tokens
 GOLDEN = {
@@ -119,6 +125,11 @@ GOLDEN = {
     "x_ai, reasoning beside": (
         *(chat("grok-3-mini", 100, 10, total_tokens=302, **REASONED), None, 100, 202),
         *(100 * 0.3, 202 * 0.5),
+    ),
+    # as recorded in github.com/Wei-Shaw/sub2api/issues/5771
+    "x_ai, cached": (
+        *(chat("grok-4.20-0309-reasoning", 10120, 1499, **GROK), None, 10120, 4308),
+        *(9992 * 1.25 + 128 * 0.2, 4308 * 2.5),
     ),
     "azure, by the model asked for": (
         *(chat("my-deployment", 100, 10), "azure/gpt-5-mini", 100, 10),
@@ -238,3 +249,13 @@ def test_a_price_is_plain_numbers():
 
     assert isinstance(cost, Price)
     assert isinstance(cost.prompt_cost, float)
+
+
+def test_a_price_is_that_of_the_day_of_the_call():
+    """Prices change: a call is charged as it was when it was made."""
+    pytest.importorskip("genai_prices")
+    early = datetime(2026, 3, 1, tzinfo=UTC)
+
+    then = price(facts("grok-4.20"), at=early)
+
+    assert then.output_cost > price(facts("grok-4.20"), at=WHEN).output_cost

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from promptscribe._providers.dialogue import read_answer
 from promptscribe._providers.facts import Usage
 from promptscribe._providers.message import answered
-from promptscribe._providers.model import maker_of
+from promptscribe._providers.model import maker_of, split_provider
 from promptscribe._providers.stream import fused, merge, sealed
 from promptscribe._providers.value import (
     at,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 OBJECTS: Final = ("chat.completion", "text_completion")
 
+TOTAL: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
 CACHE_READ: Final = (
     "prompt_cache_hit_tokens",  # DeepSeek
     "cached_tokens",  # Moonshot
@@ -124,7 +125,7 @@ def read_usage(body: JSONObject) -> Usage | None:
     if count(usage.get("prompt_tokens")) == count(usage.get("completion_tokens")) == 0:
         return None  # no prompt has no tokens: the server does not count
     prompt = table(usage.get("prompt_tokens_details"))
-    reasoning = _reasoning(usage)
+    reasoning = _reasoning(usage, word(body.get("model")))
     written = prompt.get("cache_creation_token_details")  # LiteLLM
     return Usage(
         prompt_tokens=count(usage.get("prompt_tokens")),
@@ -151,16 +152,25 @@ def _either(
     return first(outer, *outer_names) if found is None else found
 
 
-def _reasoning(usage: JSONObject) -> int | None:
+def _reasoning(usage: JSONObject, model: str | None) -> int | None:
     inside = count(at(usage, "completion_tokens_details", "reasoning_tokens"))
-    return inside if inside is not None else count(usage.get("reasoning_tokens"))
+    if inside is None:
+        inside = count(usage.get("reasoning_tokens"))  # Perplexity
+    if inside is not None or maker_of(split_provider(model or "")[1]) != "google":
+        return inside
+    # Gemini by OpenAI's API: the thoughts are in the total only
+    # (github.com/mozilla-ai/any-llm/issues/1290).
+    prompt, said, total = (count(usage.get(name)) for name in TOTAL)
+    if prompt is None or said is None or total is None:
+        return None
+    return max(total - prompt - said, 0) or None
 
 
 def _output(usage: JSONObject, reasoning: int | None, model: str | None) -> int | None:
     """Add reasoning where the server counts it beside the completion.
 
-    xAI (https://docs.x.ai/docs/guides/reasoning) and Perplexity do; the total tells,
-    and where there is none, more reasoning than completion does.
+    xAI (github.com/UKGovernmentBEIS/inspect_ai/issues/5528), Perplexity and Gemini
+    do; the total tells, and where there is none, more reasoning than completion.
     """
     said = count(usage.get("completion_tokens"))
     if said is None or not reasoning:
@@ -180,8 +190,12 @@ def _cost(usage: JSONObject) -> float | None:
 
     OpenRouter: ``cost``, beside which a call on the user's own key has an upstream
     cost (https://openrouter.ai/docs/use-cases/usage-accounting);
-    Perplexity: ``cost.total_cost``.
+    Perplexity: ``cost.total_cost``; xAI: ``cost_in_usd_ticks``, 1e10 to the dollar
+    (github.com/Wei-Shaw/sub2api/issues/5771 reckons one up).
     """
+    ticks = number(usage.get("cost_in_usd_ticks"))
+    if ticks is not None and ticks >= 0:
+        return ticks / 1e10
     said = usage.get("cost")
     cost = number(at(said, "total_cost") if isinstance(said, dict) else said)
     if cost is None or cost < 0:
