@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from promptscribe.receiver.store import LogOutline
+from promptscribe.receiver.log_entry import LogOutline
 from promptscribe.receiver.trace import Tree, total
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from promptscribe.receiver.check import Problem
-    from promptscribe.receiver.store import Refused, StoreUnavailable
+    from promptscribe.receiver.log_entry import Refused
+    from promptscribe.receiver.store import StoreUnavailable
     from promptscribe.schema import JSONValue
 
 STATUS: Final = {"missing": 404, "conflict": 409}

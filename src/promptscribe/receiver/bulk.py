@@ -14,14 +14,16 @@ from promptscribe.receiver.answer import STATUS
 from promptscribe.receiver.body import BodyTooLarge
 from promptscribe.receiver.check import Problem
 from promptscribe.receiver.ingest import BadRequest, decode_body, read_log
+from promptscribe.receiver.log_entry import LogDraft, Refused
 from promptscribe.receiver.record import encode, receipt_record
-from promptscribe.receiver.store import LogDraft, Refused, StoreUnavailable
+from promptscribe.receiver.store import StoreUnavailable
 from promptscribe.schema import QUERY_MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from promptscribe.receiver.store import LogReceipt, Store
+    from promptscribe.receiver.log_entry import LogReceipt
+    from promptscribe.receiver.store import Store
     from promptscribe.schema import JSONObject
 
 MAX_LINES: Final = 10_000

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
@@ -96,22 +97,27 @@ def check_identifier(value: JSONValue, where: Location, found: list[Problem]) ->
 
 def check_path(value: JSONValue, where: Location, found: list[Problem]) -> None:
     """Ask for a file's path: names with slashes between them."""
-    # A path is a name and never a file; still, what looks like a way out of a
-    # folder is refused, so that no later export can be led astray by it.
     if not isinstance(value, str):
         check_string(value, where, found)
         return
+    wrong = _wrong_path(value)
+    if wrong is not None:
+        found.append(Problem(where, wrong, "string_pattern_mismatch"))
+
+
+@lru_cache(maxsize=1024)  # the same few paths come again and again
+def _wrong_path(value: str) -> str | None:
+    # A path is a name and never a file; still, what looks like a way out of a
+    # folder is refused, so that no later export can be led astray by it.
     plain = unicodedata.normalize("NFKC", value).strip("/")
     segments = plain.split("/")
     if not plain or len(value) > MAX_PATH:
-        message = f"Path should have 1 to {MAX_PATH} characters"
-    elif _CONTROL.search(plain) or "\\" in plain:
-        message = "Path should have no control characters and no backslash"
-    elif any(segment.strip() in {"", ".", ".."} for segment in segments):
-        message = "Path should have no empty segment and none of dots"
-    else:
-        return
-    found.append(Problem(where, message, "string_pattern_mismatch"))
+        return f"Path should have 1 to {MAX_PATH} characters"
+    if _CONTROL.search(plain) or "\\" in plain:
+        return "Path should have no control characters and no backslash"
+    if any(segment.strip() in {"", ".", ".."} for segment in segments):
+        return "Path should have no empty segment and none of dots"
+    return None
 
 
 def one_of(*words: str) -> Check:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from promptscribe.receiver.check import Problem
 from promptscribe.receiver.ingest import BadRequest
 from promptscribe.receiver.instant import parse_instant
-from promptscribe.receiver.store import LogQuery
+from promptscribe.receiver.log_entry import LogQuery
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams

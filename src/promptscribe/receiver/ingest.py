@@ -13,8 +13,8 @@ import msgspec
 
 from promptscribe.receiver.check import Problem
 from promptscribe.receiver.instant import parse_instant
-from promptscribe.receiver.request import log_problems
-from promptscribe.receiver.store import LogDraft
+from promptscribe.receiver.log_entry import LogChange, LogDraft
+from promptscribe.receiver.request import LOG_UPDATE, log_problems, update_problems
 from promptscribe.receiver.version import canonical_details
 from promptscribe.schema import PAYLOAD_MEMBERS
 
@@ -59,11 +59,11 @@ def decode_body(body: bytes) -> JSONValue:
         raise BadRequest([problem]) from None
     except RecursionError:
         raise BadRequest([_too_deep()]) from None
-    # Counting brackets and colons bounds depth and keys from above for a
-    # microsecond; only a body that may break a limit is walked.
+    # Counting brackets bounds the depth from above for a microsecond; only a body
+    # that may break the limit is walked.
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(decoded) > MAX_DEPTH:
         raise BadRequest([_too_deep()])
-    if body.count(b":") > MAX_KEYS:
+    if len(body) > MAX_KEYS and body.count(b":") > MAX_KEYS:
         problem = Problem(("body",), "Too many members", "too_long")
         raise BadRequest([problem])
     return decoded
@@ -129,6 +129,42 @@ def read_log(
         start_us=instant_of(members, "start_time"),
         end_us=instant_of(members, "end_time"),
         members=stored_members(members),
+    )
+
+
+def read_change(
+    kind: FileKind, log_id: str, file_id: str | None, body: JSONValue
+) -> LogChange:
+    """Return the change that an update of a log asks for.
+
+    Args:
+        kind: Which route the body was sent to.
+        log_id: The log, from the route.
+        file_id: The file, from the route, or None.
+        body: The decoded JSON; a null takes a member away.
+
+    Raises:
+        BadRequest: With every problem of the body.
+    """
+    problems = update_problems(kind, body)
+    if problems:
+        raise BadRequest(problems)
+    members = {name: body[name] for name in body if name in LOG_UPDATE[kind]}
+    if "trace_status" in members:
+        members.setdefault("log_status", members.pop("trace_status"))
+    times = {
+        f"{name.partition('_')[0]}_us": instant_of(members, name)
+        for name in ("start_time", "end_time", "created_at")
+        if name in members
+    }
+    if times.get("created_us", 0) is None:
+        del times["created_us"]  # every log was made at some time
+    return LogChange(
+        kind=kind,
+        log_id=log_id,
+        file_id=file_id,
+        members={name: members[name] for name in members if name not in _PLACED},
+        times=times,
     )
 
 

@@ -1,4 +1,4 @@
-"""Routes of logs that are stored: listing, reading and deleting them.
+"""Routes of logs that are stored: listing, reading, changing and deleting them.
 
 Its law: what the query means is said by `filter`, what an answer looks like by
 `record`.
@@ -11,16 +11,22 @@ from typing import TYPE_CHECKING, Final
 from starlette.responses import Response
 from starlette.routing import Route
 
-from promptscribe.receiver.answer import failure, json_answer, unprocessable
+from promptscribe.receiver.answer import failure, json_answer, refusal, unprocessable
+from promptscribe.receiver.body import read_body
 from promptscribe.receiver.check import Problem
 from promptscribe.receiver.filter import log_query
+from promptscribe.receiver.ingest import decode_body, read_change
 from promptscribe.receiver.record import log_text, page_text
 from promptscribe.receiver.trace import Tree
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.requests import Request
 
-    from promptscribe.receiver.store import Store, StoredLog
+    from promptscribe.receiver.log_entry import StoredLog
+    from promptscribe.receiver.store import Store
+    from promptscribe.receiver.version import FileKind
 
 MAX_TRACE_LOGS: Final = 10_000  # in one answer or on one page
 
@@ -37,7 +43,32 @@ class LogRoutes:
             Route(f"{prefix}/logs", self.list, methods=["GET"]),
             Route(f"{prefix}/logs", self.delete, methods=["DELETE"]),
             Route(f"{prefix}/logs/{{id:path}}", self.read, methods=["GET"]),
+            *[
+                Route(
+                    f"{prefix}/{kind}s/{{id}}/log/{{log_id:path}}",
+                    self._updater(kind),
+                    methods=["PATCH"],
+                )
+                for kind in ("prompt", "tool")
+            ],
+            Route(
+                f"{prefix}/flows/logs/{{log_id:path}}",
+                self._updater("flow"),
+                methods=["PATCH"],
+            ),
         ]
+
+    def _updater(self, kind: FileKind) -> Callable[[Request], Awaitable[Response]]:
+        async def update(request: Request) -> Response:
+            names = request.path_params
+            body = decode_body(await read_body(request))
+            change = read_change(kind, names["log_id"], names.get("id"), body)
+            refused = await self._store.update_log(change)
+            if refused is not None:
+                return refusal(refused)
+            return await self._answer(change.log_id)
+
+        return update
 
     async def list(self, request: Request) -> Response:
         """Answer one page of logs, newest first."""
@@ -59,7 +90,9 @@ class LogRoutes:
 
     async def read(self, request: Request) -> Response:
         """Answer one log with everything below it."""
-        log_id = request.path_params["id"]
+        return await self._answer(request.path_params["id"])
+
+    async def _answer(self, log_id: str) -> Response:
         log = await self._store.read_log(log_id)
         if log is None:
             return failure(404, f"Log {log_id} not found")

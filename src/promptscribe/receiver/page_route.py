@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.routing import BaseRoute
 
-    from promptscribe.receiver.store import LogOutline, Store, StoredLog
+    from promptscribe.receiver.log_entry import LogOutline, StoredLog
+    from promptscribe.receiver.store import Store
     from promptscribe.receiver.trace import Totals
     from promptscribe.schema import JSONObject, JSONValue
 

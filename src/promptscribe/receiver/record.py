@@ -17,12 +17,8 @@ from promptscribe.receiver.version import template_inputs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from promptscribe.receiver.store import (
-        Environment,
-        FileVersion,
-        LogReceipt,
-        StoredLog,
-    )
+    from promptscribe.receiver.file_entry import Environment, FileVersion
+    from promptscribe.receiver.log_entry import LogReceipt, StoredLog
     from promptscribe.receiver.trace import Tree
     from promptscribe.receiver.version import FileKind
     from promptscribe.schema import JSONObject

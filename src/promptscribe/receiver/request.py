@@ -25,6 +25,7 @@ from promptscribe.receiver.check import (
     one_of,
     shape,
 )
+from promptscribe.receiver.shape import CHECKED_APART, fits
 from promptscribe.schema import BODY_MEMBERS
 
 if TYPE_CHECKING:
@@ -152,6 +153,55 @@ LOG_REQUEST: Final[dict[FileKind, frozenset[str]]] = {
     "tool": (BODY_MEMBERS - _MODEL_CALL - _NOT_IN_TOOLS) | {"tool"},
     "flow": (BODY_MEMBERS - _MODEL_CALL) | {"flow", "trace_status"},
 }
+_TIMING: Final = frozenset({"start_time", "end_time", "created_at"})
+_CALL: Final = frozenset(
+    {
+        "output",
+        "error",
+        "provider_latency",
+        "stdout",
+        "provider_request",
+        "provider_response",
+        "inputs",
+        "source",
+        "metadata",
+        "log_status",
+    }
+)
+LOG_UPDATE: Final[dict[FileKind, frozenset[str]]] = {
+    "prompt": _TIMING
+    | _CALL
+    | (_MODEL_CALL - {"prompt"})
+    | {"messages", "output_message"},
+    "tool": _TIMING | _CALL,
+    "flow": frozenset(
+        {
+            "inputs",
+            "output",
+            "error",
+            "messages",
+            "output_message",
+            "trace_status",
+            "log_status",
+        }
+    ),
+}
+
+
+def update_problems(kind: FileKind, body: JSONValue) -> list[Problem]:
+    """Return everything that is wrong with the body of an update of a log.
+
+    Unknown members are passed over here: the contract forbids them in log
+    requests only.
+    """
+    if not isinstance(body, dict):
+        return [Problem(("body",), "Input should be an object", "dict_type")]
+    found: list[Problem] = []
+    for name in LOG_UPDATE[kind]:
+        value = body.get(name)
+        if value is not None:
+            _LOG_MEMBERS[name](value, ("body", name), found)
+    return found
 
 
 def log_problems(kind: FileKind, body: JSONValue) -> list[Problem]:
@@ -167,9 +217,10 @@ def log_problems(kind: FileKind, body: JSONValue) -> list[Problem]:
     if not isinstance(body, dict):
         return [Problem(("body",), "Input should be an object", "dict_type")]
     found: list[Problem] = []
-    allowed = LOG_REQUEST[kind]
-    for name, value in body.items():
-        if name not in allowed:
+    quick = kind == "prompt" and fits(body)
+    for name in CHECKED_APART if quick else body:
+        value = body.get(name)
+        if name not in LOG_REQUEST[kind]:
             message = "Extra inputs are not permitted"
             found.append(Problem(("body", name), message, "extra_forbidden"))
         elif value is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from promptscribe.receiver.store import Refused
+from promptscribe.receiver.log_entry import Refused
 from promptscribe.receiver.version import (
     FILE_PREFIX,
     canonical_details,
@@ -17,8 +17,8 @@ from promptscribe.receiver.version import (
 )
 
 if TYPE_CHECKING:
+    from promptscribe.receiver.log_entry import LogDraft
     from promptscribe.receiver.sqlite_writer import Batch
-    from promptscribe.receiver.store import LogDraft
     from promptscribe.receiver.version import Details, FileKind
 
 DEFAULT_TAG: Final = "default"

@@ -12,20 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from promptscribe.receiver.sqlite_log import TEXT_COLUMNS
-from promptscribe.receiver.store import (
-    Environment,
-    FileVersion,
-    LogOutline,
-    LogPage,
-    StoredLog,
-)
+from promptscribe.receiver.file_entry import Environment, FileVersion
+from promptscribe.receiver.log_entry import LogOutline, LogPage, StoredLog
+from promptscribe.receiver.sqlite_intake import TEXT_COLUMNS
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
 
-    from promptscribe.receiver.store import LogQuery
+    from promptscribe.receiver.log_entry import LogQuery
 
 _EQUAL_COLUMNS: Final = frozenset({*TEXT_COLUMNS, "trace_id", "trace_parent_id"})
 _LOG: Final = (
@@ -81,9 +76,11 @@ def read_log(connection: sqlite3.Connection, log_id: str) -> StoredLog | None:
 def read_trace(
     connection: sqlite3.Connection, trace_id: str, limit: int
 ) -> list[StoredLog]:
-    """Return the logs of one trace, oldest first."""
+    """Return the logs of one trace, in the order of their arrival."""
     rows = connection.execute(
-        f"{_LOG} WHERE l.trace_id = ? ORDER BY l.seq LIMIT ?", (trace_id, limit)
+        f"{_LOG} WHERE l.id = ? AND l.trace_id = l.id"
+        f" UNION ALL {_LOG} WHERE l.trace_id = ? AND l.trace_id <> l.id LIMIT ?",
+        (trace_id, trace_id, limit),
     )
     return [_log(row) for row in rows]
 
@@ -92,9 +89,12 @@ def read_outlines(
     connection: sqlite3.Connection, trace_ids: Sequence[str], limit: int
 ) -> list[LogOutline]:
     """Return the logs of several traces without their content."""
+    marks = _marks(trace_ids)
     rows = connection.execute(
-        f"{_OUTLINE} WHERE l.trace_id IN ({_marks(trace_ids)}) LIMIT ?",
-        (*trace_ids, limit),
+        f"{_OUTLINE} WHERE l.id IN ({marks}) AND l.trace_id = l.id"
+        f" UNION ALL {_OUTLINE} WHERE l.trace_id IN ({marks}) AND l.trace_id <> l.id"
+        " LIMIT ?",
+        (*trace_ids, *trace_ids, limit),
     )
     names = LogOutline.__struct_fields__
     return [

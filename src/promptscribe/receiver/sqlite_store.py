@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from promptscribe._clock import Clock
-    from promptscribe.receiver.sqlite_writer import Batch
-    from promptscribe.receiver.store import (
-        FileVersion,
+    from promptscribe.receiver.file_entry import FileVersion
+    from promptscribe.receiver.log_entry import (
+        LogChange,
         LogDraft,
         LogOutline,
         LogPage,
@@ -59,11 +59,13 @@ class SqliteStore:
 
     async def add_logs(self, drafts: Sequence[LogDraft]) -> list[LogReceipt | Refused]:
         """Keep logs, in one transaction."""
+        return await self._writer.run(lambda batch: sqlite_log.add_logs(batch, drafts))
 
-        def operation(batch: Batch) -> list[LogReceipt | Refused]:
-            return [sqlite_log.add_log(batch, draft) for draft in drafts]
-
-        return await self._writer.run(operation)
+    async def update_log(self, change: LogChange) -> Refused | None:
+        """Change a stored log."""
+        return await self._writer.run(
+            lambda batch: sqlite_log.update_log(batch, change)
+        )
 
     async def delete_logs(self, ids: Sequence[str]) -> int:
         """Delete logs and return how many there were."""

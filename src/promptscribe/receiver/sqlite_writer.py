@@ -14,6 +14,7 @@ from collections import defaultdict
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+from promptscribe.receiver.sqlite_intake import Intake
 from promptscribe.receiver.sqlite_schema import connect
 from promptscribe.receiver.store import StoreUnavailable
 
@@ -37,6 +38,8 @@ class Batch:
         versions: Where a path or id with these details goes; right as long as
             the transaction lasts, since nobody else can write meanwhile.
         used: New logs for each version, written once at the end.
+        intake: New logs, written together at the end, or before something
+            else looks at logs.
     """
 
     def __init__(self, connection: sqlite3.Connection, now_us: int) -> None:
@@ -44,9 +47,11 @@ class Batch:
         self.now_us = now_us
         self.versions: dict[object, tuple[str, str]] = {}
         self.used: defaultdict[str, int] = defaultdict(int)
+        self.intake = Intake(connection)
 
     def finish(self) -> None:
-        """Write down the uses of versions."""
+        """Write down the new logs and the uses of versions."""
+        self.intake.flush()
         self.connection.executemany(
             "UPDATE versions SET logs = logs + ?,"
             " last_used_us = max(ifnull(last_used_us, 0), ?) WHERE id = ?",

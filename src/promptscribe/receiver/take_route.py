@@ -15,8 +15,8 @@ from promptscribe.receiver.answer import json_answer, refusal
 from promptscribe.receiver.body import read_body
 from promptscribe.receiver.bulk import take_lines
 from promptscribe.receiver.ingest import decode_body, read_log
+from promptscribe.receiver.log_entry import Refused
 from promptscribe.receiver.record import encode, receipt_record
-from promptscribe.receiver.store import Refused
 from promptscribe.receiver.version import KINDS
 
 if TYPE_CHECKING:

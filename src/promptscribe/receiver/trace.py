@@ -14,7 +14,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from promptscribe.receiver.store import LogOutline
+    from promptscribe.receiver.log_entry import LogOutline
 
 
 class Node(Protocol):

@@ -15,7 +15,7 @@ from promptscribe.receiver.trace import Tree, began, total
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from promptscribe.receiver.store import LogOutline
+    from promptscribe.receiver.log_entry import LogOutline
     from promptscribe.receiver.trace import Totals
 
 WIDTH: Final = 1000
