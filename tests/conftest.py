@@ -21,6 +21,12 @@ def _fresh_runtime(monkeypatch, tmp_path):
 
 
 @pytest.fixture
+def anyio_backend():
+    """Coroutine tests run on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture
 def server(tmp_path):
     """A server in memory that promptscribe is configured to deliver to."""
     import promptscribe

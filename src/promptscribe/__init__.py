@@ -5,8 +5,12 @@ from __future__ import annotations
 from promptscribe._capture.decorator import log_prompt
 from promptscribe._capture.manual import log_context, record_log, start_log
 from promptscribe._capture.recording import Recording, current_log
-from promptscribe._delivery.ledger import FlushResult
-from promptscribe._runtime.control import configure, force_flush, shutdown
+from promptscribe._runtime.control import (
+    FlushResult,
+    configure,
+    force_flush,
+    shutdown,
+)
 from promptscribe.errors import ConfigurationError, PromptscribeError
 from promptscribe.schema import PromptLog
 

@@ -126,7 +126,7 @@ def _drain(arguments: argparse.Namespace) -> int:
         f"rejected {result.rejected}, dropped {result.dropped}"
     )
     if not result:
-        reasons = ", ".join(f"{n} × {why}" for why, n in sorted(result.reasons.items()))
+        reasons = ", ".join(f"{n} {why}" for why, n in sorted(result.reasons.items()))
         return _fail(f"not everything was delivered ({reasons or 'out of time'})")
     return 0
 

@@ -6,6 +6,7 @@ default, one setting at a time. Nothing is read before it is needed.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import sys
@@ -239,12 +240,10 @@ def _flag(spelled: str, value: object) -> bool:
 
 
 def _number(spelled: str, value: object) -> float:
-    try:
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise TypeError
-        number = float(value)
-    except (TypeError, ValueError):
-        number = -1.0
+    number = -1.0
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        with contextlib.suppress(ValueError):
+            number = float(value)
     if not 0 <= number < 1e18:
         raise ConfigurationError(spelled, f"must be a number from 0, not {value!r}")
     return number

@@ -107,10 +107,9 @@ class PromptLog(msgspec.Struct, kw_only=True, omit_defaults=True):
     log_status: str | None = None
 
 
-class LogMembers(TypedDict, total=False):
-    """What can be said of a log, by keyword; see `PromptLog` for the meaning."""
+class LogDetails(TypedDict, total=False):
+    """What can be said of a log besides its path; see `PromptLog` for the meaning."""
 
-    path: str | None
     id: str | None
     version_id: str | None
     version_environment: str | None
@@ -143,6 +142,12 @@ class LogMembers(TypedDict, total=False):
     environment: str | None
     save: bool | None
     log_id: str | None
+
+
+class LogMembers(LogDetails, total=False):
+    """What can be said of a log, by keyword."""
+
+    path: str | None
 
 
 QUERY_MEMBERS: Final = {

@@ -18,7 +18,6 @@ from promptscribe._runtime import render
 from promptscribe._runtime.state import runtime
 from promptscribe.errors import Unreachable
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -59,7 +59,7 @@ def has_receiver(function: Callable[..., Any]) -> bool:
     if not owner or owner.endswith("<locals>"):
         return False
     code = getattr(function, "__code__", None)
-    names = getattr(code, "co_varnames", ())
+    names: tuple[str, ...] = getattr(code, "co_varnames", ())
     return bool(names) and names[0] in {"self", "cls", "mcs", "mcls"}
 
 

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import msgspec
 
-from promptscribe import schema
 from promptscribe._capture import failure, snapshot, wrapper
 from promptscribe._capture.context import current
 from promptscribe._capture.manual import check_names
-from promptscribe._capture.recording import Recording, begin
+from promptscribe._capture.recording import begin
 from promptscribe._runtime.state import nowhere, runtime
 from promptscribe._wire import member
 from promptscribe.errors import ConfigurationError
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
     from typing import Unpack
+
+    from promptscribe import schema
+    from promptscribe._capture.recording import Recording
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -55,10 +57,9 @@ class LogPrompt:
             problem = member.problem(name, value)
             if problem is not None:
                 raise ConfigurationError(name, problem)
-        if isinstance(function, type) or not (
-            callable(function) or isinstance(function, classmethod | staticmethod)
-        ):
-            kind = type(function).__name__
+        target: Any = function
+        if isinstance(target, type) or not _can_be_decorated(target):
+            kind = type(target).__name__
             raise ConfigurationError(
                 "log_prompt", f"decorates functions and methods, not a {kind}"
             )
@@ -165,9 +166,13 @@ def log_prompt(target: Any = None, /, **members: Any) -> Any:
         if target is not None and "path" in members:
             raise ConfigurationError("path", "was given twice")
         return LogPrompt(members if target is None else {"path": target, **members})
-    if not (callable(target) or isinstance(target, classmethod | staticmethod)):
+    if not _can_be_decorated(target):
         raise ConfigurationError("path", f"must be text, not a {type(target).__name__}")
     return LogPrompt(members)(target)
+
+
+def _can_be_decorated(target: Any) -> bool:
+    return callable(target) or isinstance(target, classmethod | staticmethod)
 
 
 def default_path(function: Any) -> str:

@@ -13,7 +13,7 @@ import msgspec
 from promptscribe import _clock, schema
 from promptscribe._capture import failure, snapshot
 from promptscribe._capture.context import Inherited, current
-from promptscribe._capture.recording import WHOLE, Recording, begin
+from promptscribe._capture.recording import WHOLE, begin
 from promptscribe._clock import getrandbits
 from promptscribe._runtime.state import nowhere, runtime
 from promptscribe._wire.record import KEY_TOP_BIT
@@ -22,6 +22,8 @@ from promptscribe.errors import ConfigurationError
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Unpack
+
+    from promptscribe._capture.recording import Recording
 
 _decode: Final = msgspec.msgpack.Decoder().decode
 
@@ -103,7 +105,7 @@ class log_context:  # noqa: N801 - used as a function, like contextlib.suppress
         self.__exit__(kind, error, traceback)
 
 
-def start_log(path: str, **members: Unpack[schema.LogMembers]) -> Recording:
+def start_log(path: str, **members: Unpack[schema.LogDetails]) -> Recording:
     """Begin a log that no block encloses; end it with `Recording.end`.
 
     It is nested under the log that is current now, and does not become current itself.
@@ -125,7 +127,7 @@ def start_log(path: str, **members: Unpack[schema.LogMembers]) -> Recording:
     return begin(append, None, None, {**members, "path": path})
 
 
-def record_log(path: str | None = None, **members: Unpack[schema.LogMembers]) -> str:
+def record_log(path: str | None = None, **members: Unpack[schema.LogDetails]) -> str:
     """Record a call that already happened.
 
     Args:

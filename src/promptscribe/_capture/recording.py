@@ -109,7 +109,8 @@ class Recording:
         from promptscribe._capture import stream
 
         if stream.is_stream(response):
-            return stream.record_stream(response, self._finish_response)
+            recorded: T = stream.record_stream(response, self._finish_response)
+            return recorded
         self._add({RESPONSE: response})
         return response
 
@@ -159,7 +160,7 @@ class Recording:
     def fail(self, error: BaseException) -> None:
         """End the log of a call that raised; never raises itself."""
         try:
-            self._end(False, None, failure.describe(error), None)  # noqa: FBT003
+            self._end(False, None, failure.describe(error), None)
         except Exception as problem:  # noqa: BLE001 - the user's error goes first
             failure.note("recording_failed", problem)
 
@@ -193,7 +194,7 @@ class Recording:
         chunks: list[Any],
         first_chunk: int | None,
         ending: str | None,
-        error: BaseException | None,  # noqa: ARG002 - raised in the block around
+        error: BaseException | None = None,  # noqa: ARG002 - the block logs it
     ) -> None:
         metadata: dict[str, Any] = {"chunks": len(chunks)}
         if first_chunk is not None:
@@ -213,7 +214,7 @@ class Recording:
 
     def _end(
         self,
-        returned: bool,  # noqa: FBT001 - as in the frame
+        returned: bool,
         result: Any,
         error: tuple[str, str, str | None] | None,
         stream: tuple[int | None, str | None] | None,

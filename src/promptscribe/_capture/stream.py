@@ -12,6 +12,7 @@ between would show in tracebacks and in every chunk's time.
 
 from __future__ import annotations
 
+import contextlib
 from types import AsyncGeneratorType, GeneratorType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -203,10 +204,8 @@ async def drive_async(
 
 def leave(token: Any) -> None:
     """Reset the scope; in another context than it was set in, there is no need to."""
-    try:
+    with contextlib.suppress(ValueError):
         current.reset(token)
-    except ValueError:
-        pass
 
 
 def hide_frame(error: BaseException) -> None:
@@ -250,7 +249,12 @@ async def _tap_async(
     tape.finish(None)
 
 
-class StreamProxy(wrapt.ObjectProxy):
+def _error_of(exception: tuple[object, ...]) -> BaseException | None:
+    error = exception[1]
+    return error if isinstance(error, BaseException) else None
+
+
+class StreamProxy(wrapt.ObjectProxy):  # type: ignore[type-arg] # 1.x: not generic
     """A provider's stream in all but name; iterating over it records it."""
 
     def __init__(self, stream: Any, tape: Tape) -> None:
@@ -277,8 +281,8 @@ class StreamProxy(wrapt.ObjectProxy):
         self.__wrapped__.__enter__()
         return self
 
-    def __exit__(self, *exception: Any) -> Any:
-        self._self_tape.finish(CLOSED, exception[1])
+    def __exit__(self, *exception: object) -> Any:
+        self._self_tape.finish(CLOSED, _error_of(exception))
         return self.__wrapped__.__exit__(*exception)
 
     def close(self) -> Any:
@@ -292,7 +296,7 @@ class StreamProxy(wrapt.ObjectProxy):
             tape.finish(ABANDONED)
 
 
-class AsyncStreamProxy(wrapt.ObjectProxy):
+class AsyncStreamProxy(wrapt.ObjectProxy):  # type: ignore[type-arg] # as above
     """The same for an asynchronous stream."""
 
     def __init__(self, stream: Any, tape: Tape) -> None:
@@ -319,8 +323,8 @@ class AsyncStreamProxy(wrapt.ObjectProxy):
         await self.__wrapped__.__aenter__()
         return self
 
-    async def __aexit__(self, *exception: Any) -> Any:
-        self._self_tape.finish(CLOSED, exception[1])
+    async def __aexit__(self, *exception: object) -> Any:
+        self._self_tape.finish(CLOSED, _error_of(exception))
         return await self.__wrapped__.__aexit__(*exception)
 
     async def close(self) -> Any:

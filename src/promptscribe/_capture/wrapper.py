@@ -19,12 +19,14 @@ import wrapt
 from promptscribe._capture import failure, snapshot, stream
 from promptscribe._capture.arguments import has_receiver, make_binder
 from promptscribe._capture.context import Inherited, current
-from promptscribe._capture.recording import Recording, begin
+from promptscribe._capture.recording import begin
 from promptscribe._runtime.state import nowhere as _nowhere
 from promptscribe._runtime.state import runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from promptscribe._capture.recording import Recording
 
 _PLAIN = {str, dict, list, tuple, int, float, bool, type(None)}
 """Types of results that are no streams; grows with what functions return."""
@@ -35,7 +37,7 @@ def _find(module: str, qualname: str) -> Any:
     return operator.attrgetter(qualname)(importlib.import_module(module))
 
 
-class BoundLogged(wrapt.BoundFunctionWrapper):
+class BoundLogged(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg] # 1.x
     """A decorated method, bound to its receiver."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -52,7 +54,7 @@ class BoundLogged(wrapt.BoundFunctionWrapper):
         return self
 
 
-class Logged(wrapt.FunctionWrapper):
+class Logged(wrapt.FunctionWrapper):  # type: ignore[type-arg] # 1.x: not generic
     """A decorated function. It pickles and copies as functions do: by its name."""
 
     __bound_function_wrapper__ = BoundLogged
@@ -208,7 +210,7 @@ def _around_coroutine(binders: Binders, declared: msgspec.Raw) -> Callable[..., 
                 inputs = free(*args, **kwargs)
         except Exception:  # noqa: BLE001 - the function says now what is wrong
             return _refuse(declared, binders, wrapped, instance, args, kwargs)
-        coroutine = _await(declared, inputs, wrapped, args, kwargs)
+        coroutine: Any = _await(declared, inputs, wrapped, args, kwargs)
         coroutine.__name__ = wrapped.__name__
         coroutine.__qualname__ = wrapped.__qualname__
         return coroutine
@@ -216,7 +218,7 @@ def _around_coroutine(binders: Binders, declared: msgspec.Raw) -> Callable[..., 
     return call
 
 
-def _refuse(
+def _refuse(  # noqa: PLR0917 - as the wrapper got them
     declared: msgspec.Raw,
     binders: Binders,
     wrapped: Any,

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from promptscribe._delivery.ledger import FlushResult
 from promptscribe._runtime.state import runtime
 
 if TYPE_CHECKING:
     import os
 
     from promptscribe._clock import Clock
-    from promptscribe._delivery.ledger import FlushResult
     from promptscribe._delivery.transport import Transport
+
+__all__ = ["FlushResult", "configure", "force_flush", "shutdown"]
 
 
 def configure(

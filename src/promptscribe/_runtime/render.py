@@ -118,6 +118,8 @@ def _add_error(members: Members, last: record.End | None) -> None:
         _fill(members, "error", INTERRUPTED)
     elif last.error is not None:
         name, message, traceback = last.error
+        if members.get("save") is False:
+            message = ""  # it quotes what the call was given
         _fill(members, "error", f"{name}: {message}" if message else name)
         _note(members, "traceback", traceback)
 

@@ -16,13 +16,13 @@ import msgspec
 
 from promptscribe import _clock, _config
 from promptscribe._delivery.ledger import FlushResult, Ledger
-from promptscribe.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from promptscribe._delivery.transport import Transport
     from promptscribe._runtime.pipeline import Pipeline
+    from promptscribe.errors import ConfigurationError
 
 Append: TypeAlias = "Callable[[int, bytes], bool]"
 """Takes a frame's kind and payload; says whether it was kept."""

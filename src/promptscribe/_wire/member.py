@@ -68,9 +68,7 @@ _INTEGER = (_is_integer, "a whole number from 0")
 _NUMBER = (_is_number, "a number from 0")
 _TIME = (_is_time, "a datetime")
 
-_RULES: Final[dict[str, tuple[Check, str]]] = {
-    name: _TEXT for name in schema.MEMBERS
-} | {
+_RULES: Final[dict[str, tuple[Check, str]]] = dict.fromkeys(schema.MEMBERS, _TEXT) | {
     "prompt": (_is_prompt, 'a dict with "model", or the text of a .prompt file'),
     "inputs": _OBJECT,
     "messages": (_is_messages, 'a list of dicts, each with "role"'),
@@ -136,7 +134,7 @@ def _to_time(value: Any) -> datetime | None:
             return None
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if type(value) in {int, float} and 0 <= value < 1e11:
-        return _clock.from_ns(int(value * 1e9))
+        return _clock.from_ns(round(value * 1e6) * 1000)
     return None
 
 

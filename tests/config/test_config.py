@@ -1,0 +1,185 @@
+"""Settings: where they come from, and what is refused."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+import promptscribe
+from promptscribe import ConfigurationError, _config
+from promptscribe._secret import Secret
+
+
+def resolve(code=None, environ=None):
+    return _config.resolve(code or {}, environ=environ or {})
+
+
+@pytest.fixture
+def pyproject(tmp_path, monkeypatch):
+    def write(text):
+        (tmp_path / "pyproject.toml").write_text(text)
+        (tmp_path / "src").mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / "src")
+
+    write("")
+    return write
+
+
+def test_the_default_is_the_receiver_on_this_machine(pyproject):
+    """Nothing configured means ``promptscribe serve`` at its default port."""
+    assert resolve().base_url == "http://127.0.0.1:8420"
+
+
+def test_code_beats_environment_beats_pyproject_beats_default(pyproject):
+    """One setting at a time."""
+    pyproject(
+        '[tool.promptscribe]\nsource = "toml"\nenvironment = "toml"\nflush_timeout = 9'
+    )
+    environ = {"PROMPTSCRIBE_SOURCE": "env", "PROMPTSCRIBE_ENVIRONMENT": "env"}
+
+    settings = resolve({"source": "code"}, environ)
+
+    assert settings.source == "code"
+    assert settings.environment == "env"
+    assert settings.flush_timeout == 9
+    assert settings.export is True
+
+
+def test_the_hosted_services_variables_are_understood(pyproject):
+    """Moving in takes no new variable; our own names win."""
+    environ = {"HUMANLOOP_API_KEY": "old", "HUMANLOOP_BASE_URL": "https://a.example/v5"}
+
+    assert resolve(environ=environ).api_key == Secret("old")
+    assert resolve(environ=environ).base_url == "https://a.example/v5"
+    assert resolve(environ=environ | {"PROMPTSCRIBE_API_KEY": "new"}).api_key == Secret(
+        "new"
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "spelled"),
+    [
+        ({"base_url": "ftp://a.example"}, "base_url"),
+        ({"base_url": "https://user:pass@a.example"}, "base_url"),
+        ({"base_url": "https://a.example/?key=1"}, "base_url"),
+        ({"base_url": "https://a.example\r\nX: y"}, "base_url"),
+        ({"base_url": "https://[bad"}, "base_url"),
+        ({"base_url": "http://a.example"}, "base_url"),
+        ({"base_url": 8420}, "base_url"),
+        ({"api_key": "ключ"}, "api_key"),
+        ({"api_key": "a\nb"}, "api_key"),
+        ({"api_key": " a"}, "api_key"),
+        ({"journal_dir": 3}, "journal_dir"),
+        ({"journal_max_bytes": -1}, "journal_max_bytes"),
+        ({"journal_max_bytes": "many"}, "journal_max_bytes"),
+        ({"flush_timeout": True}, "flush_timeout"),
+        ({"export": "perhaps"}, "export"),
+        ({"enabled": 3}, "enabled"),
+        ({"source": 3}, "source"),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_name(code, spelled):
+    """At `configure`, before anything is recorded with it."""
+    with pytest.raises(ConfigurationError, match=f"^{spelled}: "):
+        promptscribe.configure(**code)
+
+
+def test_a_wrong_variable_is_refused_by_its_own_name(pyproject):
+    """The message says what the user typed."""
+    with pytest.raises(ConfigurationError, match="^PROMPTSCRIBE_EXPORT: "):
+        resolve(environ={"PROMPTSCRIBE_EXPORT": "perhaps"})
+
+
+def test_an_unknown_setting_in_pyproject_is_refused(pyproject):
+    """With the list of those that exist."""
+    pyproject('[tool.promptscribe]\nbase_uri = "x"')
+
+    with pytest.raises(ConfigurationError, match="base_uri: there is no such"):
+        resolve()
+
+
+def test_a_broken_pyproject_is_told_and_passed_over_in_calls(pyproject):
+    """While a decorated function is being called nothing is raised."""
+    pyproject("[tool.promptscribe\n")
+    complaints = []
+
+    settings = _config.resolve(
+        {}, environ={"PROMPTSCRIBE_EXPORT": "x"}, complain=complaints.append
+    )
+
+    assert settings.base_url == "http://127.0.0.1:8420"
+    assert [c.name.rpartition("/")[2] for c in complaints] == [
+        "pyproject.toml",
+        "PROMPTSCRIBE_EXPORT",
+    ]
+
+
+def test_plain_http_to_another_machine_needs_saying_so(pyproject):
+    """Prompts and key would travel in the open."""
+    url = {"base_url": "http://receiver.internal:8420"}
+
+    with pytest.raises(ConfigurationError, match="allow_insecure"):
+        resolve(url)
+    assert resolve(url | {"allow_insecure": True}).base_url == url["base_url"]
+    for host in ("localhost", "127.0.0.1", "127.9.9.9", "[::1]"):
+        assert resolve({"base_url": f"http://{host}:1"})
+
+
+def test_under_pytest_nothing_is_kept_or_sent_unless_asked_for(pyproject):
+    """A test run is this process; what a test starts is the real thing."""
+    environ = {"PYTEST_VERSION": "9"}
+
+    assert "pytest" in sys.modules
+    assert resolve(environ=environ).keep is False
+    assert (
+        resolve(
+            environ=environ | {"PROMPTSCRIBE_BASE_URL": "https://prod.example"}
+        ).keep
+        is False
+    )
+    assert resolve({"base_url": "http://127.0.0.1:1"}, environ).keep is True
+    assert resolve({"export": True}, environ).keep is True
+    assert resolve(environ=environ | {"PROMPTSCRIBE_EXPORT": "1"}).keep is True
+    assert resolve(environ={}).keep is True
+
+
+def test_under_pytest_a_decorated_call_leaves_no_trace_on_disk(tmp_path):
+    """No journal, no thread, no request; the fixture is the way to see logs."""
+    assert promptscribe.log_prompt(lambda: 1)() == 1
+    assert promptscribe.force_flush(0.1).delivered == 0
+    assert not list(tmp_path.rglob("*.seg"))
+
+
+def test_the_key_is_shown_to_nobody():
+    """Not by repr, str, format, nor in the settings."""
+    settings = resolve({"api_key": "canary-key"})
+
+    assert "canary-key" not in f"{settings!r}{settings}{settings.api_key}"
+    assert settings.api_key.reveal() == "canary-key"
+
+
+def test_each_server_has_a_journal_of_its_own(tmp_path):
+    """Logs for one server are never delivered to another."""
+    roots = {
+        resolve({"base_url": url, "journal_dir": tmp_path}).journal_root()
+        for url in (
+            "https://a.example",
+            "https://b.example",
+            "https://a.example:444",
+            "https://a.example/v5",
+        )
+    }
+
+    assert len(roots) == 4
+    assert {root.parent for root in roots} == {tmp_path}
+
+
+def test_disabled_records_nothing(server):
+    """``enabled=False`` hands calls straight to the function."""
+    promptscribe.configure(enabled=False)
+
+    promptscribe.log_prompt(lambda: 1)()
+
+    assert promptscribe.force_flush(1).pending == 0
+    assert server.requests == []
