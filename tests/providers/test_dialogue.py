@@ -220,3 +220,10 @@ def test_langchains_calls_are_read():
     ]
 
     assert messages(*said) == [called("c1"), answered("c1")]
+
+
+def test_a_role_of_ones_own_becomes_a_name():
+    """The contract has five roles; another word is kept as who spoke."""
+    read = messages({"role": "Critic", "content": "hi"})
+
+    assert read == [{"role": "user", "content": "hi", "name": "Critic"}]

@@ -157,7 +157,7 @@ def test_a_value_of_no_known_shape_is_not_interpreted(value):
 
 def test_a_stream_of_text_is_joined():
     """A generator of strings gives its text."""
-    assert join(["Hel", "lo", ""]) == "Hello"
+    assert join(["He", "llo", ""]) == "Hello"
 
 
 def test_chunks_of_no_known_shape_stay_the_list_they_are():

@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from promptscribe._providers.message import (
+    CONTRACT_ROLES,
     ROLES,
     image_part,
     role_of,
+    stranger,
     text_part,
     thinking_part,
 )
@@ -32,9 +34,7 @@ if TYPE_CHECKING:
     from promptscribe.schema import JSONObject, JSONValue
 
 
-KINDS: Final = frozenset(
-    {"user", "assistant", "system", "developer", "tool", "message", *ROLES}
-)
+KINDS: Final = frozenset({"message", *CONTRACT_ROLES, *ROLES})
 """Types of messages that stand for a role (LangChain's), or say nothing (OpenAI's)."""
 
 
@@ -49,7 +49,7 @@ def read_messages(value: JSONValue) -> list[JSONObject]:
         elif isinstance(item, list) and len(item) == 2:  # LangChain's ("user", "hi")
             role, content = item
             if isinstance(role, str) and isinstance(content, str):
-                messages.append({"role": role_of(role), "content": content})
+                messages.append({"role": role_of(role, "user"), "content": content})
     return messages
 
 
@@ -72,7 +72,8 @@ def read_message(raw: JSONObject, default_role: str = "user") -> list[JSONObject
     if role == "tool" and not isinstance(raw.get("parts"), list):
         return _read_result(raw)
     parts = _read_members(raw)
-    return parts.messages(role, name=word(raw.get("name")))
+    name = word(raw.get("name")) or stranger(raw.get("role"))
+    return parts.messages(role, name=name)
 
 
 def _read_item(item: JSONObject) -> list[JSONObject]:

@@ -27,10 +27,22 @@ ROLES: Final = {
 """Roles outside the contract's five: LangChain, Gemini, Cohere v1, old OpenAI."""
 
 
+CONTRACT_ROLES: Final = frozenset({"user", "assistant", "system", "tool", "developer"})
+"""The contract's ``ChatRole``: a server may refuse a whole log for another word."""
+
+
 def role_of(value: JSONValue, default: str = "assistant") -> str:
-    """Give the contract's role; an unknown one passes in lower case."""
+    """Give the contract's role; a stranger takes the default one (see `stranger`)."""
     lower = (word(value) or default).lower()
-    return ROLES.get(lower, lower)
+    known = ROLES.get(lower, lower)
+    return known if known in CONTRACT_ROLES else default
+
+
+def stranger(value: JSONValue) -> str | None:
+    """Give a role that the contract does not know; it is kept as the name."""
+    role = word(value)
+    known = role is None or role.lower() in CONTRACT_ROLES or role.lower() in ROLES
+    return None if known else role
 
 
 def text_part(value: str) -> JSONObject:

@@ -97,6 +97,7 @@ def _read_part(part: JSONObject, parts: Parts) -> None:
             return
     # Gemini's executableCode, Bedrock's document …: one member names the part.
     members = kept(**_named(part))
+    members.pop("type", None)  # a type that is no word
     if members:
         parts.content.append({"type": next(iter(members))} | members)
 
@@ -214,7 +215,9 @@ def _nothing(part: JSONObject, parts: Parts) -> None:
 
 def _image(part: JSONObject, parts: Parts) -> None:
     image = read_image(part)
-    parts.content.append({"type": "image"} | part if image is None else image)
+    if image is None:  # "image_url" is the contract's word for one with a URL
+        image = part if part.get("type") == "input_image" else part | {"type": "image"}
+    parts.content.append(image)
 
 
 def _modality(part: JSONObject, parts: Parts) -> None:
