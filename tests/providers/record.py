@@ -4,9 +4,9 @@
 documented answers, calls it with every SDK that can be imported, and writes what
 each returned, as plain data, to ``recorded/<sdk>_<call>.json``, together with the
 SDK's version, the arguments of the call and the body that was sent. Install what you
-want to record:
-openai anthropic google-genai mistralai cohere ollama litellm boto3
-langchain-openai langchain-anthropic (in several environments, where versions clash).
+want to record (in several environments, where versions clash): openai anthropic
+google-genai mistralai cohere ollama litellm boto3 groq langchain-openai
+langchain-anthropic langchain-aws langchain-google-genai.
 """
 
 from __future__ import annotations

@@ -178,7 +178,48 @@ def langchain_anthropic(base, save):
     save("langchain-anthropic", "langchain_anthropic_stream", ask, stream, stream=True)
 
 
+def groq(base, save):
+    """Chat by Groq's own SDK, whole and as a stream."""
+    from groq import Groq
+
+    client = Groq(api_key="none", base_url=base)
+    ask = {"model": "openai/gpt-oss-20b", "messages": ASK}
+    save("groq", "groq", ask, client.chat.completions.create(**ask), stream=False)
+    stream = client.chat.completions.create(**ask, stream=True)
+    save("groq", "groq_stream", ask, stream, stream=True)
+
+
+def langchain_aws(base, save):
+    """A chat model on Bedrock, invoked and streamed."""
+    from langchain_aws import ChatBedrockConverse
+
+    name = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+    model = ChatBedrockConverse(model=name, endpoint_url=base)
+    ask = {"input": "Weather?"}
+    whole = model.invoke(**ask)
+    save("langchain-aws", "langchain_aws", ask, whole, stream=False)
+    stream = model.stream(**ask)
+    save("langchain-aws", "langchain_aws_stream", ask, stream, stream=True)
+
+
+def langchain_google(base, save):
+    """A chat model of Gemini's, invoked and streamed."""
+    from langchain_google_genai import ChatGoogleGenerativeAI
+
+    model = ChatGoogleGenerativeAI(
+        model="gemini-2.5-flash", api_key="none", base_url=base
+    )
+    ask = {"input": "Weather?"}
+    whole = model.invoke(**ask)
+    save("langchain-google-genai", "langchain_google", ask, whole, stream=False)
+    stream = model.stream(**ask)
+    save("langchain-google-genai", "langchain_google_stream", ask, stream, stream=True)
+
+
 CALLS = {
+    "groq": groq,
+    "langchain-aws": langchain_aws,
+    "langchain-google-genai": langchain_google,
     "openai": openai,
     "anthropic": anthropic,
     "google-genai": google,

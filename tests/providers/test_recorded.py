@@ -20,6 +20,8 @@ WHOLE = sorted(set(RECORDINGS) - set(STREAMS))
 
 MAGISTRAL = "magistral-medium-latest"
 GPT = "gpt-5-mini-2025-08-07"
+FLASH = "gemini-2.5-flash"
+REGIONAL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 CLAUDE = "claude-sonnet-4-5-20250929"
 OPENAI = {"prompt_tokens": 2006, "output_tokens": 300, "reasoning_tokens": 192}
 OPENAI |= {"cache_read_tokens": 1920}
@@ -48,13 +50,19 @@ EXPECTED = {
     "cohere_stream": (LOOK, "TOOL_CALL", None, "cohere", 1, True, COHERE),
     "cohere_first": (LOOK, "COMPLETE", None, "cohere", 0, False, COHERE),
     "cohere_first_stream": (LOOK, "COMPLETE", None, "cohere", 0, False, COHERE),
-    "gemini": (LOOK, "STOP", "gemini-2.5-flash", "google", 1, True, GEMINI),
-    "gemini_stream": (LOOK, "STOP", "gemini-2.5-flash", "google", 1, True, GEMINI),
+    "gemini": (LOOK, "STOP", FLASH, "google", 1, True, GEMINI),
+    "gemini_stream": (LOOK, "STOP", FLASH, "google", 1, True, GEMINI),
     "langchain_anthropic": (LOOK, "tool_use", CLAUDE, "anthropic", 1, True, ANTHROPIC),
     "langchain_anthropic_stream": (
         *(LOOK, "tool_use", CLAUDE, "anthropic", 1, True),
         LANGCHAIN,
     ),
+    "groq": (LOOK, "tool_calls", GPT, "groq", 2, False, OPENAI),
+    "groq_stream": (LOOK, "tool_calls", GPT, "groq", 2, False, OPENAI),
+    "langchain_aws": (LOOK, "tool_use", REGIONAL, "bedrock", 1, True, CACHED),
+    "langchain_aws_stream": (LOOK, "tool_use", REGIONAL, "bedrock", 1, True, CACHED),
+    "langchain_google": (LOOK, "STOP", FLASH, "google", 1, True, GEMINI),
+    "langchain_google_stream": (LOOK, "STOP", FLASH, "google", 1, True, GEMINI),
     "langchain_openai": (LOOK, "tool_calls", GPT, "openai", 2, False, OPENAI),
     "langchain_openai_stream": (LOOK, "tool_calls", GPT, "openai", 2, False, OPENAI),
     "litellm_anthropic": (LOOK, "tool_calls", CLAUDE, "anthropic", 1, True, ANTHROPIC),

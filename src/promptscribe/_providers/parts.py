@@ -200,11 +200,12 @@ def _json(part: JSONObject, parts: Parts) -> None:
 
 
 def _reasoning_content(part: JSONObject, parts: Parts) -> None:
-    value = part.get("reasoningContent")
-    said = text(at(value, "reasoningText", "text"))
+    # Bedrock nests the text, LangChain for Bedrock writes the block flat.
+    value = first(part, "reasoningContent", "reasoning_content")
+    inner = table(at(value, "reasoningText")) or table(value)
+    said = text(inner.get("text"))
     if said is not None:
-        signature = at(value, "reasoningText", "signature")
-        parts.thinking.append(thinking_part(said, signature))
+        parts.thinking.append(thinking_part(said, inner.get("signature")))
     else:
         _redacted({"data": at(value, "redactedContent")}, parts)
 
@@ -238,6 +239,7 @@ TYPED: Final[dict[str, Callable[[JSONObject, Parts], None]]] = {
     "thinking": _thinking,
     "redacted_thinking": _redacted,
     "reasoning": _reasoning,
+    "reasoning_content": _reasoning_content,
     "image_url": _image,
     "input_image": _image,
     "image": _image,

@@ -224,6 +224,8 @@ def _messages(body: JSONObject, settings: JSONObject) -> list[JSONObject]:
 
 def _system(value: JSONValue) -> JSONValue:
     """Give a system prompt as one message: text, parts, or Gemini's content."""
+    if not value:
+        return None  # langchain-aws sends an empty list for none
     if isinstance(value, list) or (isinstance(value, dict) and "text" in value):
         return {"role": "system", "content": value}
     return value
