@@ -145,7 +145,11 @@ def test_every_answer_carries_the_policy(client, path):
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/nope", 404), ("PUT", "/prompts/log", 405), ("GET", "/prompts/log", 405)],
+    [
+        ("GET", "/nope", 404),
+        ("PUT", "/prompts/log", 405),
+        ("DELETE", "/prompts/log/x", 404),
+    ],
 )
 def test_unknown_routes_answer_in_the_contracts_form(client, method, path, status):
     """Even a route that is not there answers with a detail."""

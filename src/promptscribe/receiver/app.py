@@ -22,6 +22,7 @@ from promptscribe.receiver.answer import (
     unprocessable,
 )
 from promptscribe.receiver.body import MAX_BODY_BYTES, BodyTooLarge, BodyTooSlow
+from promptscribe.receiver.file_route import FileRoutes
 from promptscribe.receiver.guard import LOOPBACK, Guard
 from promptscribe.receiver.ingest import BadRequest
 from promptscribe.receiver.log_route import LogRoutes
@@ -59,6 +60,7 @@ def create_app(
     """
     take_routes = TakeRoutes(store, clock or SystemClock())
     log_routes = LogRoutes(store)
+    file_routes = FileRoutes(store)
     return Starlette(
         routes=[
             *[
@@ -67,6 +69,7 @@ def create_app(
                 for route in (
                     *take_routes.routes(prefix),
                     *log_routes.routes(prefix),
+                    *file_routes.routes(prefix),
                     Route(f"{prefix}/health", _health, methods=["GET"]),
                 )
             ],

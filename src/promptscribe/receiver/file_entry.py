@@ -5,12 +5,12 @@ Its law: times are µs since 1970; no SQL and no HTTP.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 if TYPE_CHECKING:
-    from promptscribe.receiver.version import FileKind
+    from promptscribe.receiver.version import Details, FileKind
     from promptscribe.schema import JSONObject
 
 
@@ -57,3 +57,73 @@ class FileVersion(msgspec.Struct, kw_only=True):
     total_logs: int
     environments: list[Environment]
     labels: JSONObject
+
+
+class FileDraft(msgspec.Struct, kw_only=True, frozen=True):
+    """A version that is made, or found, on purpose and not by a log.
+
+    Attributes:
+        kind: What the file is.
+        file_id: Id of an existing file; wins over *path*.
+        path: Path of the file, made where it is new.
+        details: Canonical details.
+        file_labels: ``description``, ``tags``, ``readme``, where given.
+        version_labels: ``version_name``, ``version_description``,
+            ``commit_message``, where given.
+    """
+
+    kind: FileKind
+    details: Details
+    file_id: str | None = None
+    path: str | None = None
+    file_labels: JSONObject
+    version_labels: JSONObject
+
+
+class FileName(msgspec.Struct, kw_only=True, frozen=True):
+    """Which file, and at which version; the one deployed by default unless told.
+
+    Attributes:
+        kind: What the file must be; None for any kind.
+        file_id: Its id, or None.
+        path: Its path, where there is no id.
+        version_id: The version.
+        environment: Name of the environment whose version is meant.
+    """
+
+    kind: FileKind | None = None
+    file_id: str | None = None
+    path: str | None = None
+    version_id: str | None = None
+    environment: str | None = None
+
+
+class FileQuery(msgspec.Struct, kw_only=True, frozen=True):
+    """Which files to read; None and empty mean "no matter".
+
+    Attributes:
+        kinds: Files of one of these kinds.
+        name: Text in the last segment of the path, no matter the case.
+        folder: Files in this folder and in those below it.
+        environment: Files with a version deployed there.
+        sort_by: What the order follows.
+        descending: Greatest first.
+        page: Page, from 1.
+        size: Files on a page, from 0.
+    """
+
+    kinds: tuple[FileKind, ...] = ()
+    name: str | None = None
+    folder: str | None = None
+    environment: str | None = None
+    sort_by: Literal["created_at", "updated_at", "name"] = "created_at"
+    descending: bool = True
+    page: int = 1
+    size: int = 10
+
+
+class FilePage(msgspec.Struct):
+    """One page of files, and how many there are in all."""
+
+    files: list[FileVersion]
+    total: int

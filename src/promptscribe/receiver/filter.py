@@ -6,7 +6,7 @@ is passed over, as the contract's own servers did.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from promptscribe.receiver.check import Problem
 from promptscribe.receiver.ingest import BadRequest
@@ -14,7 +14,11 @@ from promptscribe.receiver.instant import parse_instant
 from promptscribe.receiver.log_entry import LogQuery
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.datastructures import QueryParams
+
+W = TypeVar("W", bound=str)
 
 MAX_PAGE_SIZE: Final = 10_000
 MAX_PAGE: Final = 2**31
@@ -31,7 +35,7 @@ _EQUAL: Final = (
 )
 
 
-class _Reader:
+class QueryReader:
     """Reads values from a query string and gathers what is wrong with them."""
 
     def __init__(self, params: QueryParams) -> None:
@@ -39,9 +43,35 @@ class _Reader:
         self.problems: list[Problem] = []
 
     def text(self, name: str) -> str | None:
+        """Return a text, or None where it is absent or empty."""
         return self._params.get(name) or None
 
-    def number(self, name: str, default: int, least: int, most: int) -> int:
+    def page(self) -> int:
+        """Return the number of the page, from 1."""
+        return self._number("page", 1, 1, MAX_PAGE)
+
+    def size(self, default: int) -> int:
+        """Return how many there are to be on a page."""
+        return self._number("size", default, 0, MAX_PAGE_SIZE)
+
+    def words(self, name: str, known: Sequence[W]) -> list[W]:
+        """Return the words given, each one of those that are known."""
+        given = [value for value in self._params.getlist(name) if value]
+        if not set(given) <= set(known):
+            message = f"Input should be one of {', '.join(known)}"
+            self._complain(name, message, "enum")
+        return [word for word in known if word in given]
+
+    def finish(self) -> None:
+        """Raise what is wrong.
+
+        Raises:
+            BadRequest: With every value that does not fit.
+        """
+        if self.problems:
+            raise BadRequest(self.problems)
+
+    def _number(self, name: str, default: int, least: int, most: int) -> int:
         given = self._params.get(name)
         if given is None:
             return default
@@ -54,6 +84,7 @@ class _Reader:
         return number
 
     def flag(self, name: str) -> bool | None:
+        """Return true or false, or None where it is absent or both."""
         # in_trace_filter may be given twice, with both values: then it is no filter.
         given = {value.lower() for value in self._params.getlist(name) if value}
         unknown = given - _WORDS.keys()
@@ -63,6 +94,7 @@ class _Reader:
         return values.pop() if len(values) == 1 else None
 
     def instant(self, name: str) -> int | None:
+        """Return a time in µs since 1970, or None where it is absent."""
         given = self.text(name)
         if given is None:
             return None
@@ -86,7 +118,7 @@ def log_query(params: QueryParams, default_size: int = 10) -> LogQuery:
     Raises:
         BadRequest: With every value that does not fit.
     """
-    reader = _Reader(params)
+    reader = QueryReader(params)
     query = LogQuery(
         file_id=reader.text("file_id"),
         path=reader.text("path"),
@@ -100,9 +132,8 @@ def log_query(params: QueryParams, default_size: int = 10) -> LogQuery:
         roots=reader.flag("roots") or False,
         failed=reader.flag("failed"),
         equal=tuple((name, params[name]) for name in _EQUAL if params.get(name)),
-        page=reader.number("page", 1, 1, MAX_PAGE),
-        size=reader.number("size", default_size, 0, MAX_PAGE_SIZE),
+        page=reader.page(),
+        size=reader.size(default_size),
     )
-    if reader.problems:
-        raise BadRequest(reader.problems)
+    reader.finish()
     return query

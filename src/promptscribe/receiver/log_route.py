@@ -77,7 +77,8 @@ class LogRoutes:
         versions = await self._store.read_versions(
             list({log.version_id for log in page.logs})
         )
-        with_children = request.query_params.get("include_trace_children") == "true"
+        wanted = request.query_params.get("include_trace_children", "")
+        with_children = wanted.lower() in {"true", "1"}
         records: list[bytes] = []
         for log in page.logs:
             tree = await self._tree(log) if with_children else Tree([log])

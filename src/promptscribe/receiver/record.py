@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from promptscribe.receiver.instant import format_instant
-from promptscribe.receiver.version import template_inputs
+from promptscribe.receiver.version import directory_id, folder_of, template_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -54,7 +54,7 @@ def file_record(version: FileVersion) -> JSONObject:
     record: JSONObject = {
         "path": version.path,
         "id": version.id,
-        "directory_id": None,
+        "directory_id": directory_id(folder_of(version.path)),
         "name": version.path.rpartition("/")[2],
         "version_id": version.version_id,
         "type": version.kind,

@@ -79,17 +79,22 @@ PROMPT_KERNEL: Final[dict[str, Check]] = {
     "linked_tools": list_of(check_string),
     "attributes": check_object,
 }
+TOOL_KERNEL: Final[dict[str, Check]] = {
+    "function": _FUNCTION,
+    "source_code": check_string,
+    "setup_values": check_object,
+    "attributes": check_object,
+}
+FLOW_KERNEL: Final[dict[str, Check]] = {"attributes": check_object}
+KERNELS: Final[dict[FileKind, dict[str, Check]]] = {
+    "prompt": PROMPT_KERNEL,
+    "tool": TOOL_KERNEL,
+    "flow": FLOW_KERNEL,
+}
 _DETAILS: Final[dict[FileKind, Check]] = {
     "prompt": either(str, check_string, shape(PROMPT_KERNEL, "model")),
-    "tool": shape(
-        {
-            "function": _FUNCTION,
-            "source_code": check_string,
-            "setup_values": check_object,
-            "attributes": check_object,
-        }
-    ),
-    "flow": shape({"attributes": check_object}, "attributes"),
+    "tool": shape(TOOL_KERNEL),
+    "flow": shape(FLOW_KERNEL, "attributes"),
 }
 
 # One check for every member of every log request; which request may have

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from promptscribe.receiver.file_entry import Environment, FileVersion
 from promptscribe.receiver.log_entry import LogOutline, LogPage, StoredLog
 from promptscribe.receiver.sqlite_intake import TEXT_COLUMNS
 
@@ -33,13 +32,6 @@ _OUTLINE: Final = (
     " l.start_us, l.end_us, l.prompt_tokens, l.output_tokens, l.prompt_cost,"
     " l.output_cost, l.failed FROM logs l JOIN files f ON f.id = l.file_id"
 )
-_VERSION: Final = (
-    "SELECT v.id, f.id, f.kind, f.path, v.details, v.created_us, f.created_us,"
-    " f.updated_us, v.logs, f.labels, v.labels,"
-    " (SELECT sum(logs) FROM versions WHERE file_id = f.id),"
-    " (SELECT max(last_used_us) FROM versions WHERE file_id = f.id)"
-    " FROM versions v JOIN files f ON f.id = v.file_id"
-)
 _IN_TRACE: Final = (
     "(l.trace_parent_id IS NOT NULL"
     " OR EXISTS (SELECT 1 FROM logs c WHERE c.trace_parent_id = l.id))"
@@ -47,7 +39,8 @@ _IN_TRACE: Final = (
 _decode = msgspec.json.decode
 
 
-def _marks(values: Sequence[object]) -> str:
+def marks_for(values: Sequence[object]) -> str:
+    """Return a question mark for each value."""
     return ", ".join("?" * len(values))
 
 
@@ -89,7 +82,7 @@ def read_outlines(
     connection: sqlite3.Connection, trace_ids: Sequence[str], limit: int
 ) -> list[LogOutline]:
     """Return the logs of several traces without their content."""
-    marks = _marks(trace_ids)
+    marks = marks_for(trace_ids)
     rows = connection.execute(
         f"{_OUTLINE} WHERE l.id IN ({marks}) AND l.trace_id = l.id"
         f" UNION ALL {_OUTLINE} WHERE l.trace_id IN ({marks}) AND l.trace_id <> l.id"
@@ -148,7 +141,7 @@ def _exact_terms(query: LogQuery) -> Iterable[tuple[str, Sequence[object]]]:
     if query.version_id is not None:
         yield "l.version_id = ?", (query.version_id,)
     if query.ids:
-        yield f"l.id IN ({_marks(query.ids)})", query.ids
+        yield f"l.id IN ({marks_for(query.ids)})", query.ids
     if query.start_us is not None:
         yield "l.created_us >= ?", (query.start_us,)
     if query.end_us is not None:
@@ -165,48 +158,14 @@ def _text_terms(query: LogQuery) -> Iterable[tuple[str, Sequence[object]]]:
         found = (
             f"json_extract(b.body, '$.{name}') LIKE ? ESCAPE '!'" for name in members
         )
-        yield f"({' OR '.join(found)})", [_pattern(query.search)] * len(members)
+        yield f"({' OR '.join(found)})", [pattern_for(query.search)] * len(members)
     if query.metadata_search is not None:
         term = "json_extract(b.body, '$.metadata') LIKE ? ESCAPE '!'"
-        yield term, (_pattern(query.metadata_search),)
+        yield term, (pattern_for(query.metadata_search),)
 
 
-def _pattern(text: str) -> str:
+def pattern_for(text: str) -> str:
+    """Return a LIKE pattern that finds the text anywhere; escaped with ``!``."""
     for special in "!%_":
         text = text.replace(special, f"!{special}")
     return f"%{text}%"
-
-
-def read_versions(
-    connection: sqlite3.Connection, version_ids: Sequence[str]
-) -> dict[str, FileVersion]:
-    """Return versions by id, each with its file."""
-    rows = connection.execute(
-        f"{_VERSION} WHERE v.id IN ({_marks(version_ids)})", version_ids
-    ).fetchall()
-    deployed = connection.execute(
-        "SELECT d.version_id, e.id, e.name, e.tag, e.created_us FROM deployments d"
-        f" JOIN environments e ON e.id = d.environment_id"
-        f" WHERE d.version_id IN ({_marks(version_ids)}) ORDER BY e.id",
-        version_ids,
-    ).fetchall()
-    return {
-        row[0]: FileVersion(
-            version_id=row[0],
-            id=row[1],
-            kind=row[2],
-            path=row[3],
-            details=_decode(row[4]),
-            created_us=row[5],
-            file_created_us=row[6],
-            updated_us=row[7],
-            version_logs=row[8],
-            labels={**_decode(row[9]), **_decode(row[10])},
-            total_logs=row[11],
-            last_used_us=row[7] if row[12] is None else row[12],
-            environments=[
-                Environment(*found[1:]) for found in deployed if found[0] == row[0]
-            ],
-        )
-        for row in rows
-    }

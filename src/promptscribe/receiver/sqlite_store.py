@@ -11,7 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
 from promptscribe._clock import SystemClock
-from promptscribe.receiver import sqlite_log, sqlite_query
+from promptscribe.receiver import (
+    sqlite_file_change,
+    sqlite_file_query,
+    sqlite_log,
+    sqlite_query,
+)
 from promptscribe.receiver.sqlite_schema import connect, migrate
 from promptscribe.receiver.sqlite_writer import Writer
 
@@ -21,7 +26,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from promptscribe._clock import Clock
-    from promptscribe.receiver.file_entry import FileVersion
+    from promptscribe.receiver.file_entry import (
+        Environment,
+        FileDraft,
+        FileName,
+        FilePage,
+        FileQuery,
+        FileVersion,
+    )
     from promptscribe.receiver.log_entry import (
         LogChange,
         LogDraft,
@@ -32,6 +44,8 @@ if TYPE_CHECKING:
         Refused,
         StoredLog,
     )
+    from promptscribe.receiver.sqlite_writer import Batch
+    from promptscribe.receiver.version import FileKind
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,7 +73,7 @@ class SqliteStore:
 
     async def add_logs(self, drafts: Sequence[LogDraft]) -> list[LogReceipt | Refused]:
         """Keep logs, in one transaction."""
-        return await self._writer.run(lambda batch: sqlite_log.add_logs(batch, drafts))
+        return await self._write(sqlite_log.add_logs, drafts)
 
     async def update_log(self, change: LogChange) -> Refused | None:
         """Change a stored log."""
@@ -69,7 +83,7 @@ class SqliteStore:
 
     async def delete_logs(self, ids: Sequence[str]) -> int:
         """Delete logs and return how many there were."""
-        return await self._writer.run(lambda batch: sqlite_log.delete_logs(batch, ids))
+        return await self._write(sqlite_log.delete_logs, ids)
 
     async def find_logs(self, query: LogQuery) -> LogPage:
         """Return one page of logs, newest first."""
@@ -91,7 +105,45 @@ class SqliteStore:
 
     async def read_versions(self, version_ids: Sequence[str]) -> dict[str, FileVersion]:
         """Return versions by id."""
-        return await self._read(sqlite_query.read_versions, version_ids)
+        return await self._read(sqlite_file_query.read_versions, version_ids)
+
+    async def put_version(self, draft: FileDraft) -> str | Refused:
+        """Make a version, and its file where that is new."""
+        return await self._write(sqlite_file_change.put_version, draft)
+
+    async def find_file(self, name: FileName) -> FileVersion | Refused:
+        """Return a file at one of its versions."""
+        return await self._read(sqlite_file_query.find_file, name)
+
+    async def find_files(self, query: FileQuery) -> FilePage:
+        """Return one page of files."""
+        return await self._read(sqlite_file_query.find_files, query)
+
+    async def find_versions(self, file_id: str) -> list[FileVersion]:
+        """Return all versions of a file, newest first."""
+        return await self._read(sqlite_file_query.find_versions, file_id)
+
+    async def move_file(
+        self, kind: FileKind, file_id: str, path: str
+    ) -> Refused | None:
+        """Give a file another path."""
+        return await self._write(sqlite_file_change.move_file, kind, file_id, path)
+
+    async def delete_file(self, kind: FileKind, file_id: str) -> Refused | None:
+        """Delete a file; its logs stay readable."""
+        return await self._write(sqlite_file_change.delete_file, kind, file_id)
+
+    async def deploy(
+        self, kind: FileKind, file_id: str, environment_id: str, version_id: str | None
+    ) -> Refused | None:
+        """Deploy a version to an environment, or take away what is there."""
+        return await self._write(
+            sqlite_file_change.deploy, kind, file_id, environment_id, version_id
+        )
+
+    async def environments(self) -> list[Environment]:
+        """Return every environment there is, the default first."""
+        return await self._read(sqlite_file_query.environments)
 
     def close(self) -> None:
         """Commit what was asked for, then close every connection."""
@@ -99,6 +151,14 @@ class SqliteStore:
         self._readers.shutdown()
         for connection in self._connections:
             connection.close()
+
+    async def _write(
+        self,
+        operation: Callable[Concatenate[Batch, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        return await self._writer.run(lambda batch: operation(batch, *args, **kwargs))
 
     async def _read(
         self,

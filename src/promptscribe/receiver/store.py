@@ -13,7 +13,14 @@ from promptscribe.errors import PromptscribeError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from promptscribe.receiver.file_entry import FileVersion
+    from promptscribe.receiver.file_entry import (
+        Environment,
+        FileDraft,
+        FileName,
+        FilePage,
+        FileQuery,
+        FileVersion,
+    )
     from promptscribe.receiver.log_entry import (
         LogChange,
         LogDraft,
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
         Refused,
         StoredLog,
     )
+    from promptscribe.receiver.version import FileKind
 
 
 class StoreUnavailable(PromptscribeError):  # noqa: N818 - a state, not a mistake
@@ -81,6 +89,42 @@ class Store(Protocol):
 
     async def read_versions(self, version_ids: Sequence[str]) -> dict[str, FileVersion]:
         """Return versions by id; unknown ids are left out."""
+        ...
+
+    async def put_version(self, draft: FileDraft) -> str | Refused:
+        """Make a version, and its file where that is new; return the version's id."""
+        ...
+
+    async def find_file(self, name: FileName) -> FileVersion | Refused:
+        """Return a file at one of its versions."""
+        ...
+
+    async def find_files(self, query: FileQuery) -> FilePage:
+        """Return one page of files, each at its default version."""
+        ...
+
+    async def find_versions(self, file_id: str) -> list[FileVersion]:
+        """Return all versions of a file, newest first."""
+        ...
+
+    async def move_file(
+        self, kind: FileKind, file_id: str, path: str
+    ) -> Refused | None:
+        """Give a file another path."""
+        ...
+
+    async def delete_file(self, kind: FileKind, file_id: str) -> Refused | None:
+        """Delete a file and give its path away; its logs stay readable."""
+        ...
+
+    async def deploy(
+        self, kind: FileKind, file_id: str, environment_id: str, version_id: str | None
+    ) -> Refused | None:
+        """Deploy a version to an environment; None takes away what is there."""
+        ...
+
+    async def environments(self) -> list[Environment]:
+        """Return every environment there is, the default first."""
         ...
 
     def close(self) -> None:

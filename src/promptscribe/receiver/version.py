@@ -110,6 +110,17 @@ def version_id(kind: FileKind, file_id: str, details: Details) -> str:
     return f"{VERSION_PREFIX[kind]}_{_base62(number, _ID_LENGTH)}"
 
 
+def directory_id(path: str) -> str:
+    """Return the id of the directory at a path; the topmost one is ``""``."""
+    number = int.from_bytes(hashlib.sha256(path.encode()).digest()[:12])
+    return f"dir_{_base62(number, _ID_LENGTH)}"
+
+
+def folder_of(path: str) -> str:
+    """Return the path of the directory that a path is in."""
+    return path.rpartition("/")[0]
+
+
 def canonical_details(kind: FileKind, details: JSONObject | str | None) -> Details:
     """Return the canonical form of a request's details.
 
