@@ -1,18 +1,26 @@
-"""Record every LLM call, lose none."""
+"""Record every LLM call, lose none.
+
+Its law: importing this costs nothing. The names below load what they stand for when
+they are first used: every pytest run of whoever has promptscribe installed loads this
+file (for the plug-in), and so does each start of the command line.
+"""
 
 from __future__ import annotations
 
-from promptscribe._capture.decorator import log_prompt
-from promptscribe._capture.manual import log_context, record_log, start_log
-from promptscribe._capture.recording import Recording, current_log
-from promptscribe._runtime.control import (
-    FlushResult,
-    configure,
-    force_flush,
-    shutdown,
-)
-from promptscribe.errors import ConfigurationError, PromptscribeError
-from promptscribe.schema import PromptLog
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from promptscribe._capture.decorator import log_prompt
+    from promptscribe._capture.manual import log_context, record_log, start_log
+    from promptscribe._capture.recording import Recording, current_log
+    from promptscribe._runtime.control import (
+        FlushResult,
+        configure,
+        force_flush,
+        shutdown,
+    )
+    from promptscribe.errors import ConfigurationError, PromptscribeError
+    from promptscribe.schema import PromptLog
 
 __version__ = "0.1.0"
 
@@ -31,3 +39,34 @@ __all__ = [
     "shutdown",
     "start_log",
 ]
+
+_HOMES = {
+    "ConfigurationError": "errors",
+    "FlushResult": "_runtime.control",
+    "PromptLog": "schema",
+    "PromptscribeError": "errors",
+    "Recording": "_capture.recording",
+    "configure": "_runtime.control",
+    "current_log": "_capture.recording",
+    "force_flush": "_runtime.control",
+    "log_context": "_capture.manual",
+    "log_prompt": "_capture.decorator",
+    "record_log": "_capture.manual",
+    "shutdown": "_runtime.control",
+    "start_log": "_capture.manual",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

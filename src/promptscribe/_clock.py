@@ -8,15 +8,15 @@ so ids come from a generator of our own that a fork seeds anew.
 from __future__ import annotations
 
 import os
-import random
 import time
+from _random import Random  # without ``random``: it loads hashlib and OpenSSL, 4 ms
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 LOG_ID_PREFIX: Final = "log_"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-_random = random.Random()  # noqa: S311 - ids must be unique, not secret
+_random: Final = Random()  # ids must be unique, not secret
 getrandbits = _random.getrandbits
 
 os.register_at_fork(after_in_child=_random.seed)

@@ -6,7 +6,6 @@ a minute and a number in `force_flush`'s result.
 
 from __future__ import annotations
 
-import traceback
 from typing import Final
 
 from promptscribe._capture import snapshot
@@ -38,6 +37,8 @@ def describe(error: BaseException) -> tuple[str, str, str | None]:
     except Exception:  # noqa: BLE001 - the user's __str__ may do anything
         message = "<no message: its __str__ failed>"
     try:
+        import traceback  # not before something fails
+
         text = "".join(
             traceback.TracebackException(
                 type(error), error, error.__traceback__, limit=-MOST_FRAMES

@@ -14,9 +14,8 @@ from promptscribe import schema
 from promptscribe._capture import failure, snapshot
 from promptscribe._capture.context import current
 from promptscribe._clock import format_log_id, getrandbits
-from promptscribe._runtime.render import REQUEST, RESPONSE
 from promptscribe._runtime.state import runtime
-from promptscribe._wire.record import EXT_CHUNKS, KEY_TOP_BIT
+from promptscribe._wire.record import EXT_CHUNKS, KEY_TOP_BIT, REQUEST, RESPONSE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

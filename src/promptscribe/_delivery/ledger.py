@@ -5,7 +5,6 @@ Its law: recorded = delivered + pending + rejected + dropped, at any moment.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import Counter
@@ -14,8 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-logger = logging.getLogger("promptscribe")
 
 QUIET: Final = 60.0
 """Seconds between two log lines of the same kind."""
@@ -80,7 +77,9 @@ class Ledger:
             if last is not None and now - last < QUIET:
                 return
             self._spoke[kind] = now
-        logger.warning(message, *values)
+        import logging  # not before there is something to say
+
+        logging.getLogger("promptscribe").warning(message, *values)
 
     def result(self, recorded: int) -> FlushResult:
         """Return the sums, given the logs that were recorded in this process."""

@@ -19,11 +19,6 @@ from promptscribe import _clock, schema
 from promptscribe._providers import pricing, registry, request
 from promptscribe._wire import body, member, record
 
-RESPONSE: Final = "$response"
-"""Key in an update: a provider's response that `Recording.record` was given."""
-REQUEST: Final = "$request"
-"""Key in an update: a provider's request that `Recording.record_request` was given."""
-
 INTERRUPTED: Final = "Interrupted: the process ended before the call returned"
 
 Members = dict[str, Any]
@@ -46,9 +41,9 @@ def read_log(start: bytes | None, end: bytes | None) -> schema.PromptLog:
     _add_times(members, first, last)
     _add_error(members, last)
     _add_inputs(members, first)
-    _add_request(members, updates.get(REQUEST))
+    _add_request(members, updates.get(record.REQUEST))
     if last is not None:
-        _add_result(members, last, updates.get(RESPONSE))
+        _add_result(members, last, updates.get(record.RESPONSE))
         _add_stream(members, last)
     if members.get("save") is False:
         _strip(members)

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
-from promptscribe import _clock, _config
+from promptscribe import _clock
 from promptscribe._delivery.ledger import FlushResult, Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from promptscribe import _config
     from promptscribe._delivery.transport import Transport
     from promptscribe._runtime.pipeline import Pipeline
     from promptscribe.errors import ConfigurationError
@@ -87,7 +88,7 @@ class Runtime:
         """The settings in force, read from everywhere when first asked for."""
         if self._settings is None:
             with self._lock:
-                self._apply(_config.resolve(self._code, complain=self._complain))
+                self._apply(_resolve(self._code, self._complain))
         assert self._settings is not None  # noqa: S101 - set by _apply
         return self._settings
 
@@ -99,7 +100,7 @@ class Runtime:
         """
         with self._lock:
             merged = self._code | {k: v for k, v in code.items() if v is not None}
-            settings = _config.resolve(merged)
+            settings = _resolve(merged)
             self._code = merged
             self._transport = transport or self._transport
             self._apply(settings, anew=transport is not None)
@@ -196,7 +197,7 @@ class Runtime:
         """Start the pipeline with the first frame, then get out of the way."""
         with self._lock:
             if self._settings is None:
-                self._apply(_config.resolve(self._code, complain=self._complain))
+                self._apply(_resolve(self._code, self._complain))
             if self.append == self._first_append:
                 self._start_pipeline()
             append = self.append
@@ -222,6 +223,15 @@ class Runtime:
     def _complain(self, wrong: ConfigurationError) -> None:
         self.ledger.note("bad_setting")
         self.ledger.warn(f"setting {wrong.name}", "setting passed over: %s", wrong)
+
+
+def _resolve(
+    code: dict[str, Any],
+    complain: Callable[[ConfigurationError], None] | None = None,
+) -> _config.Settings:
+    from promptscribe import _config  # not before the first call
+
+    return _config.resolve(code, complain=complain)
 
 
 def nowhere(kind: int, payload: bytes) -> bool:  # noqa: ARG001 - an Append

@@ -48,6 +48,11 @@ EXT_CHUNKS: Final = 2
 EXT_BIG_INT: Final = 3
 """An integer beyond 64 bits, as decimal digits."""
 
+RESPONSE: Final = "$response"
+"""Key in an update: a provider's response that `Recording.record` was given."""
+REQUEST: Final = "$request"
+"""Key in an update: a provider's request that `Recording.record_request` was given."""
+
 MARK: Final = "$promptscribe"
 """Key of an object that stands for a value that could not be kept."""
 
