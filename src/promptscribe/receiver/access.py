@@ -1,24 +1,33 @@
-"""Who may talk to the receiver: API keys, compared in constant time.
+"""Who may do what: keys that were configured, and keys in the store.
 
-Its law: a key is known by its SHA-256 alone; the key itself is never kept. (It
-has 256 random bits, so there is nothing that a slow hash would protect.)
+Its law: constant work for known and unknown keys alike; a revoked key is refused
+with the next request, since the store is asked every time.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from promptscribe.receiver.key import SCOPES, digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from promptscribe.receiver.key import Scope
+    from promptscribe.receiver.store import Store
 
-def digest(key: str) -> str:
-    """Return what a key is known by: its SHA-256, hexadecimal."""
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+Verdict: TypeAlias = Literal["pass", "unknown", "forbidden"]
+
+# Routes that take logs in, or change logs: what a program that logs needs.
+_INGEST: Final = re.compile(
+    r"(/v5)?/((prompts|tools|flows)/log|prompts/logs"
+    r"|(prompts|tools)/[^/]+/log/.+|flows/logs/.+|import/otel/v1/traces)"
+)
+_READ_BY_POST: Final = re.compile(r"(/v5)?/files/retrieve-by-path")
 
 
 def presented_key(headers: Mapping[str, str]) -> str | None:
@@ -42,26 +51,46 @@ def presented_key(headers: Mapping[str, str]) -> str | None:
     return None
 
 
+def needed_scope(method: str, path: str) -> Scope:
+    """Return what a key must be allowed for a request."""
+    if method in {"GET", "HEAD", "OPTIONS"} or _READ_BY_POST.fullmatch(path):
+        return "read"
+    return "ingest" if _INGEST.fullmatch(path) else "manage"
+
+
 class Access:
     """Decides whether a request may pass.
 
     Args:
-        keys: Keys that were configured; while there are none, all may pass.
+        keys: Keys that were configured; they may do everything.
+        store: Where keys that were made are kept; None knows of none.
     """
 
-    def __init__(self, keys: Iterable[str] = ()) -> None:
+    def __init__(self, keys: Iterable[str] = (), store: Store | None = None) -> None:
         self._digests = [digest(key) for key in keys]
+        self._store = store
 
-    @property
-    def is_open(self) -> bool:
-        """Whether no key is needed, since none exists."""
-        return not self._digests
+    async def is_open(self) -> bool:
+        """Return whether no key is needed: none is configured, none was ever made.
 
-    def allows(self, headers: Mapping[str, str]) -> bool:
-        """Return whether the request with these headers may pass."""
-        if self.is_open:
-            return True
+        A key that is revoked does not open the door again.
+        """
+        if self._digests:
+            return False
+        return self._store is None or not await self._store.has_keys()
+
+    async def verdict(self, headers: Mapping[str, str], scope: Scope) -> Verdict:
+        """Return whether a request with these headers may do this."""
+        if await self.is_open():
+            return "pass"
         presented = digest(presented_key(headers) or "")
         # All are compared, found or not: the time tells nothing.
         matches = [hmac.compare_digest(presented, known) for known in self._digests]
-        return any(matches)
+        scopes = set(SCOPES if any(matches) else ())
+        if self._store is not None:
+            # Looked up by the hash of what was presented: what a prefix of it
+            # costs to compare tells nothing about any key.
+            scopes.update(await self._store.key_scopes(presented))
+        if not scopes:
+            return "unknown"
+        return "pass" if scope in scopes else "forbidden"

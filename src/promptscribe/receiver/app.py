@@ -5,12 +5,14 @@ Its law: it wires; every decision is made elsewhere.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.routing import Route
 
 from promptscribe._clock import SystemClock
@@ -26,15 +28,17 @@ from promptscribe.receiver.file_route import FileRoutes
 from promptscribe.receiver.guard import LOOPBACK, Guard
 from promptscribe.receiver.ingest import BadRequest
 from promptscribe.receiver.log_route import LogRoutes
+from promptscribe.receiver.metrics import CONTENT_TYPE, Metrics
 from promptscribe.receiver.page_route import PageRoutes
+from promptscribe.receiver.rate import Limits
 from promptscribe.receiver.store import StoreUnavailable
 from promptscribe.receiver.take_route import TakeRoutes
+from promptscribe.receiver.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from starlette.requests import Request
-    from starlette.responses import Response
 
     from promptscribe._clock import Clock
     from promptscribe.receiver.store import Store
@@ -45,20 +49,24 @@ def create_app(
     *,
     access: Access | None = None,
     hosts: Collection[str] | None = LOOPBACK,
+    rate_limit: float | None = None,
     clock: Clock | None = None,
 ) -> Starlette:
     """Return the application over a store, which the caller closes.
 
     Args:
         store: Where logs are kept.
-        access: The keys; None lets everybody in.
+        access: The keys; None asks for those in the store, if there are any.
         hosts: Host names that are answered to; None answers to any.
-        clock: Source of the time of logs that carry none.
+        rate_limit: Requests a second for each key; None sets no limit.
+        clock: Source of time.
 
     Returns:
         The contract's routes, bare and under ``/v5``, and the pages.
     """
-    take_routes = TakeRoutes(store, clock or SystemClock())
+    clock = clock or SystemClock()
+    metrics = Metrics()
+    take_routes = TakeRoutes(store, clock, metrics)
     log_routes = LogRoutes(store)
     file_routes = FileRoutes(store)
     return Starlette(
@@ -73,10 +81,17 @@ def create_app(
                     Route(f"{prefix}/health", _health, methods=["GET"]),
                 )
             ],
+            Route("/metrics", partial(_metrics, metrics), methods=["GET"]),
             *PageRoutes(store).routes(),
         ],
         middleware=[
-            Middleware(Guard, access=access or Access(), hosts=hosts),
+            Middleware(Watch, metrics=metrics, clock=clock),
+            Middleware(
+                Guard,
+                access=access or Access(store=store),
+                limits=Limits(rate_limit, clock),
+                hosts=hosts,
+            ),
         ],
         exception_handlers={
             BadRequest: _bad_request,
@@ -93,6 +108,10 @@ def create_app(
 async def _health(_request: Request) -> Response:
     # What else there is than the contract, for clients that can use it.
     return json_answer({"status": "ok", "bulk": True, "gzip": True})
+
+
+async def _metrics(metrics: Metrics, _request: Request) -> Response:
+    return Response(metrics.text(), media_type=CONTENT_TYPE)
 
 
 def _bad_request(_request: Request, error: Exception) -> Response:

@@ -8,6 +8,7 @@ is a member of the line, ``version_id`` and ``version_environment``.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from promptscribe.receiver.answer import STATUS
@@ -23,22 +24,32 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from promptscribe.receiver.log_entry import LogReceipt
+    from promptscribe.receiver.metrics import Metrics
     from promptscribe.receiver.store import Store
     from promptscribe.schema import JSONObject
 
 MAX_LINES: Final = 10_000
+_OUTCOMES: Final = {
+    200: "stored",
+    404: "missing",
+    409: "conflict",
+    422: "invalid",
+    503: "unavailable",
+    507: "unavailable",
+}
 _SLICE: Final = 250  # lines read before other requests get a turn: about 5 ms
 
 Outcome: TypeAlias = "LogReceipt | Refused | BadRequest | StoreUnavailable"
 
 
-async def take_lines(store: Store, body: bytes, now_us: int) -> bytes:
+async def take_lines(store: Store, body: bytes, now_us: int, metrics: Metrics) -> bytes:
     """Store the logs of a bulk body and return a status object for each line.
 
     Args:
         store: Where the logs go.
         body: Lines of JSON; empty ones are passed over.
         now_us: The present, µs since 1970.
+        metrics: Where what becomes of the lines is counted.
 
     Raises:
         BodyTooLarge: There are more than `MAX_LINES` lines.
@@ -53,8 +64,10 @@ async def take_lines(store: Store, body: bytes, now_us: int) -> bytes:
             read = [_read(line, now_us) for line in lines[at : at + _SLICE]]
             tasks.append(group.create_task(_store(store, read)))
             await asyncio.sleep(0)
-    answers = [encode(_answer(each)) for task in tasks for each in task.result()]
-    return b"".join(answer + b"\n" for answer in answers)
+    answers = [_answer(each) for task in tasks for each in task.result()]
+    for status, number in Counter(answer["status"] for answer in answers).items():
+        metrics.count_log("prompt", _OUTCOMES[status], number)
+    return b"".join(encode(answer) + b"\n" for answer in answers)
 
 
 def _read(line: bytes, now_us: int) -> LogDraft | BadRequest:

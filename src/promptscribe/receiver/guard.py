@@ -7,13 +7,16 @@ not by a rebound name (Host), not by a form (media type), not by a script (Origi
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 
+from promptscribe.receiver.access import needed_scope, presented_key
 from promptscribe.receiver.answer import failure
 from promptscribe.receiver.body import ENCODINGS
+from promptscribe.receiver.key import digest
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from promptscribe.receiver.access import Access
+    from promptscribe.receiver.rate import Limits
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -50,14 +54,20 @@ class Guard:
     Args:
         app: What is guarded.
         access: The keys.
+        limits: How much each client may ask for.
         hosts: Names that the receiver answers to; None answers to any.
     """
 
     def __init__(
-        self, app: ASGIApp, access: Access, hosts: Collection[str] | None = LOOPBACK
+        self,
+        app: ASGIApp,
+        access: Access,
+        limits: Limits,
+        hosts: Collection[str] | None = LOOPBACK,
     ) -> None:
         self._app = app
         self._access = access
+        self._limits = limits
         self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,25 +83,48 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        answer = self._answer(scope)
+        answer = self._stranger(scope) or await self._unwelcome(scope)
         await (answer or self._app)(scope, receive, marked)
 
-    def _answer(self, scope: Scope) -> Response | None:
+    def _stranger(self, scope: Scope) -> Response | None:
+        """Answer what comes from another page, or in another form."""
         headers = Headers(scope=scope)
         if not self._knows_host(headers.get("host", "")):
             return failure(403, "The receiver does not answer to this host name")
-        if scope["method"] not in _SAFE_METHODS:
-            if not _is_own_origin(headers):
-                return failure(403, "Cross-origin requests are refused")
-            media_type = headers.get("content-type", "").partition(";")[0]
-            if media_type.strip().lower() in _SIMPLE_TYPES:
-                return failure(415, "Send application/json")
-            if headers.get("content-encoding", "").strip().lower() not in ENCODINGS:
-                return failure(415, "Send gzip, or no content encoding")
-        if scope["path"] not in _OPEN_PATHS and not self._access.allows(headers):
+        if scope["method"] in _SAFE_METHODS:
+            return None
+        if not _is_own_origin(headers):
+            return failure(403, "Cross-origin requests are refused")
+        media_type = headers.get("content-type", "").partition(";")[0]
+        if media_type.strip().lower() in _SIMPLE_TYPES:
+            return failure(415, "Send application/json")
+        if headers.get("content-encoding", "").strip().lower() not in ENCODINGS:
+            return failure(415, "Send gzip, or no content encoding")
+        return None
+
+    async def _unwelcome(self, scope: Scope) -> Response | None:
+        """Answer what has no key for what it wants, or wants too much."""
+        if scope["path"] in _OPEN_PATHS:
+            return None
+        headers = Headers(scope=scope)
+        address = (scope.get("client") or ("", 0))[0]
+        wait = self._limits.wrong_keys.wait(address, 0)
+        if wait:
+            return _too_many("Too many wrong keys", wait)
+        needed = needed_scope(scope["method"], scope["path"])
+        verdict = await self._access.verdict(headers, needed)
+        if verdict == "unknown":
+            self._limits.wrong_keys.wait(address)
             # Browsers ask for a password on this; clients have the contract's 401.
             challenge = {"WWW-Authenticate": 'Basic realm="promptscribe"'}
             return failure(401, "Invalid API key", challenge)
+        if verdict == "forbidden":
+            return failure(403, f"This API key is not for: {needed}")
+        if self._limits.requests is not None:
+            client = digest(presented_key(headers) or address)
+            wait = self._limits.requests.wait(client)
+            if wait:
+                return _too_many("Too many requests", wait)
         return None
 
     def _knows_host(self, host: str) -> bool:
@@ -101,6 +134,10 @@ class Guard:
             return urlsplit(f"//{host}").hostname in self._hosts
         except ValueError:
             return False
+
+
+def _too_many(sentence: str, wait: float) -> Response:
+    return failure(429, sentence, {"Retry-After": str(math.ceil(wait))})
 
 
 def _is_own_origin(headers: Headers) -> bool:

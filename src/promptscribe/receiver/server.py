@@ -5,6 +5,7 @@ Its law: it owns the store and the socket, and gives both back.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
 import threading
@@ -17,6 +18,7 @@ import uvicorn
 from promptscribe.errors import ConfigurationError
 from promptscribe.receiver.access import Access
 from promptscribe.receiver.app import create_app
+from promptscribe.receiver.cutoff import CutoffProtocol
 from promptscribe.receiver.guard import LOOPBACK
 from promptscribe.receiver.sqlite_store import SqliteStore
 
@@ -51,8 +53,10 @@ class Receiver:
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
         db: The SQLite file; None for `default_db`.
-        api_keys: Keys to ask for; none asks for none.
+        api_keys: Keys that pass, besides those in the file; while there are
+            none at all, none is asked for on this machine.
         hosts: More names to answer to than the loopback's.
+        rate_limit: Requests a second for each key; None sets no limit.
         announce: Called with the URL once the receiver listens.
 
     Attributes:
@@ -71,28 +75,26 @@ class Receiver:
         *,
         api_keys: Iterable[str] = (),
         hosts: Collection[str] = (),
+        rate_limit: float | None = None,
         announce: Callable[[str], None] | None = None,
     ) -> None:
-        access = Access(api_keys)
-        loopback = _is_loopback(host)
-        if not loopback and access.is_open:
-            problem = f"{host} is reachable from outside: give the receiver an API key"
-            raise ConfigurationError("host", problem)
         self._socket = _listen(host, port)
         self.url = _url(host, self._socket.getsockname()[1])
         try:
-            self._store = SqliteStore(default_db() if db is None else Path(db))
+            self._store, access = _open(host, db, api_keys)
         except BaseException:
             self._socket.close()
             raise
         app = create_app(
             self._store,
             access=access,
-            hosts={*LOOPBACK, host, *hosts} if loopback else None,
+            rate_limit=rate_limit,
+            hosts={*LOOPBACK, host, *hosts} if _is_loopback(host) else None,
         )
         config = uvicorn.Config(
             app,
             loop="asyncio",
+            http=CutoffProtocol,
             ws="none",
             lifespan="off",
             access_log=False,
@@ -135,6 +137,18 @@ class Receiver:
             self._announce(self.url)
 
 
+def _open(
+    host: str, db: Path | str | None, api_keys: Iterable[str]
+) -> tuple[SqliteStore, Access]:
+    store = SqliteStore(default_db() if db is None else Path(db))
+    access = Access(api_keys, store)
+    if not _is_loopback(host) and asyncio.run(access.is_open()):
+        store.close()
+        problem = f"{host} is reachable from outside: make an API key first"
+        raise ConfigurationError("host", problem)
+    return store, access
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -170,10 +184,19 @@ def serve(
     *,
     api_keys: Iterable[str] = (),
     hosts: Collection[str] = (),
+    rate_limit: float | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> None:
     """Run a receiver until SIGINT or SIGTERM; the arguments are `Receiver`'s."""
-    Receiver(host, port, db, api_keys=api_keys, hosts=hosts, announce=announce).run()
+    Receiver(
+        host,
+        port,
+        db,
+        api_keys=api_keys,
+        hosts=hosts,
+        rate_limit=rate_limit,
+        announce=announce,
+    ).run()
 
 
 def start_in_thread(
@@ -183,6 +206,9 @@ def start_in_thread(
     *,
     api_keys: Iterable[str] = (),
     hosts: Collection[str] = (),
+    rate_limit: float | None = None,
 ) -> Receiver:
     """Return a receiver that listens already: it has ``url`` and ``stop()``."""
-    return Receiver(host, port, db, api_keys=api_keys, hosts=hosts).start()
+    return Receiver(
+        host, port, db, api_keys=api_keys, hosts=hosts, rate_limit=rate_limit
+    ).start()

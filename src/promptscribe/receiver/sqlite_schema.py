@@ -99,6 +99,17 @@ MIGRATIONS: Final = (
     CREATE INDEX logs_by_datapoint ON logs (source_datapoint_id)
         WHERE source_datapoint_id IS NOT NULL;
     """,
+    """
+    CREATE TABLE keys (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        digest TEXT NOT NULL UNIQUE,
+        hint TEXT NOT NULL,
+        scopes TEXT NOT NULL,
+        created_us INTEGER NOT NULL,
+        revoked_us INTEGER
+    ) WITHOUT ROWID;
+    """,
 )
 
 

@@ -14,6 +14,7 @@ from promptscribe._clock import SystemClock
 from promptscribe.receiver import (
     sqlite_file_change,
     sqlite_file_query,
+    sqlite_key,
     sqlite_log,
     sqlite_query,
 )
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         FileQuery,
         FileVersion,
     )
+    from promptscribe.receiver.key import KeyEntry, Scope
     from promptscribe.receiver.log_entry import (
         LogChange,
         LogDraft,
@@ -144,6 +146,29 @@ class SqliteStore:
     async def environments(self) -> list[Environment]:
         """Return every environment there is, the default first."""
         return await self._read(sqlite_file_query.environments)
+
+    async def add_key(self, entry: KeyEntry) -> None:
+        """Keep an API key."""
+        await self._write(sqlite_key.add_key, entry)
+
+    async def revoke_key(self, key_id: str) -> bool:
+        """Revoke a key; return False where there is none of this id to revoke."""
+        return await self._write(sqlite_key.revoke_key, key_id)
+
+    async def list_keys(self) -> list[KeyEntry]:
+        """Return every key, oldest first."""
+        return await self._read(sqlite_key.list_keys)
+
+    # Asked with every request: a look into a tiny table costs 5 µs here, and the
+    # way to another thread and back 60. WAL readers wait for nobody.
+
+    async def key_scopes(self, digest: str) -> tuple[Scope, ...]:
+        """Return what the key with this digest may do: nothing, if there is none."""
+        return sqlite_key.key_scopes(self._connection(), digest)
+
+    async def has_keys(self) -> bool:
+        """Return whether a key was ever made."""
+        return sqlite_key.has_keys(self._connection())
 
     def close(self) -> None:
         """Commit what was asked for, then close every connection."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         FileQuery,
         FileVersion,
     )
+    from promptscribe.receiver.key import KeyEntry, Scope
     from promptscribe.receiver.log_entry import (
         LogChange,
         LogDraft,
@@ -125,6 +126,26 @@ class Store(Protocol):
 
     async def environments(self) -> list[Environment]:
         """Return every environment there is, the default first."""
+        ...
+
+    async def add_key(self, entry: KeyEntry) -> None:
+        """Keep an API key."""
+        ...
+
+    async def revoke_key(self, key_id: str) -> bool:
+        """Revoke a key; return False where there is none of this id to revoke."""
+        ...
+
+    async def list_keys(self) -> list[KeyEntry]:
+        """Return every key, revoked ones included, oldest first."""
+        ...
+
+    async def key_scopes(self, digest: str) -> tuple[Scope, ...]:
+        """Return what the key with this digest may do: nothing, if there is none."""
+        ...
+
+    async def has_keys(self) -> bool:
+        """Return whether a key was ever made."""
         ...
 
     def close(self) -> None:

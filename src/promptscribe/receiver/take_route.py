@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from promptscribe._clock import Clock
+    from promptscribe.receiver.metrics import Metrics
     from promptscribe.receiver.store import Store
     from promptscribe.receiver.version import FileKind
 
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
 class TakeRoutes:
     """The routes that take logs into a store."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, metrics: Metrics) -> None:
         self._store = store
         self._clock = clock
+        self._metrics = metrics
 
     def routes(self, prefix: str) -> list[Route]:
         """Return the routes under a prefix, the busiest first."""
@@ -59,7 +61,9 @@ class TakeRoutes:
             )
             (outcome,) = await self._store.add_logs([draft])
             if isinstance(outcome, Refused):
+                self._metrics.count_log(kind, outcome.reason)
                 return refusal(outcome)
+            self._metrics.count_log(kind, "stored")
             return json_answer(encode(receipt_record(kind, outcome)))
 
         return take
@@ -67,7 +71,7 @@ class TakeRoutes:
     async def bulk(self, request: Request) -> Response:
         """Take many logs of Prompts: NDJSON in, a status object a line out."""
         body = await read_body(request)
-        answer = await take_lines(self._store, body, self._now_us())
+        answer = await take_lines(self._store, body, self._now_us(), self._metrics)
         return Response(answer, media_type="application/x-ndjson")
 
     def _now_us(self) -> int:

@@ -1,0 +1,66 @@
+"""What the receiver says about itself, and how long it waits for others."""
+
+import json
+import logging
+import re
+import socket
+
+import pytest
+
+from promptscribe.receiver import cutoff
+
+
+def test_requests_and_logs_are_counted(client, post):
+    """In the format that Prometheus scrapes."""
+    post(path="a")
+    client.post("/prompts/log", json={"id": "pr_x"})
+    client.post("/prompts/logs", content=b'{"path":"a"}\n{}')
+    client.request("BREW", "/logs")
+
+    answer = client.get("/metrics")
+
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    for line in (
+        'promptscribe_logs_total{kind="prompt",outcome="stored"} 2',
+        'promptscribe_logs_total{kind="prompt",outcome="missing"} 1',
+        'promptscribe_logs_total{kind="prompt",outcome="invalid"} 1',
+        'promptscribe_requests_total{method="POST",status="200"} 2',
+        'promptscribe_requests_total{method="POST",status="404"} 1',
+        'promptscribe_requests_total{method="other",status="405"} 1',
+        'promptscribe_request_seconds_bucket{le="+Inf"} 4',
+    ):
+        assert line in answer.text.splitlines()
+    sample = re.compile(r"[a-z_]+(\{[^{}]*\})? [\d.e+-]+")
+    for line in answer.text.splitlines():
+        assert line.startswith("# ") or sample.fullmatch(line)
+
+
+def test_the_access_log_is_one_line_of_json(client, caplog):
+    """Nothing that a client puts into a path can forge a line."""
+    caplog.set_level(logging.INFO, logger="promptscribe.receiver.access")
+
+    client.get("/logs/a%0A%1B[2Jforged?secret=1")
+    client.get("/health")  # by now the first is logged
+
+    lines = [r.getMessage() for r in caplog.records if r.name.endswith("access")]
+    line = lines[0]
+    assert "\n" not in line
+    assert "\x1b" not in line
+    assert "secret" not in line
+    assert json.loads(line)["status"] == 404
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: local"])
+def test_a_client_that_does_not_finish_its_headers_is_cut_off(
+    receiver, client, monkeypatch, sent
+):
+    """A thousand such connections would else be held for ever."""
+    monkeypatch.setattr(cutoff, "HEADER_TIMEOUT", 0.05)
+    port = int(receiver.url.rpartition(":")[2])
+
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(sent)
+        rest = connection.recv(1000)
+
+    assert rest == b""
+    assert client.get("/health").status_code == 200
