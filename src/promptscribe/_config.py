@@ -12,7 +12,7 @@ import os
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from promptscribe._secret import Secret
@@ -42,6 +42,9 @@ class Settings:
         flush_timeout: Seconds that the exit of the program may wait at most.
         enabled: False records nothing at all.
         allow_insecure: Allow plain http to a host that is not this machine.
+        capture: ``all``; ``metadata`` keeps no payload; ``none`` logs nothing.
+        redact: True for the built-in patterns, or a function from text to text.
+        sample_rate: Part of the traces that is kept, 0 to 1; errors always are.
     """
 
     base_url: str = DEFAULT_BASE_URL
@@ -54,8 +57,15 @@ class Settings:
     flush_timeout: float = DEFAULT_FLUSH_TIMEOUT
     enabled: bool = True
     allow_insecure: bool = False
+    capture: Literal["all", "metadata", "none"] = "all"
+    redact: bool | Callable[[str], str] = False
+    sample_rate: float = 1.0
     keep: bool = True
     """Whether logs are kept at all: not under pytest, unless asked for."""
+
+    def is_limiting(self) -> bool:
+        """Say whether a call has to look at these settings before it is recorded."""
+        return self.capture != "all" or bool(self.redact) or self.sample_rate < 1
 
     def journal_root(self) -> Path:
         """Return the folder for this server's lanes, made by nobody yet."""
@@ -249,6 +259,25 @@ def _number(spelled: str, value: object) -> float:
     return number
 
 
+def _rate(spelled: str, value: object) -> float:
+    number = _number(spelled, value)
+    if number > 1:
+        raise ConfigurationError(spelled, f"must be from 0 to 1, not {value!r}")
+    return number
+
+
+def _capture(spelled: str, value: object) -> str:
+    if value not in {"all", "metadata", "none"}:
+        raise ConfigurationError(
+            spelled, f"must be all, metadata or none, not {value!r}"
+        )
+    return str(value)
+
+
+def _redact(spelled: str, value: object) -> object:
+    return value if callable(value) else _flag(spelled, value)
+
+
 def _bytes(spelled: str, value: object) -> int:
     return int(_number(spelled, value))
 
@@ -264,6 +293,9 @@ _CONVERTERS: Final[dict[str, Callable[[str, object], object]]] = {
     "flush_timeout": _number,
     "enabled": _flag,
     "allow_insecure": _flag,
+    "capture": _capture,
+    "redact": _redact,
+    "sample_rate": _rate,
 }
 
 

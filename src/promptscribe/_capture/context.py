@@ -23,6 +23,7 @@ class Scope(Protocol):
         trace: Trace id of it, 16 bytes, or None outside of any trace.
         anchor: What turns its monotonic times into times since 1970. The wall clock
             is read once a trace, so that durations and order survive its steps.
+        dropped: Whether sampling leaves the trace out.
         members: Members that logs get from `log_context` and settings, encoded.
         recording: The log itself, or None.
     """
@@ -33,6 +34,10 @@ class Scope(Protocol):
     members: msgspec.Raw | None
 
     @property
+    def dropped(self) -> bool:
+        """Whether sampling leaves the trace out."""
+
+    @property
     def recording(self) -> Recording | None:
         """The log that is current."""
 
@@ -40,13 +45,14 @@ class Scope(Protocol):
 class Inherited:
     """The scope of a `log_context` block: the log around it, with more members."""
 
-    __slots__ = ("anchor", "key", "members", "recording", "trace")
+    __slots__ = ("anchor", "dropped", "key", "members", "recording", "trace")
 
     def __init__(self, outer: Scope | None, members: msgspec.Raw | None) -> None:
         self.members = members
         self.key = None if outer is None else outer.key
         self.trace = None if outer is None else outer.trace
         self.anchor = 0 if outer is None else outer.anchor
+        self.dropped = False if outer is None else outer.dropped
         self.recording = None if outer is None else outer.recording
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-import msgspec
-
-from promptscribe._capture import failure, snapshot, wrapper
+from promptscribe._capture import wrapper
+from promptscribe._capture.beginning import begin
 from promptscribe._capture.context import current
 from promptscribe._capture.manual import check_names
-from promptscribe._capture.recording import begin
-from promptscribe._runtime.state import nowhere, runtime
+from promptscribe._capture.options import NO_PLAN, make_plan, take_options
+from promptscribe._capture.recording import NOTHING
+from promptscribe._runtime.state import runtime
 from promptscribe._wire import member
 from promptscribe.errors import ConfigurationError
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from promptscribe import schema
+    from promptscribe._capture.options import Plan
     from promptscribe._capture.recording import Recording
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -35,16 +36,16 @@ class LogPrompt:
     One object may be used any number of times, nested and in several tasks at once.
     """
 
-    __slots__ = ("_entered", "_members", "_problem")
+    __slots__ = ("_block", "_entered", "_members", "_options")
 
-    def __init__(self, members: dict[str, Any]) -> None:
-        check_names(members)
-        self._members = members
+    def __init__(self, given: dict[str, Any]) -> None:
+        self._options = take_options(given)
+        check_names(given)
+        self._members = given
         self._entered: list[tuple[Recording, Any]] = []
+        self._block: Plan | None = None
         for name in ("path", "prompt"):
-            problem = member.problem(name, members.get(name))
-            if problem is not None:
-                raise ConfigurationError(name, problem)
+            _check(name, given.get(name))
 
     def __call__(self, function: F) -> F:
         """Decorate a function.
@@ -54,22 +55,27 @@ class LogPrompt:
         """
         members = dict(self._members)
         for name, value in members.items():
-            problem = member.problem(name, value)
-            if problem is not None:
-                raise ConfigurationError(name, problem)
+            _check(name, value)
         target: Any = function
         if isinstance(target, type) or not _can_be_decorated(target):
             kind = type(target).__name__
             raise ConfigurationError(
                 "log_prompt", f"decorates functions and methods, not a {kind}"
             )
+        if not self._options.enabled or self._options.capture == "none":
+            return function
         members.setdefault("path", default_path(function))
-        decorated: F = wrapper.wrap(function, msgspec.Raw(snapshot.encode(members)))
+        decorated: F = wrapper.wrap(function, make_plan(members, self._options))
         return decorated
 
     def __enter__(self) -> Recording:
+        append = runtime.append
+        if append is None or not self._options.enabled:
+            return NOTHING
+        if self._block is None:
+            self._block = self._plan_block()
         outer = current.get()
-        recording = begin(runtime.append or nowhere, None, None, self._given())
+        recording = begin(append, self._block, None, self._given())
         current.set(recording)
         self._entered.append((recording, outer))
         return recording
@@ -99,6 +105,12 @@ class LogPrompt:
     ) -> None:
         self.__exit__(kind, error, traceback)
 
+    def _plan_block(self) -> Plan:
+        """Return what controls the block: all it says is said anew at each entry."""
+        prompt = self._members.get("prompt")
+        plan = make_plan({} if prompt is None else {"prompt": prompt}, self._options)
+        return plan if plan.controlled else NO_PLAN
+
     def _given(self) -> dict[str, Any]:
         if "path" not in self._members and "id" not in self._members:
             return {**self._members, "path": "log"}
@@ -116,8 +128,7 @@ class LogPrompt:
                 return recording
         if entered:  # left in another context than it was entered in
             return entered.pop()[0]
-        failure.note("block_left_twice", "a block was left that was not entered")
-        return None
+        return None  # nothing was being recorded
 
 
 @overload
@@ -169,6 +180,14 @@ def log_prompt(target: Any = None, /, **members: Any) -> Any:
     if not _can_be_decorated(target):
         raise ConfigurationError("path", f"must be text, not a {type(target).__name__}")
     return LogPrompt(members)(target)
+
+
+def _check(name: str, value: Any) -> None:
+    if name == "prompt" and callable(value):
+        return
+    problem = member.problem(name, value)
+    if problem is not None:
+        raise ConfigurationError(name, problem)
 
 
 def _can_be_decorated(target: Any) -> bool:

@@ -12,18 +12,20 @@ import msgspec
 
 from promptscribe import _clock, schema
 from promptscribe._capture import failure, snapshot
+from promptscribe._capture.beginning import begin, new_key, new_trace
 from promptscribe._capture.context import Inherited, current
-from promptscribe._capture.recording import WHOLE, begin
-from promptscribe._clock import getrandbits
+from promptscribe._capture.options import NO_PLAN
+from promptscribe._capture.recording import WHOLE
 from promptscribe._runtime.state import nowhere, runtime
-from promptscribe._wire.record import KEY_TOP_BIT
 from promptscribe.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Unpack
 
+    from promptscribe._capture.context import Scope
     from promptscribe._capture.recording import Recording
+    from promptscribe._runtime.state import Append
 
 _decode: Final = msgspec.msgpack.Decoder().decode
 
@@ -124,7 +126,7 @@ def start_log(path: str, **members: Unpack[schema.LogDetails]) -> Recording:
     """
     check_names(dict(members))
     append = runtime.append or nowhere
-    return begin(append, None, None, {**members, "path": path})
+    return begin(append, NO_PLAN, None, {**members, "path": path})
 
 
 def record_log(path: str | None = None, **members: Unpack[schema.LogDetails]) -> str:
@@ -147,29 +149,43 @@ def record_log(path: str | None = None, **members: Unpack[schema.LogDetails]) ->
     """
     check_names(dict(members))
     outer = current.get()
-    given = dict(members) if path is None else {**members, "path": path}
-    key = getrandbits(63) | KEY_TOP_BIT
-    trace = outer.trace if outer is not None else None
-    if trace is None:
-        trace = getrandbits(128).to_bytes(16, "big")
-    now = runtime.wall_ns()
-    labels = outer.members if outer is not None else runtime.members
-    parent = outer.key if outer is not None else None
+    given: dict[str, Any] = {"path": path, **members} if path else dict(members)
+    key = new_key()
+    trace = (outer.trace if outer is not None else None) or new_trace()
+    append = runtime.append
     try:
-        encoded = msgspec.Raw(snapshot.encode(given))
-        first = (key, trace, parent, now, None, labels, None, encoded)
-        last = (key, now, False, None, None, None, None)
-        append = runtime.append
         if append is not None:
-            append(WHOLE, snapshot.encode((key, first, last)))
+            _record(append, outer, key, trace, given)
     except Exception as problem:  # noqa: BLE001 - ours
         failure.note("recording_failed", problem)
     own = members.get("log_id")
-    return (
-        own
-        if type(own) is str
-        else _clock.format_log_id(int.from_bytes(trace, "big"), key)
-    )
+    if type(own) is str:
+        return own
+    return _clock.format_log_id(int.from_bytes(trace, "big"), key)
+
+
+def _record(
+    append: Append, outer: Scope | None, key: int, trace: bytes, given: dict[str, Any]
+) -> None:
+    labels: Any = outer.members if outer is not None else runtime.members
+    if runtime.controls is not None or given.get("save") is False or is_dropped(outer):
+        from promptscribe._capture import controlled
+
+        if not controlled.is_kept(outer, trace) and not given.get("error"):
+            runtime.ledger.note("sampled_out")
+            return
+        given, labels = controlled.limit(given, labels)
+    now = runtime.wall_ns()
+    parent = outer.key if outer is not None else None
+    encoded = msgspec.Raw(snapshot.encode(given))
+    first = (key, trace, parent, now, None, labels, None, encoded)
+    last = (key, now, None, None, None, None, None)
+    append(WHOLE, snapshot.encode((key, first, last)))
+
+
+def is_dropped(scope: Scope | None) -> bool:
+    """Say whether a scope belongs to a trace that sampling leaves out."""
+    return scope is not None and scope.dropped
 
 
 def _merge(inherited: msgspec.Raw | None, members: dict[str, Any]) -> dict[str, Any]:

@@ -13,16 +13,16 @@ import msgspec
 from promptscribe import schema
 from promptscribe._capture import failure, snapshot
 from promptscribe._capture.context import current
-from promptscribe._clock import format_log_id, getrandbits
+from promptscribe._clock import format_log_id
 from promptscribe._runtime.state import runtime
-from promptscribe._wire.record import EXT_CHUNKS, KEY_TOP_BIT, REQUEST, RESPONSE
+from promptscribe._wire.record import EXT_CHUNKS, REQUEST, RESPONSE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Unpack
 
-    from promptscribe._capture.context import Scope
     from promptscribe._runtime.state import Append
+    from promptscribe.schema import JSONObject
 
 T = TypeVar("T")
 
@@ -32,7 +32,6 @@ WHOLE: Final = 3
 """Kinds of frames, see the journal's description of them."""
 
 _encode: Final = snapshot.encode_fast
-_get_current: Final = current.get
 
 
 class Recording:
@@ -52,6 +51,8 @@ class Recording:
     trace: bytes | None
     anchor: int
     members: msgspec.Raw | None
+    dropped = False
+    """Whether sampling leaves the trace out: a class's matter, it costs no store."""
     _append: Append | None
     """Where the start went, and the end goes; None once the log has ended."""
     _first: bytes | None
@@ -122,6 +123,34 @@ class Recording:
         """
         self._add({REQUEST: dict(request)})
 
+    def populate(self, **inputs: Any) -> list[JSONObject]:
+        """Fill the prompt's template with the inputs.
+
+        Template and inputs are logged apart, and the result as ``messages``.
+
+        Args:
+            **inputs: Values for ``{{name}}`` in the template, besides the
+                function's arguments.
+
+        Returns:
+            The messages, ready for the provider; none if there is no template.
+
+        Example:
+            >>> from promptscribe import current_log, log_prompt
+            >>> template = [{"role": "user", "content": "Hello {{name}}"}]
+            >>> @log_prompt(prompt={"model": "gpt-4o", "template": template})
+            ... def greet(name: str) -> str:
+            ...     return current_log().populate()[0]["content"]
+            >>> from promptscribe.testing import captured_logs
+            >>> with captured_logs():
+            ...     greet("Ada")
+            'Hello Ada'
+        """
+        filled, known = self._fill_template(inputs)
+        if filled:
+            self._add({"messages": filled, "inputs": known})
+        return filled
+
     def end(
         self, output: Any = None, *, error: BaseException | str | None = None
     ) -> None:
@@ -150,7 +179,7 @@ class Recording:
         try:
             payload = _encode(last)
         except Exception:  # noqa: BLE001 - an odd value: the slow way takes it
-            payload = _encode((*last[:3], _raw(result), *last[4:]))
+            payload = _encode((*last[:3], raw(result), *last[4:]))
         if self._first is None:
             append(END, payload)
         else:
@@ -159,7 +188,7 @@ class Recording:
     def fail(self, error: BaseException) -> None:
         """End the log of a call that raised; never raises itself."""
         try:
-            self._end(False, None, failure.describe(error), None)
+            self._end(False, None, self._describe(error), None)
         except Exception as problem:  # noqa: BLE001 - the user's error goes first
             failure.note("recording_failed", problem)
 
@@ -182,7 +211,7 @@ class Recording:
             self._end(
                 bool(chunks) or error is None,
                 _pack(chunks),
-                None if error is None else failure.describe(error),
+                None if error is None else self._describe(error),
                 (first_chunk, ending),
             )
         except Exception as problem:  # noqa: BLE001 - the stream belongs to the user
@@ -202,9 +231,15 @@ class Recording:
             metadata["stream"] = ending
         self._add({RESPONSE: _pack(chunks), "metadata": metadata})
 
+    def _describe(self, error: BaseException) -> tuple[str, str, str | None]:
+        return failure.describe(error)
+
+    def _fill_template(self, inputs: JSONObject) -> tuple[list[JSONObject], JSONObject]:
+        return [], inputs  # a log with a template is a controlled one
+
     def _add(self, members: Mapping[str, Any]) -> None:
         try:
-            encoded = _raw(members)
+            encoded = raw(members)
             if self._updates is None:
                 self._updates = []
             self._updates.append(encoded)
@@ -222,62 +257,12 @@ class Recording:
         if append is None:
             return
         ended = self.anchor + runtime.monotonic_ns()
-        last = (self.key, ended, returned, _raw(result), error, self._updates, stream)
+        last = (self.key, ended, returned, raw(result), error, self._updates, stream)
         payload = snapshot.encode(last)
         if self._first is None:
             append(END, payload)
         else:
             _append_whole(append, self.key, self._first, payload)
-
-
-_new: Final = Recording.__new__
-
-
-def begin(
-    append: Append,
-    declared: msgspec.Raw | None,
-    inputs: Any,
-    given: Any = None,
-    outer: Scope | None = None,
-) -> Recording:
-    """Take a place in the trace and write the frame that begins a call.
-
-    A function, because a class with ``__init__`` would cost 0.2 µs more.
-
-    Args:
-        append: Where frames go now.
-        declared: What the decorator was given, encoded.
-        inputs: The bound arguments.
-        given: Members for this call alone.
-        outer: Where the call was made; the current scope if None.
-    """
-    if outer is None:
-        outer = _get_current()
-    now = runtime.monotonic_ns()
-    recording = _new(Recording)
-    key = recording.key = getrandbits(63) | KEY_TOP_BIT
-    if outer is None:
-        members = recording.members = runtime.members
-        trace = parent = None
-    else:
-        members = recording.members = outer.members
-        trace = outer.trace
-        parent = outer.key
-    if trace is None or outer is None:
-        trace = getrandbits(128).to_bytes(16, "big")
-        anchor = recording.anchor = runtime.wall_ns() - now
-    else:
-        anchor = recording.anchor = outer.anchor
-    recording.trace = trace
-    recording._updates = None
-    recording._append = append
-    first = (key, trace, parent, anchor + now, declared, members, inputs, given)
-    try:
-        payload = _encode(first)
-    except Exception:  # noqa: BLE001 - an odd value: the slow way takes it
-        payload = _encode((*first[:6], _raw(inputs), _raw(given)))
-    recording._first = None if append(START, payload) else payload
-    return recording
 
 
 class _NoRecording(Recording):
@@ -326,7 +311,8 @@ def _append_whole(append: Append, key: int | None, first: bytes, last: bytes) ->
     append(WHOLE, _encode((key, msgspec.Raw(first), msgspec.Raw(last))))
 
 
-def _raw(value: Any) -> msgspec.Raw | None:
+def raw(value: Any) -> msgspec.Raw | None:
+    """Return a value encoded; None stays None."""
     return None if value is None else msgspec.Raw(snapshot.encode(value))
 
 

@@ -18,14 +18,15 @@ import wrapt
 
 from promptscribe._capture import failure, snapshot, stream
 from promptscribe._capture.arguments import has_receiver, make_binder
+from promptscribe._capture.beginning import begin
 from promptscribe._capture.context import Inherited, current
-from promptscribe._capture.recording import begin
 from promptscribe._runtime.state import nowhere as _nowhere
 from promptscribe._runtime.state import runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from promptscribe._capture.options import Plan
     from promptscribe._capture.recording import Recording
 
 _PLAIN = {str, dict, list, tuple, int, float, bool, type(None)}
@@ -94,7 +95,7 @@ class Binders:
         return self.free(*args, **kwargs)
 
 
-def wrap(function: Any, declared: msgspec.Raw) -> Any:
+def wrap(function: Any, declared: Plan) -> Any:
     """Return *function* wrapped according to its kind."""
     binders = Binders(function)
     inner = function
@@ -128,7 +129,7 @@ def _bind(binders: Binders, instance: Any, args: Any, kwargs: Any) -> dict[str, 
 
 
 def _begin(
-    declared: msgspec.Raw, binders: Binders, instance: Any, args: Any, kwargs: Any
+    declared: Plan, binders: Binders, instance: Any, args: Any, kwargs: Any
 ) -> Recording | None:
     """Begin a log the slow way, after the quick one failed; None if that fails too."""
     try:
@@ -139,7 +140,7 @@ def _begin(
         return None
 
 
-def _around_function(binders: Binders, declared: msgspec.Raw) -> Callable[..., Any]:
+def _around_function(binders: Binders, declared: Plan) -> Callable[..., Any]:
     bound, free, receiver = binders.bound, binders.free, binders.receiver
     set_current, reset_current = current.set, current.reset
     hide_frame = stream.hide_frame
@@ -195,7 +196,7 @@ def _settle(recording: Recording, result: Any) -> Any:
     return result
 
 
-def _around_coroutine(binders: Binders, declared: msgspec.Raw) -> Callable[..., Any]:
+def _around_coroutine(binders: Binders, declared: Plan) -> Callable[..., Any]:
     bound, free, receiver = binders.bound, binders.free, binders.receiver
 
     def call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
@@ -219,7 +220,7 @@ def _around_coroutine(binders: Binders, declared: msgspec.Raw) -> Callable[..., 
 
 
 def _refuse(  # noqa: PLR0917 - as the wrapper got them
-    declared: msgspec.Raw,
+    declared: Plan,
     binders: Binders,
     wrapped: Any,
     instance: Any,
@@ -239,7 +240,7 @@ def _refuse(  # noqa: PLR0917 - as the wrapper got them
 
 
 async def _await(
-    declared: msgspec.Raw, inputs: Any, wrapped: Any, args: Any, kwargs: Any
+    declared: Plan, inputs: Any, wrapped: Any, args: Any, kwargs: Any
 ) -> Any:
     try:
         recording = begin(runtime.append or _nowhere, declared, inputs)
@@ -264,18 +265,16 @@ async def _await(
     return _settle(recording, result)
 
 
-def _around_generator(binders: Binders, declared: msgspec.Raw) -> Callable[..., Any]:
+def _around_generator(binders: Binders, declared: Plan) -> Callable[..., Any]:
     return _around_iterator(binders, declared, stream.drive)
 
 
-def _around_async_generator(
-    binders: Binders, declared: msgspec.Raw
-) -> Callable[..., Any]:
+def _around_async_generator(binders: Binders, declared: Plan) -> Callable[..., Any]:
     return _around_iterator(binders, declared, stream.drive_async)
 
 
 def _around_iterator(
-    binders: Binders, declared: msgspec.Raw, drive: Callable[..., Any]
+    binders: Binders, declared: Plan, drive: Callable[..., Any]
 ) -> Callable[..., Any]:
     def call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         if runtime.append is None:
@@ -304,7 +303,7 @@ class _Beginning:
 
     __slots__ = ("_declared", "_inputs", "_outer")
 
-    def __init__(self, declared: msgspec.Raw, inputs: Any) -> None:
+    def __init__(self, declared: Plan, inputs: Any) -> None:
         self._declared = declared
         self._inputs = msgspec.Raw(snapshot.encode(inputs))
         self._outer = current.get() or Inherited(None, runtime.members)

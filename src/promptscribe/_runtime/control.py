@@ -6,13 +6,14 @@ it; the others never raise and never take longer than they were given.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from promptscribe._delivery.ledger import FlushResult
 from promptscribe._runtime.state import runtime
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
     from promptscribe._clock import Clock
     from promptscribe._delivery.transport import Transport
@@ -32,6 +33,9 @@ def configure(
     flush_timeout: float | None = None,
     enabled: bool | None = None,
     allow_insecure: bool | None = None,
+    capture: Literal["all", "metadata", "none"] | None = None,
+    redact: bool | Callable[[str], str] | None = None,
+    sample_rate: float | None = None,
     transport: Transport | None = None,
     clock: Clock | None = None,
 ) -> None:
@@ -52,6 +56,13 @@ def configure(
         flush_timeout: Seconds that the exit of the program may wait at most.
         enabled: False records nothing.
         allow_insecure: Allow plain http to a host that is not this machine.
+        capture: ``metadata`` keeps tokens, cost and timing but no payload, ``none``
+            logs nothing; a decorator's own word wins.
+        redact: Takes secrets out of every text before it is written: True for
+            API keys, bearer tokens, e-mail and card numbers, or a function that
+            takes a text and returns one. What it fails on is not kept.
+        sample_rate: Part of the traces that is kept, 0 to 1, decided by the trace's
+            id; calls that raise are always kept.
         transport: Sends requests instead of HTTP, see `promptscribe.testing`.
         clock: Tells the time instead of the machine's clock.
 
@@ -73,6 +84,9 @@ def configure(
         "flush_timeout": flush_timeout,
         "enabled": enabled,
         "allow_insecure": allow_insecure,
+        "capture": capture,
+        "redact": redact,
+        "sample_rate": sample_rate,
     }
     runtime.configure(code, transport)
     if clock is not None:

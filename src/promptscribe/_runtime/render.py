@@ -11,6 +11,7 @@ is merged over all of them.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -45,6 +46,7 @@ def read_log(start: bytes | None, end: bytes | None) -> schema.PromptLog:
     if last is not None:
         _add_result(members, last, updates.get(record.RESPONSE))
         _add_stream(members, last)
+    _add_captured(members, record.plain(updates.get(record.CAPTURED)))
     if members.get("save") is False:
         _strip(members)
     return _finish(members)
@@ -103,7 +105,7 @@ def _add_identity(members: Members, first: record.Start) -> None:
 def _add_times(members: Members, first: record.Start, last: record.End | None) -> None:
     _fill(members, "start_time", _clock.from_ns(first.began))
     _fill(members, "created_at", members["start_time"])
-    if last is not None:
+    if last is not None and last.returned is not None:  # else it was not timed
         _fill(members, "end_time", _clock.from_ns(last.ended))
         _fill(members, "provider_latency", max(last.ended - first.began, 0) / 1e9)
 
@@ -146,6 +148,22 @@ def _add_result(members: Members, last: record.End, recorded: Any) -> None:
         _add_response(members, last.result)
 
 
+def read_response(value: Any) -> Members:
+    """Return the members that a response, or any other result, says by itself."""
+    members: Members = {}
+    _add_response(members, value)
+    return members
+
+
+def _add_captured(members: Members, captured: Any) -> None:
+    for name, value in (captured or {}).items():
+        if name != "metadata":
+            _fill(members, name, value)
+        elif type(value) is dict:
+            for key, item in value.items():
+                _note(members, key, item)
+
+
 def _add_response(members: Members, value: Any) -> None:
     """Fill in what a response, or any other result, says."""
     type_name = None
@@ -172,6 +190,10 @@ def _add_response(members: Members, value: Any) -> None:
 def _add_model(members: Members, model: str | None, provider: str | None) -> None:
     if model is None:
         return
+    prompt = members.get("prompt")
+    if type(prompt) is dict and "model" not in prompt:
+        members["prompt"] = {"model": model, **prompt}  # the client is bound to it
+        return
     prompt = {"model": model}
     if provider is not None:
         prompt["provider"] = provider
@@ -188,11 +210,28 @@ def _add_usage(members: Members, facts: Any) -> None:
         _note(members, name, getattr(usage, name))
     if "prompt_cost" in members or "output_cost" in members:
         return
-    price = pricing.price(facts, at=members.get("start_time"))
+    prompt = members.get("prompt")
+    asked = prompt if type(prompt) is dict else {}
+    price = pricing.price(
+        facts,
+        # Bedrock and Cohere do not repeat the model, Azure answers with an alias.
+        model=_text_of(asked.get("model")),
+        provider=_text_of(asked.get("provider")),
+        at=_time_of(members.get("start_time")),
+    )
     if price is not None:
         members["prompt_cost"] = price.prompt_cost
         members["output_cost"] = price.output_cost
         _note(members, "price_source", price.source)
+
+
+def _text_of(value: Any) -> str | None:
+    return value if type(value) is str else None
+
+
+def _time_of(value: Any) -> datetime | None:
+    moment = member.coerce("start_time", value)
+    return moment if isinstance(moment, datetime) else None
 
 
 def _add_stream(members: Members, last: record.End) -> None:

@@ -46,6 +46,7 @@ class Runtime:
 
     Attributes:
         append: Takes a frame's kind and payload; None records nothing.
+        controls: The settings, if any of them limits what is recorded, else None.
         members: Members that every log gets from the settings, encoded, or None.
         wall_ns: The wall clock, nanoseconds since 1970.
         monotonic_ns: The monotonic clock.
@@ -61,6 +62,7 @@ class Runtime:
         "_settings",
         "_transport",
         "append",
+        "controls",
         "ledger",
         "members",
         "monotonic_ns",
@@ -79,6 +81,7 @@ class Runtime:
         self._pipelines: list[Pipeline] = []
         self._lent_over: Append | None = None
         self.ledger = Ledger()
+        self.controls: _config.Settings | None = None
         self.members: msgspec.Raw | None = None
         self.append: Append | None = self._first_append
         self.use_clock(_clock.SystemClock())
@@ -182,9 +185,10 @@ class Runtime:
     def _apply(self, settings: _config.Settings, *, anew: bool = False) -> None:
         before, self._settings = self._settings, settings
         self.members = _labels(settings)
+        self.controls = settings if settings.is_limiting() else None
         same = not anew and before is not None and _is_same(before, settings)
         append: Append | None = self._first_append
-        if not (settings.enabled and settings.keep):
+        if not (settings.enabled and settings.keep and settings.capture != "none"):
             append = None
         elif same and self._pipelines:
             append = self._pipelines[-1].writer.append

@@ -18,7 +18,7 @@ End (array)::
 
     0 key
     1 ended    nanoseconds since 1970
-    2 returned whether there is a result
+    2 returned whether there is a result; nil if nobody timed the call
     3 result   what the function returned
     4 error    nil, or type name, message and traceback of what it raised
     5 updates  members set while the call ran: an array of maps, in order
@@ -53,6 +53,9 @@ RESPONSE: Final = "$response"
 REQUEST: Final = "$request"
 """Key in an update: a provider's request that `Recording.record_request` was given."""
 
+CAPTURED: Final = "$captured"
+"""Key in an update: members read off a response that is not kept itself."""
+
 MARK: Final = "$promptscribe"
 """Key of an object that stands for a value that could not be kept."""
 
@@ -75,7 +78,7 @@ class End(NamedTuple):
 
     key: int
     ended: int
-    returned: bool
+    returned: bool | None
     result: Any
     error: tuple[str, str, str | None] | None
     updates: list[dict[str, Any]] | None
@@ -133,6 +136,15 @@ def read(start: bytes | None, end: bytes | None) -> tuple[Start, End | None]:
         return Start(*first), None if last is None else End(*last)
     except TypeError as wrong:
         raise ValueError(f"not a record: {wrong}") from wrong
+
+
+def decode(payload: bytes) -> Any:
+    """Return the value that some bytes hold, extensions decoded.
+
+    Raises:
+        ValueError: They are no MessagePack.
+    """
+    return _decoder.decode(payload)
 
 
 def plain(value: Any) -> Any:

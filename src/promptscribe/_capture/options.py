@@ -1,0 +1,182 @@
+"""The options: how a decorated function's calls are recorded, not what is said of them.
+
+Its law: wrong ones are refused by name before the first call. A plan without any costs
+a call nothing.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias, TypedDict, get_args
+
+import msgspec
+
+from promptscribe._capture import snapshot
+from promptscribe.errors import ConfigurationError
+
+Capture: TypeAlias = Literal["all", "metadata", "none"]
+"""``metadata`` keeps tokens, cost, timing and configuration but no payload; ``none``
+does not log the call."""
+
+Redact: TypeAlias = bool | Callable[[str], str]
+"""True for the built-in patterns; a function that returns a text without secrets."""
+
+CAPTURES: Final = get_args(Capture)
+
+
+class LogOptions(TypedDict, total=False):
+    """Options by keyword; see `log_prompt`."""
+
+    include: Iterable[str]
+    exclude: Iterable[str]
+    output_transform: Callable[[Any], Any]
+    capture: Capture
+    redact: Redact
+    sample_rate: float
+    capture_stdout: bool
+    enabled: bool
+
+
+NAMES: Final = frozenset(LogOptions.__annotations__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of one decorator; None is "as configured".
+
+    Attributes:
+        include: Arguments that are recorded; None is all of them.
+        exclude: Arguments that are not.
+        output_transform: Makes what is logged of what the function returned.
+        capture: How much is kept.
+        redact: Takes secrets out before anything is written.
+        sample_rate: Part of the traces that is kept, 0 to 1.
+        capture_stdout: Whether what the call prints is recorded.
+        enabled: False leaves the function alone.
+    """
+
+    include: frozenset[str] | None = None
+    exclude: frozenset[str] = frozenset()
+    output_transform: Callable[[Any], Any] | None = None
+    capture: Capture | None = None
+    redact: Redact | None = None
+    sample_rate: float | None = None
+    capture_stdout: bool = False
+    enabled: bool = True
+
+
+NO_OPTIONS: Final = Options()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a decorator makes of its arguments, once.
+
+    Attributes:
+        members: Members of a log, as given.
+        declared: The same, encoded; None if there are none.
+        options: How to record.
+        make_prompt: Makes the prompt's details of the bound arguments, or None.
+        template: The prompt's template, or None.
+        controlled: Whether a call has to look at any of this.
+    """
+
+    members: dict[str, Any] = field(default_factory=dict)
+    declared: msgspec.Raw | None = None
+    options: Options = NO_OPTIONS
+    make_prompt: Callable[[Any], Any] | None = None
+    template: Any = None
+    controlled: bool = False
+
+
+NO_PLAN: Final = Plan()
+
+
+def make_plan(members: dict[str, Any], options: Options) -> Plan:
+    """Return the plan for these members and options."""
+    members = {name: value for name, value in members.items() if value is not None}
+    prompt = members.get("prompt")
+    make_prompt = None
+    if callable(prompt):
+        make_prompt = _caller_of(members.pop("prompt"))
+    template = prompt.get("template") if isinstance(prompt, dict) else None
+    return Plan(
+        members=members,
+        declared=msgspec.Raw(snapshot.encode(members)) if members else None,
+        options=options,
+        make_prompt=make_prompt,
+        template=template,
+        controlled=(
+            options != NO_OPTIONS
+            or make_prompt is not None
+            or template is not None
+            or members.get("save") is False
+        ),
+    )
+
+
+def _caller_of(prompt: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Return what calls *prompt* with those of the arguments that it has names for."""
+    try:
+        parameters = inspect.signature(prompt).parameters.values()
+    except (ValueError, TypeError):
+        return prompt
+    names = {p.name for p in parameters if p.kind is not p.VAR_KEYWORD}
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
+
+    def call(inputs: Any) -> Any:
+        known = inputs if type(inputs) is dict else {}
+        if len(names) == 1 and not names & known.keys():
+            return prompt(inputs)  # a function of all of them in one dict
+        return prompt(**{n: v for n, v in known.items() if takes_all or n in names})
+
+    return call
+
+
+def take_options(given: dict[str, Any]) -> Options:
+    """Take the options out of a decorator's keyword arguments.
+
+    Raises:
+        ConfigurationError: One is wrong; names it.
+    """
+    found = {name: given.pop(name) for name in NAMES & given.keys()}
+    found = {name: value for name, value in found.items() if value is not None}
+    for name in ("include", "exclude"):
+        if name in found:
+            found[name] = _names(name, found[name])
+    for name, value in found.items():
+        problem = _problem(name, value)
+        if problem is not None:
+            raise ConfigurationError(name, problem)
+    return Options(**found) if found else NO_OPTIONS
+
+
+def _problem(name: str, value: Any) -> str | None:
+    if name == "output_transform" and not callable(value):
+        return "must be a function of what was returned"
+    if name == "redact" and not (isinstance(value, bool) or callable(value)):
+        return "must be True, or a function from text to text"
+    if name == "capture" and value not in CAPTURES:
+        return f"must be one of {', '.join(CAPTURES)}, not {value!r}"
+    if name == "sample_rate" and not is_rate(value):
+        return f"must be a number from 0 to 1, not {value!r}"
+    if name in {"capture_stdout", "enabled"} and not isinstance(value, bool):
+        return f"must be True or False, not {value!r}"
+    return None
+
+
+def is_rate(value: Any) -> bool:
+    """Say whether a value can be a sample rate."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 <= value <= 1
+
+
+def _names(option: str, value: Any) -> frozenset[str]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ConfigurationError(option, "must be names of arguments, in a list")
+    names = frozenset(value)
+    if not all(isinstance(name, str) for name in names):
+        raise ConfigurationError(option, "must be names of arguments, in a list")
+    return names

@@ -1,0 +1,38 @@
+"""The template: ``{{name}}`` in a prompt, filled with a call's inputs.
+
+Its law: pure. A name without a value stays as it is, so that the mistake shows.
+The form is the hosted service's default template language.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+_SLOT: Final = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+
+
+def fill(template: Any, inputs: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a template's messages with the inputs in them.
+
+    Args:
+        template: Chat messages, or a text, which becomes one message of the user.
+        inputs: Values by name.
+    """
+    if type(template) is str:
+        template = [{"role": "user", "content": template}]
+    if type(template) is not list:
+        return []
+    return [_fill(message, inputs) for message in template if type(message) is dict]
+
+
+def _fill(value: Any, inputs: dict[str, Any]) -> Any:
+    if type(value) is str:
+        return _SLOT.sub(
+            lambda slot: str(inputs[slot[1]]) if slot[1] in inputs else slot[0], value
+        )
+    if type(value) is dict:
+        return {name: _fill(item, inputs) for name, item in value.items()}
+    if type(value) is list:
+        return [_fill(item, inputs) for item in value]
+    return value
