@@ -107,13 +107,12 @@ class PromptLog(msgspec.Struct, kw_only=True, omit_defaults=True):
     log_status: str | None = None
 
 
-class LogDetails(TypedDict, total=False):
-    """What can be said of a log besides its path; see `PromptLog` for the meaning."""
+class LogFacts(TypedDict, total=False):
+    """What can be said of a log besides its path and prompt; see `PromptLog`."""
 
     id: str | None
     version_id: str | None
     version_environment: str | None
-    prompt: JSONObject | str | None
     inputs: JSONObject | None
     messages: list[JSONObject] | None
     output: str | None
@@ -142,6 +141,12 @@ class LogDetails(TypedDict, total=False):
     environment: str | None
     save: bool | None
     log_id: str | None
+
+
+class LogDetails(LogFacts, total=False):
+    """What can be said of a log besides its path."""
+
+    prompt: JSONObject | str | None
 
 
 class LogMembers(LogDetails, total=False):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import enum
+import hashlib
 import pathlib
 import threading
 import types
@@ -179,3 +181,59 @@ def test_a_time_comes_out_as_text():
 def test_any_value_leaves_call_and_log_intact(value):
     """Arbitrary objects in and out: same object back, one log kept."""
     logged(value)
+
+
+def test_a_text_of_ten_megabytes_is_cut_with_its_length():
+    """The log stays, and says what is missing."""
+    kept = logged("x" * 10_000_000)
+
+    assert kept.endswith("… [8951424 characters cut]")
+    assert len(kept) < 1_100_000
+
+
+def test_media_are_replaced_by_type_size_and_digest():
+    """Data URLs, base64 beside a media type, and bytes; small ones stay."""
+    content = bytes(range(256)) * 2_000
+    text = base64.b64encode(content).decode()
+    digest = hashlib.sha256(content).hexdigest()
+    mark = f"$promptscribe:media;type=image/png;bytes={len(content)};sha256={digest}"
+
+    kept = logged(
+        [
+            {
+                "type": "image_url",
+                "image_url": {"url": f"data:image/png;base64,{text}"},
+            },
+            {"type": "base64", "media_type": "image/png", "data": text},
+            {"inline_data": {"mime_type": "image/png", "data": content}},
+            {"url": "data:image/png;base64,AAAA"},
+        ]
+    )
+
+    assert kept[0]["image_url"]["url"] == mark
+    assert kept[1]["data"] == mark
+    assert kept[2]["inline_data"]["data"] == mark.replace(
+        "image/png", "application/octet-stream"
+    )
+    assert kept[3]["url"] == "data:image/png;base64,AAAA"
+
+
+def test_a_large_model_is_looked_into():
+    """A pydantic model with media in it, as image APIs return them."""
+
+    class Image(BaseModel):
+        b64_json: str
+        size: str = "small"
+
+    kept = logged(Image(b64_json=base64.b64encode(bytes(600_000)).decode()))
+
+    assert kept["b64_json"].startswith("$promptscribe:media;")
+    assert kept["size"] == "small"
+
+
+def test_all_texts_together_have_a_limit():
+    """A record stays below what a server takes."""
+    kept = logged(["y" * 900_000 for _ in range(30)])
+
+    assert sum(len(text) for text in kept) < 5_000_000
+    assert kept[-1].endswith("characters cut]")

@@ -34,6 +34,19 @@ async def coroutine(question: str) -> int:
     return len(question)
 
 
+@log_prompt(
+    prompt=lambda question: {"model": question},
+    include=["question"],
+    exclude={"style"},
+    capture="metadata",
+    redact=str.upper,
+    sample_rate=0.5,
+    output_transform=len,
+)
+def controlled(question: str) -> str:
+    return question
+
+
 @log_prompt
 def generator(count: int) -> Iterator[str]:
     yield str(count)
@@ -66,6 +79,7 @@ class Bot:
 
 assert_type(bare("a"), int)
 assert_type(called("a", style="b"), int)
+assert_type(controlled("a"), str)
 assert_type(generator(1), Iterator[str])
 assert_type(async_generator(1), AsyncIterator[str])
 assert_type(Bot().method("a"), int)
@@ -88,6 +102,7 @@ def blocks(response: dict[str, Any]) -> None:
         assert_type(log, Recording)
         assert_type(log.record(response), dict[str, Any])
         assert_type(log.id, str | None)
+        assert_type(log.populate(a=1), list[dict[str, Any]])
         log.update(output="x", prompt_tokens=3)
         log.record_request({"model": "m"})
     with log_context(user="u", metadata={"a": 1}):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from promptscribe._capture import snapshot
+from promptscribe._capture import adapter, snapshot
 from promptscribe._capture.context import current
 from promptscribe._capture.recording import START, Recording, raw
 from promptscribe._clock import getrandbits
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from promptscribe._capture.options import Plan
     from promptscribe._runtime.state import Append
 
-_encode: Final = snapshot.encode_fast
+_encode: Final = adapter.encode_fast
+_LARGE: Final = snapshot.LARGE
 _get_current: Final = current.get
 _new: Final = Recording.__new__
 
@@ -85,6 +86,8 @@ def begin(
     )  # fmt: skip
     try:
         payload = _encode(first)
+        if len(payload) > _LARGE:
+            payload = _encode((*first[:6], raw(inputs), raw(given)))
     except Exception:  # noqa: BLE001 - an odd value: the slow way takes it
         payload = _encode((*first[:6], raw(inputs), raw(given)))
     recording._first = None if append(START, payload) else payload

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Unpack
 
-    from promptscribe import schema
-    from promptscribe._capture.options import Plan
+    from promptscribe._capture.options import LogArguments, Plan
     from promptscribe._capture.recording import Recording
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -137,7 +136,7 @@ def log_prompt(function: F, /) -> F: ...
 
 @overload
 def log_prompt(
-    path: str | None = None, /, **members: Unpack[schema.LogMembers]
+    path: str | None = None, /, **members: Unpack[LogArguments]
 ) -> LogPrompt: ...
 
 
@@ -158,6 +157,17 @@ def log_prompt(target: Any = None, /, **members: Any) -> Any:
         target: The function, or the path of the Prompt.
         **members: Any member of a prompt log, see `PromptLog`. *path* defaults to
             the function's module and qualified name, ``support/bot/Agent/answer``.
+            *prompt* may also be a function of (some of) the arguments, by name.
+        include: Names of the arguments to record; all of them if None.
+        exclude: Names of arguments not to record.
+        output_transform: Makes what is logged of what the function returned.
+        capture: ``all``; ``metadata`` keeps tokens, cost, timing and configuration
+            but no payload; ``none`` does not log the call.
+        redact: Takes secrets out of every text before it is written, see
+            `configure`.
+        sample_rate: Part of the traces begun here that is kept, 0 to 1.
+        capture_stdout: Whether what the call prints becomes ``stdout``.
+        enabled: False leaves the function alone.
 
     Returns:
         The function, wrapped; or what decorates it or encloses a block.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from promptscribe._capture import snapshot
+from promptscribe._capture import adapter
 from promptscribe._runtime.state import runtime
 
 LONGEST_MESSAGE: Final = 8_192
@@ -46,7 +46,7 @@ def describe(error: BaseException) -> tuple[str, str, str | None]:
         )
     except Exception:  # noqa: BLE001 - same, and a deep chain of causes
         text = None
-    name = snapshot.full_name(type(error)).rpartition(".")[2]
+    name = adapter.full_name(type(error)).rpartition(".")[2]
     shortened = _shorten(message, LONGEST_MESSAGE)
     return name, shortened, text and _shorten(text, LONGEST_TRACEBACK)
 

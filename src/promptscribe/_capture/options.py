@@ -13,8 +13,10 @@ from typing import Any, Final, Literal, TypeAlias, TypedDict, get_args
 
 import msgspec
 
+from promptscribe import schema
 from promptscribe._capture import snapshot
 from promptscribe.errors import ConfigurationError
+from promptscribe.schema import JSONObject  # noqa: TC001 - a TypedDict reads it
 
 Capture: TypeAlias = Literal["all", "metadata", "none"]
 """``metadata`` keeps tokens, cost, timing and configuration but no payload; ``none``
@@ -29,14 +31,21 @@ CAPTURES: Final = get_args(Capture)
 class LogOptions(TypedDict, total=False):
     """Options by keyword; see `log_prompt`."""
 
-    include: Iterable[str]
-    exclude: Iterable[str]
-    output_transform: Callable[[Any], Any]
-    capture: Capture
-    redact: Redact
-    sample_rate: float
+    include: Iterable[str] | None
+    exclude: Iterable[str] | None
+    output_transform: Callable[[Any], Any] | None
+    capture: Capture | None
+    redact: Redact | None
+    sample_rate: float | None
     capture_stdout: bool
     enabled: bool
+
+
+class LogArguments(LogOptions, schema.LogFacts, total=False):
+    """Everything that `log_prompt` takes by keyword."""
+
+    path: str | None
+    prompt: JSONObject | str | Callable[..., JSONObject] | None
 
 
 NAMES: Final = frozenset(LogOptions.__annotations__)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from promptscribe import schema
-from promptscribe._capture import failure, snapshot
+from promptscribe._capture import adapter, failure, snapshot
 from promptscribe._capture.context import current
 from promptscribe._clock import format_log_id
 from promptscribe._runtime.state import runtime
@@ -31,7 +31,7 @@ END: Final = 2
 WHOLE: Final = 3
 """Kinds of frames, see the journal's description of them."""
 
-_encode: Final = snapshot.encode_fast
+_encode: Final = adapter.encode_fast
 
 
 class Recording:
@@ -178,6 +178,8 @@ class Recording:
         last = (self.key, ended, True, result, None, self._updates, None)
         try:
             payload = _encode(last)
+            if len(payload) > snapshot.LARGE:
+                payload = _encode((*last[:3], raw(result), *last[4:]))
         except Exception:  # noqa: BLE001 - an odd value: the slow way takes it
             payload = _encode((*last[:3], raw(result), *last[4:]))
         if self._first is None:
@@ -318,5 +320,5 @@ def raw(value: Any) -> msgspec.Raw | None:
 
 def _pack(chunks: list[Any]) -> Any:
     """Return the chunks of a stream as one value."""
-    kind = snapshot.full_name(type(chunks[0])) if chunks else None
+    kind = adapter.full_name(type(chunks[0])) if chunks else None
     return msgspec.msgpack.Ext(EXT_CHUNKS, snapshot.encode((kind, chunks)))

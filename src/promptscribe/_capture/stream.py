@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import wrapt
 
-from promptscribe._capture import snapshot
+from promptscribe._capture import adapter
 from promptscribe._capture.context import current
 from promptscribe._runtime.state import runtime
 
@@ -89,7 +89,7 @@ def kind_of(value: Any) -> str | None:
     except KeyError:
         found = None
         for base in _mro_of(kind):
-            package = snapshot.full_name(base).partition(".")[0]
+            package = adapter.full_name(base).partition(".")[0]
             found = found or _PROVIDER_STREAMS.get((package, base.__name__))
         _kinds[kind] = found
         return found
