@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 PROGRAMS = [e for e in find_examples(ROOT / "README.md") if e.prefix == "python"]
 
 
-@pytest.mark.parametrize("example", PROGRAMS, ids=str)
+@pytest.mark.parametrize("example", PROGRAMS, ids=lambda e: str(e.start_line))
 def test_every_program_in_the_readme_prints_what_it_says(example, eval_example):
     """Each Python block, with the output beside it."""
     eval_example.run_print_check(example)
