@@ -12,7 +12,7 @@ import os
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from promptscribe._secret import Secret
@@ -20,6 +20,8 @@ from promptscribe.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+Durability: TypeAlias = Literal["memory", "process", "host", "sync"]
 
 DEFAULT_BASE_URL: Final = "http://127.0.0.1:8420"
 DEFAULT_JOURNAL_MAX_BYTES: Final = 256 << 20
@@ -37,6 +39,10 @@ class Settings:
         source: Label for every log: what makes the calls.
         journal_dir: Folder of the journal; one folder a server is made in it.
         journal_max_bytes: Most bytes on disk that wait for one server.
+        durability: What a log survives once its call has returned: ``memory``
+            nothing, ``process`` the end of the process, ``host`` also that of the
+            machine but for the last half second, ``sync`` also that, at 0.1 ms to
+            several ms a call.
         export: Whether this process delivers; if not, the journal is left to
             ``promptscribe drain`` or to another process.
         flush_timeout: Seconds that the exit of the program may wait at most.
@@ -53,6 +59,7 @@ class Settings:
     source: str | None = None
     journal_dir: Path | None = None
     journal_max_bytes: int = DEFAULT_JOURNAL_MAX_BYTES
+    durability: Durability = "process"
     export: bool = True
     flush_timeout: float = DEFAULT_FLUSH_TIMEOUT
     enabled: bool = True
@@ -282,6 +289,14 @@ def _bytes(spelled: str, value: object) -> int:
     return int(_number(spelled, value))
 
 
+def _durability(spelled: str, value: object) -> str:
+    if value not in {"memory", "process", "host", "sync"}:
+        raise ConfigurationError(
+            spelled, f"must be memory, process, host or sync, not {value!r}"
+        )
+    return str(value)
+
+
 _CONVERTERS: Final[dict[str, Callable[[str, object], object]]] = {
     "base_url": _url,
     "api_key": _key,
@@ -289,6 +304,7 @@ _CONVERTERS: Final[dict[str, Callable[[str, object], object]]] = {
     "source": _text,
     "journal_dir": _path,
     "journal_max_bytes": _bytes,
+    "durability": _durability,
     "export": _flag,
     "flush_timeout": _number,
     "enabled": _flag,

@@ -3,66 +3,57 @@
 Its law: a log is acknowledged in the journal only after the server has it, or after it
 was put somewhere else and counted. Dying anywhere here loses nothing: what was sent
 and not acknowledged is sent again, under the same id.
+
+It never waits for the network itself: senders do, so that the journal's chores, a flush
+and the end of the program are not held up by a server that hangs.
 """
 
 from __future__ import annotations
 
-import collections
+import sys
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from promptscribe._delivery import retry
-from promptscribe.errors import Unreachable
+from promptscribe._delivery.desk import Desk
+from promptscribe._delivery.sender import Senders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from promptscribe._delivery.ledger import Ledger
+    from promptscribe._delivery.parcel import Found
     from promptscribe._delivery.transport import Request, Transport
 
-_BATCH: Final = 64
 _POLL: Final = 0.05
 """Seconds between looks at the journal while calls go on: they need not wake us."""
 _IDLE_AFTER: Final = 1.0
 _RESCAN: Final = 5.0
 """Seconds between looks for the lanes of dead processes."""
-
-
-class Found(Protocol):
-    """A log as it lies in the journal."""
-
-    start: bytes | None
-    end: bytes | None
-
-    def acknowledge(self) -> None:
-        """Mark it as done with."""
+_LAST_MOMENT: Final = 0.05
+"""Seconds that stopping takes at least: for answers that are just coming in."""
 
 
 class Source(Protocol):
     """The journal, as the exporter sees it."""
 
-    def prepare(self) -> None:
-        """Do the writer's chores: ready segments, the cap on disk."""
+    def prepare(self) -> float:
+        """Do the writer's chores; return seconds until the next are due at most."""
+        ...
 
     def adopt(self) -> None:
         """Take over what dead processes left."""
 
     def take(self, limit: int) -> list[Found]:
         """Return records that were not handed out before."""
+        ...
 
     def clean(self) -> None:
         """Remove what was acknowledged."""
 
     def rest(self) -> bool:
         """Ask to be woken by the next call; False if there is something already."""
-
-
-@dataclass(slots=True)
-class _Parcel:
-    record: Found
-    request: Request
+        ...
 
 
 class Exporter:
@@ -72,7 +63,8 @@ class Exporter:
     flags that it only reads: *_urgent*, *_stopping*.
 
     Attributes:
-        is_open: Whether the last attempt got no usable answer (the circuit is open).
+        desk: What is on its way, and how the server does; None leaves delivery to
+            others.
     """
 
     def __init__(
@@ -82,41 +74,49 @@ class Exporter:
         ledger: Ledger,
         *,
         render: Callable[[bytes | None, bytes | None], Request | None],
-        bury: Callable[[Request, int, str], None],
+        bury: Callable[[Request, int, str], bool],
     ) -> None:
-        self.is_open = False
         self._source = source
-        self._transport = transport
         self._ledger = ledger
-        self._render = render
-        self._bury = bury
-        self._parcels: collections.deque[_Parcel] = collections.deque()
-        self._failures = 0
-        self._retry_at = 0.0
+        self._wake = threading.Event()
+        self._senders = Senders(self._wake.set)
+        self.desk: Desk | None = None
+        if transport is not None:
+            self.desk = Desk(
+                source, transport, self._senders, ledger, render=render, bury=bury
+            )
+        self._chores_within = _RESCAN
         self._rescan_at = 0.0
-        self._held = False
         self._scanned = False
         self._stopping = False
+        self._stop_by = 0.0
         self._urgent = False
-        self._wake = threading.Event()
         self._progress = threading.Condition()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Start the thread if it does not run; cheap when it does."""
-        if self._thread is not None or self._stopping:
+        if self._thread is not None or self._stopping or sys.is_finalizing():
             return
-        with self._lock:
-            if self._thread is not None:
-                return
-            thread = threading.Thread(
-                target=self._run, name="promptscribe-exporter", daemon=True
-            )
-            try:
-                thread.start()
-            except RuntimeError:
-                return  # the interpreter shuts down: the journal has it all
+        if not self._lock.acquire(blocking=False):
+            return  # another thread, or the code that a signal interrupted, is at it
+        try:
+            self._start()
+        finally:
+            self._lock.release()
+
+    def _start(self) -> None:
+        if self._thread is not None:
+            return
+        thread = threading.Thread(
+            target=self._run, name="promptscribe-exporter", daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError:
+            self._stopping = True  # the interpreter shuts down: it is all on disk
+        else:
             self._thread = thread
 
     def wake(self) -> None:
@@ -133,15 +133,21 @@ class Exporter:
                 return as soon as it is known to be down.
         """
         deadline = time.monotonic() + timeout
+        desk = self.desk
+        if desk is None:
+            return
+        attempts = desk.attempts
         self._urgent = eager
+        self._scanned = False
         self.start()
         self._wake.set()
         with self._progress:
             while not (self._scanned and done()):
-                if self._held or (self.is_open and not eager):
+                failed = desk.circuit.is_open and (not eager or desk.circuit.is_held)
+                if failed and (not eager or desk.attempts > attempts):
                     return
                 left = deadline - time.monotonic()
-                if left <= 0 or self._thread is None:
+                if left <= 0 or self._thread is None or not self._thread.is_alive():
                     return
                 self._progress.wait(min(left, 0.25))
 
@@ -151,135 +157,69 @@ class Exporter:
         A daemon thread inside OpenSSL while the interpreter goes down can crash the
         process, so this waits a moment.
         """
+        timeout = max(timeout, _LAST_MOMENT)
+        self._stop_by = time.monotonic() + timeout
         self._stopping = True
         self._wake.set()
         thread = self._thread
         if thread is None or thread is threading.current_thread():
             return True
-        thread.join(timeout)
+        thread.join(timeout + _LAST_MOMENT)
         return not thread.is_alive()
 
     def _run(self) -> None:
         quiet_since = time.monotonic()
         while not self._stopping:
+            wait = _POLL
             try:
-                busy = self._step()
+                wait = self._step()
             except Exception as problem:  # noqa: BLE001 - the thread must live on
                 self._ledger.note("exporter_error")
                 self._ledger.warn(
                     "exporter", "exporter: %s: %s", type(problem).__name__, problem
                 )
-                busy = False
             with self._progress:
                 self._progress.notify_all()
             now = time.monotonic()
-            if busy:
+            if self.desk is not None and self.desk.is_busy:
                 quiet_since = now
-                continue
-            self._pause(now, quiet=now - quiet_since > _IDLE_AFTER)
-        if self._transport is not None:
-            self._transport.close()
+            elif now - quiet_since > _IDLE_AFTER and self._source.rest():
+                wait = max(wait, _RESCAN)
+            self._pause(wait)
+        self._finish()
 
-    def _pause(self, now: float, *, quiet: bool) -> None:
-        wait = _POLL
-        if self._parcels:
-            wait = max(self._retry_at - now, 0.0)
-        elif quiet and self._source.rest():
-            wait = _RESCAN
-        self._wake.wait(min(wait, _RESCAN))
+    def _pause(self, wait: float) -> None:
+        if wait > 0 and not self._stopping:
+            self._wake.wait(min(wait, self._chores_within))
         self._wake.clear()
 
-    def _step(self) -> bool:
-        """Do one round; say whether there may be more to do at once."""
-        self._source.prepare()
-        if self._transport is None:
-            self._scanned = True
-            return False
+    def _step(self) -> float:
+        """Do one round; return seconds until there may be more to do."""
+        self._chores_within = self._source.prepare()
+        desk = self.desk
+        if desk is None:
+            return self._chores_within
         now = time.monotonic()
-        if now >= self._rescan_at or self._urgent:
+        urgent, self._urgent = self._urgent, False
+        if now >= self._rescan_at or urgent:
             self._source.adopt()
             self._rescan_at = now + _RESCAN
-        if self._urgent:
-            self._urgent = False
-            self._retry_at = 0.0
-            self._held = False
-        self._scanned = True
-        if now < self._retry_at:
-            return False
-        if not self._parcels:
-            self._load()
-        sent = False
-        while self._parcels and not self._stopping and self._send(self._parcels[0]):
-            self._parcels.popleft()
-            sent = True
+        if urgent:
+            desk.hurry()
+        wait = desk.work(now)
         self._source.clean()
-        return sent and not self._parcels
+        self._scanned = True
+        return _POLL if wait is None else wait
 
-    def _load(self) -> None:
-        for record in self._source.take(_BATCH):
-            try:
-                request = self._render(record.start, record.end)
-            except Exception as problem:  # noqa: BLE001 - one bad log, not all
-                self._ledger.warn(
-                    "render", "a log cannot be read: %s", type(problem).__name__
-                )
-                request = None
-            if request is None:
-                record.acknowledge()
-                self._ledger.add("dropped", "unreadable")
-                continue
-            self._parcels.append(_Parcel(record, request))
-
-    def _send(self, parcel: _Parcel) -> bool:
-        """Send one log; say whether it is done with."""
-        assert self._transport is not None  # noqa: S101 - see _step
-        try:
-            answer = self._transport.send(parcel.request)
-        except Unreachable as problem:
-            self._ledger.warn(
-                "unreachable", "the server cannot be reached: %s", problem.reason
-            )
-            self._back_off("unreachable", None, retry.LONGEST_DELAY_REFUSED)
-            return False
-        verdict = retry.judge(answer.status, answer.headers, now=time.time())
-        if verdict.fate == "again":
-            self._ledger.warn("again", "the server answers %d", answer.status)
-            self._back_off(verdict.reason, verdict.retry_after, retry.LONGEST_DELAY)
-            return False
-        if verdict.fate == "hold":
-            self._hold(answer.status, verdict.reason)
-            return False
-        self._failures = 0
-        self.is_open = self._held = False
-        if verdict.fate == "rejected":
-            words = answer.body.decode("utf-8", "replace")[:500]
-            self._bury(parcel.request, answer.status, words)
-            self._ledger.warn(
-                "rejected",
-                "the server refused a log with %d; it is in the dead-letter file",
-                answer.status,
-            )
-        parcel.record.acknowledge()
-        self._ledger.add(
-            verdict.fate, verdict.reason if verdict.fate == "rejected" else None
-        )
-        return True
-
-    def _back_off(self, reason: str, wanted: float | None, longest: float) -> None:
-        wait = wanted if wanted is not None else None
-        if wait is None:
-            wait = retry.delay(self._failures, longest=longest)
-        self._failures += 1
-        self._retry_at = time.monotonic() + wait
-        self.is_open = True
-        self._ledger.note(f"retry_{reason}")
-
-    def _hold(self, status: int, reason: str) -> None:
-        self._retry_at = time.monotonic() + retry.HOLD_DELAY
-        self.is_open = self._held = True
-        self._ledger.note(f"hold_{reason}")
-        self._ledger.warn(
-            "hold",
-            "the server answers %d: logs are kept until key and address are right",
-            status,
-        )
+    def _finish(self) -> None:
+        desk = self.desk
+        if desk is None:
+            return
+        while self._senders.in_flight and time.monotonic() < self._stop_by:
+            self._wake.wait(max(self._stop_by - time.monotonic(), 0.0))
+            self._wake.clear()
+            desk.settle()
+        self._source.clean()
+        self._senders.stop()
+        if not self._senders.in_flight:
+            desk.close()

@@ -22,7 +22,8 @@ QUIET: Final = 60.0
 class FlushResult:
     """What became of the logs of this process, and of those that it adopted.
 
-    It is true when nothing is left to deliver and nothing was lost.
+    It is true when nothing is left to deliver and nothing was lost. At any moment
+    recorded + adopted = delivered + pending + rejected + dropped.
 
     Attributes:
         delivered: Logs that the server has acknowledged.
@@ -33,6 +34,9 @@ class FlushResult:
         dropped: Logs that could not be kept.
         reasons: How often each thing happened, by its name, for example
             ``{"http_422": 1, "journal_full": 3}``.
+        recorded: Logs of this process; one counts when its call has ended.
+        adopted: Logs that dead processes left behind, and this one took over.
+        retried: Attempts that had to be repeated, counted once for each log in them.
     """
 
     delivered: int
@@ -40,6 +44,9 @@ class FlushResult:
     rejected: int
     dropped: int
     reasons: Mapping[str, int] = field(default_factory=dict)
+    recorded: int = 0
+    adopted: int = 0
+    retried: int = 0
 
     def __bool__(self) -> bool:
         return not (self.pending or self.rejected or self.dropped)
@@ -54,11 +61,18 @@ class Ledger:
         self.adopted = 0
         self.rejected = 0
         self.dropped = 0
+        self.retried = 0
         self.reasons: Counter[str] = Counter()
         self._spoke: dict[str, float] = {}
 
     def add(self, fate: str, reason: str | None, logs: int = 1) -> None:
-        """Count *logs* as ``delivered``, ``adopted``, ``rejected`` or ``dropped``."""
+        """Count *logs* in one of the sums.
+
+        Args:
+            fate: ``delivered``, ``adopted``, ``rejected``, ``dropped`` or ``retried``.
+            reason: Counted as well; None counts no reason.
+            logs: How many.
+        """
         with self._lock:
             setattr(self, fate, getattr(self, fate) + logs)
             if reason is not None:
@@ -91,4 +105,7 @@ class Ledger:
                 rejected=self.rejected,
                 dropped=self.dropped,
                 reasons=dict(self.reasons),
+                recorded=recorded,
+                adopted=self.adopted,
+                retried=self.retried,
             )

@@ -8,6 +8,7 @@ on the way to another host, but not ``X-API-KEY``), ``~/.netrc`` is never read.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 import threading
@@ -40,11 +41,15 @@ class Request:
         path: Path below the server's base URL.
         query: Query parameters.
         body: JSON.
+        headers: Header fields besides the usual ones.
+        answer_bytes: How much of the answer is of interest.
     """
 
     path: str
     query: Mapping[str, str]
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    answer_bytes: int = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +59,25 @@ class Answer:
     Attributes:
         status: HTTP status.
         headers: Header fields, names in lower case.
-        body: At most the first 2,000 bytes.
+        body: As much of it as the request wanted.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a server has besides the contract.
+
+    Attributes:
+        bulk: Whether it takes many logs in one request.
+        gzip: Whether it takes bodies that are compressed.
+    """
+
+    bulk: bool = False
+    gzip: bool = False
 
 
 class Transport(Protocol):
@@ -100,23 +118,49 @@ class HttpTransport:
 
     def send(self, request: Request) -> Answer:
         """Send one request; see `Transport.send`."""
+        response = self._exchange(
+            "POST",
+            request.path,
+            params=dict(request.query) or None,
+            content=request.body,
+            headers={"Content-Type": "application/json", **request.headers},
+        )
+        return Answer(
+            response.status_code,
+            {name.lower(): value for name, value in response.headers.items()},
+            response.content[: request.answer_bytes],
+        )
+
+    def offer(self) -> Offer:
+        """Ask what the server has besides the contract.
+
+        Raises:
+            Unreachable: There was no answer.
+        """
+        response = self._exchange("GET", "/health")
+        try:
+            said = json.loads(response.content) if response.status_code == 200 else {}
+        except ValueError:
+            said = {}
+        if not isinstance(said, dict):
+            said = {}
+        # On this machine compressing costs more than it saves.
+        return Offer(
+            bulk=said.get("bulk") is True,
+            gzip=said.get("gzip") is True and self.use_proxy,
+        )
+
+    def _exchange(self, method: str, path: str, **options: Any) -> Any:
         client, transport_error, invalid = self._open()
         try:
             with _uninstrumented():
-                response = client.post(
-                    self.base_url.rstrip("/") + request.path,
-                    params=dict(request.query),
-                    content=request.body,
+                return client.request(
+                    method, self.base_url.rstrip("/") + path, **options
                 )
         except transport_error as problem:
             raise Unreachable(_describe(problem)) from None
         except invalid as problem:
             raise Unreachable(f"unusable URL: {type(problem).__name__}") from None
-        return Answer(
-            response.status_code,
-            {name.lower(): value for name, value in response.headers.items()},
-            response.content[:2000],
-        )
 
     def close(self) -> None:
         """Close the connections; the next request opens new ones."""
@@ -126,29 +170,38 @@ class HttpTransport:
                 client[0].close()
 
     def _open(self) -> tuple[Any, type[Exception], type[Exception]]:
-        if self._client is None:
-            httpx = _import_httpx()
-            headers = {"Content-Type": "application/json"}
-            if self.api_key is not None:
-                headers["X-API-KEY"] = self.api_key.reveal()
-            client = httpx.Client(
-                headers=headers,
-                timeout=self.timeout,
-                follow_redirects=False,
-                trust_env=self.use_proxy,
-            )
-            self._client = (client, httpx.TransportError, httpx.InvalidURL)
-        opened: tuple[Any, type[Exception], type[Exception]] = self._client
+        with _importing:
+            return self._client or self._make_client()
+
+    def _make_client(self) -> tuple[Any, type[Exception], type[Exception]]:
+        httpx = _import_httpx()
+        headers = {"User-Agent": "promptscribe"}
+        if self.api_key is not None:
+            headers["X-API-KEY"] = self.api_key.reveal()
+        client = httpx.Client(
+            headers=headers,
+            timeout=self.timeout,
+            follow_redirects=False,
+            trust_env=self.use_proxy,
+            limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
+        )
+        opened = (client, httpx.TransportError, httpx.InvalidURL)
+        self._client = opened
         return opened
 
 
 def _import_httpx() -> Any:
-    with _importing:
-        try:
-            import httpx
-        except ImportError:
-            # The maintained fork, same API; all that newer SDKs bring along.
-            import httpx2 as httpx
+    """Import httpx, for who holds the lock."""
+    # getaddrinfo() imports it on its first call, and that may be in two threads.
+    import encodings.idna  # noqa: F401
+
+    try:
+        import httpx
+    except ImportError:
+        # The maintained fork, same API; all that newer SDKs bring along.
+        import httpx2
+
+        return httpx2
     return httpx
 
 
@@ -170,7 +223,7 @@ def _uninstrumented() -> Iterator[None]:
     for name in ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION_KEY"):
         key = getattr(context, name, None)
         if context is not None and key is not None:
-            current = context.set_value(key, True, current)  # noqa: FBT003
+            current = context.set_value(key, True, current)
     token = context and context.attach(current)
     try:
         yield

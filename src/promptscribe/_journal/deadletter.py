@@ -1,22 +1,29 @@
 """The dead-letter file: what a server refused for good, kept for a person to see.
 
-Its law: one JSON line a log, appended in one write; never a key or a header.
+Its law: one JSON line a log, whole or not at all; never a key or a header. Two files at
+most: the one that is written, and the one before it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from promptscribe import _clock
+from promptscribe._journal.faultpoint import reach
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 NAME: Final = "dead-letter.ndjson"
-_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_BEFORE: Final = "dead-letter.1.ndjson"
+LONGEST_BYTES: Final = 16 << 20
+"""Size at which a file becomes the one before, and the one before it goes."""
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def bury(
@@ -32,7 +39,7 @@ def bury(
         body: The request's body, JSON.
 
     Raises:
-        OSError: The file cannot be written.
+        OSError: The file cannot be written; nothing of the log is in it.
     """
     about = {
         "at": _clock.from_ns(_clock.SystemClock.wall_ns()).isoformat(),
@@ -41,8 +48,34 @@ def bury(
         "query": dict(query),
     }
     line = json.dumps(about)[:-1].encode() + b', "body": ' + body + b"}\n"
-    fd = os.open(root / NAME, _FLAGS, 0o600)
+    path = root / NAME
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_size + len(line) > LONGEST_BYTES:
+            path.replace(root / _BEFORE)
+    root.mkdir(mode=0o700, exist_ok=True)
+    fd = os.open(path, _FLAGS, 0o600)
     try:
-        os.write(fd, line)
+        written = os.write(fd, line)
+        if written < len(line):
+            os.ftruncate(fd, os.fstat(fd).st_size - written)
+            raise OSError(errno.ENOSPC, "no space left for a refused log")
     finally:
         os.close(fd)
+    reach("buried")
+
+
+def read(root: Path) -> Iterator[dict[str, Any]]:
+    """Return what was refused, oldest first: at, status, reason, query and body."""
+    for name in (_BEFORE, NAME):
+        with contextlib.suppress(FileNotFoundError):
+            for line in (root / name).read_bytes().splitlines():
+                with contextlib.suppress(ValueError):
+                    yield json.loads(line)
+
+
+def take(root: Path) -> list[dict[str, Any]]:
+    """Return what was refused, and remove it from the files."""
+    entries = list(read(root))
+    for name in (_BEFORE, NAME):
+        (root / name).unlink(missing_ok=True)
+    return entries

@@ -107,6 +107,13 @@ def frame_bytes(length: int) -> int:
     return (HEADER_BYTES + length + 7) & ~7
 
 
+def frame(kind: int, payload: bytes) -> bytes:
+    """Return a frame as it lies in a segment."""
+    length = len(payload)
+    header = HEADER.pack(MAGIC, kind, 0, length, checksum(kind, payload))
+    return header + payload + bytes(frame_bytes(length) - HEADER_BYTES - length)
+
+
 def read_frame(buffer: mmap.mmap | bytes, offset: int) -> Frame | None:
     """Return the frame at *offset*, or None where there is no sound one."""
     if offset + HEADER_BYTES > len(buffer):
@@ -125,15 +132,28 @@ def read_frame(buffer: mmap.mmap | bytes, offset: int) -> Frame | None:
 
 
 def find_frame(buffer: mmap.mmap | bytes, offset: int) -> Frame | None:
-    """Return the first sound frame at or after *offset*, skipping damage."""
-    frame = read_frame(buffer, offset)
-    while frame is None:
+    """Return the first sound frame at or after *offset*, skipping damage.
+
+    Behind damage a frame without a checksum counts only if what follows it is a frame
+    or the end: a text that holds the bytes of a frame must not become one.
+    """
+    found = read_frame(buffer, offset)
+    while found is None:
         offset = buffer.find(MAGIC_BYTES, offset + 1)
         if offset < 0:
             return None
         if offset % 8 == 0:
-            frame = read_frame(buffer, offset)
-    return frame
+            found = read_frame(buffer, offset)
+            if found is not None and not _is_credible(buffer, found):
+                found = None
+    return found
+
+
+def _is_credible(buffer: mmap.mmap | bytes, found: Frame) -> bool:
+    if any(buffer[found.offset + COMMIT.size : found.offset + HEADER_BYTES]):
+        return True  # its checksum was right
+    word = bytes(buffer[found.next : found.next + COMMIT.size])
+    return not any(word) or read_frame(buffer, found.next) is not None
 
 
 def payload_of(buffer: mmap.mmap | bytes, frame: Frame) -> bytes:

@@ -1,9 +1,13 @@
 """The lane: the folder of segments that one process writes.
 
-Its law: whoever holds the lock of a lane owns it. The writer takes the lock before
-the folder gets its name and keeps it for life; the kernel drops it on any death, so
-another process that gets the lock knows that the writer is gone and adopts the rest.
-Process ids say nothing: containers share volumes, and ids come round again.
+Its law: locks say who may do what, and the kernel drops them on any death. Whoever
+holds ``lock`` is the lane's writer, or has adopted it; whoever holds ``reader`` is the
+only one to read, acknowledge and remove. Process ids say nothing: containers share
+volumes, and ids come round again.
+
+A process that delivers for itself holds both. One that leaves delivery to others holds
+``lock`` alone, and an agent holds ``reader``. To adopt a dead process's lane takes
+both, ``reader`` first, so that an agent that reads along is never overtaken.
 """
 
 from __future__ import annotations
@@ -13,60 +17,110 @@ import fcntl
 import os
 import stat
 import time
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from promptscribe._journal.faultpoint import reach
 from promptscribe._journal.segment import SUFFIX
 from promptscribe.errors import JournalError
 
-_LOCK_NAME: Final = "lock"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_WRITER: Final = "lock"
+_READER: Final = "reader"
 _UNBORN_PREFIX: Final = ".new-"
 _UNBORN_AGE: Final = 60.0
 """Seconds after which a folder that never got its name is taken for abandoned."""
-_DIRECTORY_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_LOCK_FLAGS: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+_MADE_BY_OTHERS: Final = 3
+"""Times to try again if a lane's name, or its lock, is another's already: two
+processes of one id, in two containers, in the same nanosecond; a clock that jumped."""
 
 
 class Lane:
-    """A lane that this process holds the lock of.
+    """A lane that this process holds a lock of.
 
     Attributes:
         path: The folder.
     """
 
-    __slots__ = ("_fd", "path")
+    __slots__ = ("_reader", "_writer", "path")
 
-    def __init__(self, path: Path, fd: int) -> None:
+    def __init__(self, path: Path, writer: int, reader: int) -> None:
         self.path = path
-        self._fd = fd
+        self._writer = writer
+        self._reader = reader
 
     @classmethod
-    def create(cls, root: Path) -> Lane:
+    def create(cls, root: Path, *, read: bool = True) -> Lane:
         """Make a lane of this process's own under *root*.
+
+        Args:
+            root: Folder of the journal; made if need be.
+            read: Whether this process is also the one that reads it.
 
         Raises:
             OSError: The folder cannot be made or written.
             JournalError: The folder is not this user's alone.
         """
         prepare_root(root)
-        name = f"{time.time_ns():020d}-{os.getpid()}"
+        for attempt in range(_MADE_BY_OTHERS):
+            name = f"{time.time_ns() + attempt:020d}-{os.getpid()}"
+            with contextlib.suppress(FileExistsError):
+                lane = cls._make(root, name, read=read)
+                if lane is not None:
+                    return lane
+        raise JournalError(f"others keep taking the new folders in {root}")
+
+    @classmethod
+    def _make(cls, root: Path, name: str, *, read: bool) -> Lane | None:
         unborn = root / (_UNBORN_PREFIX + name)
         unborn.mkdir(mode=0o700)
-        fd = _lock(unborn)
-        if fd is None:
-            raise JournalError(f"{unborn} was taken by another process")
+        reach("lane-made")
+        writer = _lock(unborn / _WRITER)
+        reader = _lock(unborn / _READER) if read else -1
+        if writer is None or reader is None:
+            _close(-1 if writer is None else writer)
+            return None
+        reach("lane-locked")
         try:
             path = root / name
             unborn.rename(path)
         except BaseException:
-            os.close(fd)
+            _close(writer)
+            _close(reader)
             raise
-        return cls(path, fd)
+        reach("lane-named")
+        return cls(path, writer, reader)
 
     @classmethod
     def adopt(cls, path: Path) -> Lane | None:
         """Take over a lane whose writer is dead; None while somebody has it."""
-        fd = _lock(path)
-        return None if fd is None else cls(path, fd)
+        lane = cls.follow(path)
+        if lane is None or lane.inherit():
+            return lane
+        lane.close()
+        return None
+
+    @classmethod
+    def follow(cls, path: Path) -> Lane | None:
+        """Become the reader of a lane, its writer alive or dead; None if one has it."""
+        with contextlib.suppress(OSError):
+            reader = _lock(path / _READER)
+            return None if reader is None else cls(path, -1, reader)
+        return None
+
+    def inherit(self) -> bool:
+        """Try to become the writer's heir; say whether it is dead and this is it."""
+        if self._writer < 0:
+            writer = None
+            with contextlib.suppress(OSError):
+                writer = _lock(self.path / _WRITER)
+            if writer is None:
+                return False
+            self._writer = writer
+            reach("adopted")
+        return True
 
     def segment_paths(self) -> list[Path]:
         """Return the segment files, oldest first."""
@@ -75,26 +129,25 @@ class Lane:
         return []
 
     def close(self) -> None:
-        """Give the lock back; remove the folder if nothing is left in it."""
-        if self._fd < 0:
-            return
-        if not self.segment_paths():
-            with contextlib.suppress(OSError):
-                (self.path / _LOCK_NAME).unlink()
-                self.path.rmdir()
-        fd, self._fd = self._fd, -1  # first: closing twice would close a stranger's
-        os.close(fd)
+        """Give the locks back; remove a lane of one's own if nothing is left in it."""
+        if self._writer >= 0 and not self.segment_paths():
+            remove_empty(self.path)
+        self._let_go()
 
     def abandon(self) -> None:
         """Forget the lane in a forked child: it is still the parent's.
 
-        Closing is right and unlocking would be wrong: the lock belongs to the open
+        Closing is right and unlocking would be wrong: a lock belongs to the open
         file that both share, and unlocking here would drop the parent's.
         """
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            with contextlib.suppress(OSError):
-                os.close(fd)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        # Forgotten first: closing one twice would close a file of the user's.
+        writer, self._writer = self._writer, -1
+        reader, self._reader = self._reader, -1
+        _close(writer)
+        _close(reader)
 
 
 def prepare_root(root: Path) -> None:
@@ -104,7 +157,8 @@ def prepare_root(root: Path) -> None:
         OSError: It cannot be made.
         JournalError: It is a link, another user's, or writable for others.
     """
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (root.parent, root):  # *mode* is for the last one made, not for all
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = root.lstat()
     if not stat.S_ISDIR(status.st_mode):
         raise JournalError(f"{root} is not a folder")
@@ -124,21 +178,40 @@ def find_lanes(root: Path) -> list[Path]:
     for path in entries:
         if path.name.startswith(_UNBORN_PREFIX):
             _remove_unborn(path)
-        elif path.is_dir() and path.name[:1].isdigit():
+        elif path.name[:1].isdigit() and path.is_dir() and not path.is_symlink():
             lanes.append(path)
     return lanes
 
 
+def count_bytes(root: Path) -> int:
+    """Return the bytes of all segments under *root*, of all processes together."""
+    total = 0
+    for lane in find_lanes(root):
+        with contextlib.suppress(OSError):
+            for entry in os.scandir(lane):
+                with contextlib.suppress(OSError):
+                    total += entry.stat(follow_symlinks=False).st_size
+    return total
+
+
+def remove_empty(path: Path) -> None:
+    """Remove the folder of a lane without segments; for who holds its locks."""
+    reach("lane-emptied")
+    with contextlib.suppress(OSError):
+        for name in (_WRITER, _READER):
+            (path / name).unlink(missing_ok=True)
+        path.rmdir()
+
+
 def _lock(path: Path) -> int | None:
-    """Return a locked descriptor of the lane's lock file, or None if it is taken."""
-    lock_path = path / _LOCK_NAME
+    """Return a locked descriptor of a lock file, or None if another has it."""
     try:
-        fd = os.open(lock_path, _DIRECTORY_FLAGS, 0o600)
+        fd = os.open(path, _LOCK_FLAGS | os.O_CREAT, 0o600)
     except FileNotFoundError:
-        return None  # delivered and removed by somebody else
+        return None  # the lane was delivered and removed by somebody else
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(fd).st_ino == lock_path.stat(follow_symlinks=False).st_ino:
+        if os.fstat(fd).st_ino == path.stat(follow_symlinks=False).st_ino:
             return fd
     except (BlockingIOError, FileNotFoundError):
         pass
@@ -146,13 +219,18 @@ def _lock(path: Path) -> int | None:
     return None
 
 
+def _close(fd: int) -> None:
+    if fd >= 0:
+        with contextlib.suppress(OSError):
+            os.close(fd)
+
+
 def _remove_unborn(path: Path) -> None:
     """Remove what a writer left that died between making and naming its lane."""
     with contextlib.suppress(OSError):
         if time.time() - path.stat().st_mtime < _UNBORN_AGE:
             return  # perhaps about to be named
-        fd = _lock(path)
+        fd = _lock(path / _WRITER)
         if fd is not None:
-            (path / _LOCK_NAME).unlink()
-            path.rmdir()
-            os.close(fd)
+            remove_empty(path)
+            _close(fd)

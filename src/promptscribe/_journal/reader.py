@@ -6,27 +6,29 @@ once by one reader; it leaves the disk only after `Record.acknowledge`.
 The two frames of a call may lie in different segments, and thousands of other frames
 apart. The reader remembers where the start lies, not what it says: a process with
 a million logs waiting costs no memory.
+
+Of a call whose two frames are acknowledged the start goes first. A reader that dies
+in between leaves an end whose start is done with: that log was delivered.
 """
 
 from __future__ import annotations
 
 import collections
-from typing import TYPE_CHECKING, NamedTuple
+import contextlib
+from typing import TYPE_CHECKING
 
 from promptscribe._journal import frame
+from promptscribe._journal.appended import AppendedSegment, is_mappable
+from promptscribe._journal.faultpoint import reach
+from promptscribe._journal.scan import Scan
 from promptscribe._journal.segment import Segment
 
 if TYPE_CHECKING:
-    import mmap
     from collections.abc import Iterator
 
     from promptscribe._journal.lane import Lane
+    from promptscribe._journal.scan import Place
     from promptscribe._journal.writer import Writer
-
-
-class _Place(NamedTuple):
-    segment: Segment
-    frame: frame.Frame
 
 
 class Record:
@@ -40,7 +42,7 @@ class Record:
     __slots__ = ("_places", "end", "start")
 
     def __init__(
-        self, start: bytes | None, end: bytes | None, places: tuple[_Place, ...]
+        self, start: bytes | None, end: bytes | None, places: tuple[Place, ...]
     ) -> None:
         self.start = start
         self.end = end
@@ -51,31 +53,34 @@ class Record:
         for segment, found in self._places:
             segment.acknowledge(found.offset)
             segment.live -= 1
+            reach("acknowledged")
         self._places = ()
 
 
 class Reader:
     """Hands out the records of one lane, in the order in which calls ended.
 
-    Used by one thread only. Of a living writer it reads along; the segments of
-    a dead one it is given in full.
+    Used by one thread only. Of a writer, in this process or another, it reads along;
+    the segments of a dead one it is given in full.
 
     Attributes:
-        orphans: Logs given up because the frame with their start is gone: dropped
-            by the cap, or damaged on disk.
+        lane: The lane, if it is another process's.
+        lost: Logs given up, by reason: the cap, a removed file, a start that is gone.
+        taken: Logs handed out or lost so far.
     """
 
     def __init__(
         self, segments: collections.deque[Segment], lane: Lane | None = None
     ) -> None:
-        self.orphans = 0
+        self.lane = lane
+        self.lost: collections.Counter[str] = collections.Counter()
+        self.taken = 0
         self._segments = segments
-        self._lane = lane
-        self._done: list[Segment] = []
-        self._current: Segment | None = None
-        self._offset = 0
-        self._starts: dict[bytes, _Place] = {}
-        self._interrupted: Iterator[_Place] | None = None
+        self._scan = Scan(segments, is_own=lane is None)
+        self._starts: dict[bytes, Place] = {}
+        self._delivered: set[bytes] = set()
+        self._dropped: dict[bytes, str] = {}
+        self._interrupted: Iterator[Place] | None = None
 
     @classmethod
     def of_writer(cls, writer: Writer) -> Reader:
@@ -84,22 +89,50 @@ class Reader:
 
     @classmethod
     def of_lane(cls, lane: Lane) -> Reader:
-        """Read what a dead process left in a lane that was adopted."""
-        segments = collections.deque(Segment.found(p) for p in lane.segment_paths())
-        return cls(segments, lane)
+        """Read another process's lane, whether it still lives or not."""
+        reader = cls(collections.deque(), lane)
+        reader.refresh()
+        return reader
+
+    def refresh(self) -> None:
+        """Look for new segments of another process; it may have died as well."""
+        if self.lane is None or self._interrupted is not None:
+            return
+        is_dead = self.lane.inherit()
+        paths = self.lane.segment_paths()
+        known = {segment.path: segment for segment in self._segments}
+        kind = Segment if not paths or is_mappable(paths[0]) else AppendedSegment
+        for path in paths:
+            is_last = path is paths[-1] and not is_dead
+            segment = known.get(path)
+            with contextlib.suppress(OSError):
+                if segment is None:
+                    segment = kind.found(path, is_sealed=not is_last)
+                    self._segments.append(segment)
+                elif not is_last and segment.end is None:
+                    segment.end = segment.size = path.stat().st_size
+                elif kind is AppendedSegment and segment.end is None:
+                    segment.size = path.stat().st_size
 
     def take(self, limit: int) -> list[Record]:
         """Return up to *limit* records that were not handed out before."""
         records: list[Record] = []
         while len(records) < limit:
-            place = self._next_place()
+            place = self._scan.next_place()
             if place is None:
                 break
             record = self._join(place)
             if record is not None:
                 records.append(record)
-        if self._lane is not None and len(records) < limit:
-            self._take_interrupted(records, limit)
+        if len(records) < limit and self.lane is not None:
+            self.refresh()
+            if self.lane.inherit():
+                self._take_interrupted(records, limit)
+        self.taken += len(records)
+        if self._scan.removed_logs:
+            self._lose("journal_deleted", self._scan.removed_logs)
+            self._scan.removed_logs = 0
+        reach("taken")
         return records
 
     def is_drained(self) -> bool:
@@ -107,7 +140,7 @@ class Reader:
         return (
             self._interrupted is not None
             and not self._starts
-            and not any(s.live for s in (*self._segments, *self._done))
+            and not any(segment.live for segment in self._segments)
         )
 
     def clean(self) -> None:
@@ -115,39 +148,66 @@ class Reader:
 
         Must not be called while a record is being sent by another thread.
         """
-        for segment in [s for s in self._done if s.live <= 0]:
-            self._done.remove(segment)
-            segment.unlink()
-            if segment in self._segments:
-                self._segments.remove(segment)
+        self._scan.clean()
 
-    def drop_oldest(self) -> int | None:
-        """Remove the oldest sealed segment; return how many logs that lost.
+    def relieve(self, *, is_read_by_others: bool = False) -> None:
+        """Let go of the memory of sealed segments that are not read yet.
 
-        None if there is no sealed segment to give up.
+        Args:
+            is_read_by_others: Whether a file that is gone was delivered by an agent.
         """
-        victim = next((s for s in self._segments if self._is_idle(s)), None)
-        if victim is None:
-            return None
-        lost = 0
-        for found in self._frames(victim, frame.SEGMENT_HEADER_BYTES):
-            if not found.acknowledged and found.kind != frame.START:
-                lost += 1
+        for segment in self._scan.unread():
+            if segment.end is None or segment.path is None:
+                continue
+            if is_read_by_others and not segment.is_there():
+                self._segments.remove(segment)
+            elif segment.map is None:
+                continue
+            elif not segment.is_there():
+                segment.outlive_file()
+            elif segment.audit():
+                segment.release()
+
+    def drop_oldest(self, reason: str, *, before: float | None = None) -> int:
+        """Remove the oldest sealed segment; its logs are counted in *lost*.
+
+        What was begun to be read stays: it is being sent right now.
+
+        Args:
+            reason: Why; the name of the counter.
+            before: Remove it only if it was last written before that time, in
+                seconds since 1970.
+
+        Returns:
+            The bytes that are free now; 0 if there is nothing to give up.
+        """
+        victim = next((s for s in self._scan.unread() if s.end is not None), None)
+        if victim is None or (before is not None and not victim.is_older(before)):
+            return 0
+        logs = 0
+        for found in self._scan.frames(victim):
+            if found.acknowledged or victim.map is None:
+                continue
+            key = frame.key_of(victim.map, found)
+            if found.kind == frame.START:
+                self._dropped[key] = reason  # counted when its end turns up, or not
+            else:
+                self._dropped.pop(key, None)
+                logs += 1
         self._segments.remove(victim)
-        self._starts = {
-            key: place
-            for key, place in self._starts.items()
-            if place.segment is not victim
-        }
         victim.unlink()
-        return lost
+        self._lose(reason, logs)
+        return victim.size
 
     def count(self) -> int:
-        """Return the logs in a lane that was just adopted, before the first `take`."""
+        """Return the logs in a lane that was just taken over, before the first `take`.
+
+        A call that was open counts if it cannot end any more.
+        """
         logs = 0
         open_calls = set()
         for segment in self._segments:
-            for found in self._frames(segment, frame.SEGMENT_HEADER_BYTES):
+            for found in self._scan.frames(segment):
                 if found.acknowledged or segment.map is None:
                     continue
                 key = frame.key_of(segment.map, found)
@@ -157,108 +217,68 @@ class Reader:
                     logs += 1
                     open_calls.discard(key)
             segment.release()
-        return logs + len(open_calls)
+        is_dead = self.lane is not None and self.lane.inherit()
+        return logs + len(open_calls) * is_dead
 
     def close(self) -> None:
-        """Let go of every mapping, and of the lane if it was adopted."""
-        for segment in (*self._segments, *self._done):
+        """Let go of every mapping, and of the lane if it is another's."""
+        for segment in self._segments:
             segment.release()
-        if self._lane is not None:
-            self._lane.close()
+        if self.lane is not None:
+            self.lane.close()
 
     def abandon(self) -> None:
         """Forget the lane in a forked child: the parent goes on with it."""
-        if self._lane is not None:
-            self._lane.abandon()
+        if self.lane is not None:
+            self.lane.abandon()
 
-    def _is_idle(self, segment: Segment) -> bool:
-        # What was read and is being sent right now would be counted twice.
-        return (
-            segment.end is not None
-            and segment.live <= 0
-            and segment is not self._current
-        )
+    def _lose(self, reason: str, logs: int) -> None:
+        self.lost[reason] += logs
+        self.taken += logs
 
-    def _frames(self, segment: Segment, offset: int) -> Iterator[frame.Frame]:
-        mapping = segment.open()
-        while mapping is not None:
-            found = frame.find_frame(mapping, offset)
-            if found is None:
-                return
-            yield found
-            offset = found.next
-
-    def _next_place(self) -> _Place | None:
-        while True:
-            segment = self._current or self._advance()
-            if segment is None:
-                return None
-            # Read before the frame is looked for: what was sealed in between
-            # is found in the next round.
-            end = segment.end
-            mapping = segment.open()
-            if mapping is None:  # the file was removed: nothing left to deliver
-                self._finish(segment)
-                continue
-            found = self._look(mapping, end)
-            if found is not None:
-                self._offset = found.next
-                segment.live += not found.acknowledged
-                segment.seal_long(found)
-                return _Place(segment, found)
-            if end is None:
-                return None
-            self._finish(segment)
-
-    def _look(self, mapping: mmap.mmap, end: int | None) -> frame.Frame | None:
-        found = frame.read_frame(mapping, self._offset)
-        if found is None and end is not None and self._offset < end:
-            # Sealed: nobody will fill the gap any more, look behind it.
-            found = frame.find_frame(mapping, self._offset)
-        return found
-
-    def _advance(self) -> Segment | None:
-        for segment in tuple(self._segments):
-            if segment not in self._done:
-                self._current = segment
-                self._offset = frame.SEGMENT_HEADER_BYTES
-                return segment
-        return None
-
-    def _finish(self, segment: Segment) -> None:
-        self._current = None
-        self._done.append(segment)
-        if segment.live <= 0:
-            self.clean()
-
-    def _join(self, place: _Place) -> Record | None:
+    def _join(self, place: Place) -> Record | None:
         segment, found = place
-        if found.acknowledged:
-            return None
         mapping = segment.open()
         if mapping is None:
+            return None
+        key = frame.key_of(mapping, found)
+        if found.acknowledged:
+            if found.kind == frame.START:
+                self._delivered.add(key)
+            else:
+                self._delivered.discard(key)
+            return None
+        if found.kind == frame.START:
+            self._starts[key] = place
             return None
         payload = frame.payload_of(mapping, found)
         if found.kind == frame.WHOLE:
             return Record(None, payload, (place,))
-        key = payload[frame.KEY]
-        if found.kind == frame.START:
-            self._starts[key] = place
-            return None
         begun = self._starts.pop(key, None)
         start_map = begun.segment.open() if begun is not None else None
-        if begun is None or start_map is None:
-            self.orphans += 1
-            Record(None, payload, (place,)).acknowledge()
-            return None
-        start = frame.payload_of(start_map, begun.frame)
-        return Record(start, payload, (begun, place))
+        if begun is not None and start_map is not None:
+            start = frame.payload_of(start_map, begun.frame)
+            return Record(start, payload, (begun, place))
+        Record(None, payload, (place,)).acknowledge()
+        if key in self._delivered:
+            self._delivered.discard(key)
+            self._lose("delivered_before", 1)
+        else:
+            self._lose(self._dropped.pop(key, "orphan"), 1)
+        return None
 
     def _take_interrupted(self, records: list[Record], limit: int) -> None:
         """Hand out the calls that the dead process was in the middle of."""
         if self._interrupted is None:
+            if self._scan.has_more():
+                return
+            self._scan.give_up_gaps()
+            for reason in self._dropped.values():
+                self._lose(reason, 1)
+            self._dropped.clear()
             self._interrupted = iter(list(self._starts.values()))
             self._starts.clear()
+            self._delivered.clear()
         while len(records) < limit:
             place = next(self._interrupted, None)
             if place is None:

@@ -11,10 +11,13 @@ import contextlib
 import mmap
 import os
 import time
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from promptscribe._journal import frame
+from promptscribe._journal.faultpoint import reach
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SEGMENT_BYTES: Final = 1 << 20
 """Size of a segment: about 300 calls of 3.5 KB, and of a core's second-level cache:
@@ -31,7 +34,7 @@ _SLICE_BYTES: Final = 128 << 10
 _MADV_POPULATE_WRITE: Final = 23
 """Linux 5.14, ``include/uapi/asm-generic/mman-common.h``; not in CPython 3.11."""
 
-_OPEN_FLAGS: Final = (
+OPEN_FLAGS: Final = (
     os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 )
 SUFFIX: Final = ".seg"
@@ -45,10 +48,11 @@ class Segment:
         map: The mapping, or None while nobody needs it.
         size: Bytes allocated.
         end: Where the frames end; None while frames may still be appended.
-        live: Frames that were read and not acknowledged yet.
+        live: Frames that were read and not acknowledged yet, and gaps.
+        logs: Logs in it, once they were counted; see `audit`.
     """
 
-    __slots__ = ("end", "live", "map", "path", "size")
+    __slots__ = ("end", "live", "logs", "map", "path", "size")
 
     def __init__(self, path: Path | None, mapping: mmap.mmap | None, size: int) -> None:
         self.path = path
@@ -56,6 +60,7 @@ class Segment:
         self.size = size
         self.end: int | None = None
         self.live = 0
+        self.logs: int | None = None
 
     @classmethod
     def create(cls, path: Path, size: int) -> Segment:
@@ -64,37 +69,49 @@ class Segment:
         Raises:
             OSError: The disk is full, or the folder cannot be written.
         """
-        fd = os.open(path, _OPEN_FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+        fd = os.open(path, OPEN_FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+        reach("segment-made")
         try:
-            _allocate(fd, size)
+            os.posix_fallocate(fd, 0, size)
+            reach("segment-allocated")
             mapping = mmap.mmap(fd, size)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
         finally:
             os.close(fd)
-        _write_header(mapping)
+        mapping[: frame.SEGMENT_HEADER_BYTES] = header()
+        reach("segment-mapped")
         return cls(path, mapping, size)
 
     @classmethod
     def in_memory(cls, size: int) -> Segment:
         """Make a segment without a file, for when the disk cannot be used."""
         mapping = mmap.mmap(-1, size)
-        _write_header(mapping)
+        mapping[: frame.SEGMENT_HEADER_BYTES] = header()
         return cls(None, mapping, size)
 
     @classmethod
-    def found(cls, path: Path) -> Segment:
-        """Return a segment that another process left behind; it gets no more."""
+    def found(cls, path: Path, *, is_sealed: bool = True) -> Segment:
+        """Return a segment of another process.
+
+        Args:
+            path: Its file.
+            is_sealed: Whether it gets no more frames.
+
+        Raises:
+            OSError: The file is gone.
+        """
         segment = cls(path, None, path.stat(follow_symlinks=False).st_size)
-        segment.end = segment.size
+        if is_sealed:
+            segment.end = segment.size
         return segment
 
     def open(self) -> mmap.mmap | None:
         """Return the mapping, made anew if need be; None if the file is gone."""
         if self.map is None and self.path is not None and self.size:
             with contextlib.suppress(OSError, ValueError):
-                fd = os.open(self.path, _OPEN_FLAGS)
+                fd = os.open(self.path, OPEN_FLAGS)
                 try:
                     self.map = mmap.mmap(fd, 0)
                 finally:
@@ -121,7 +138,7 @@ class Segment:
         if mapping is not None:
             mapping[offset + frame.STATE_OFFSET] = frame.ACKNOWLEDGED
 
-    def seal_long(self, found: frame.Frame) -> None:
+    def add_checksum(self, found: frame.Frame) -> None:
         """Add the checksum of a frame that was too long for the caller to do it."""
         mapping = self.map
         if mapping is None:
@@ -131,39 +148,84 @@ class Segment:
             value = frame.checksum(found.kind, frame.payload_of(mapping, found))
             mapping[where : where + frame.CRC.size] = frame.CRC.pack(value)
 
+    def audit(self) -> bool:
+        """Count the logs of a sealed segment, and add the checksums that lack.
+
+        Returns:
+            Whether every place up to the end holds a frame. If not, some thread is
+            in the middle of storing one, or the file is damaged.
+        """
+        mapping, end = self.open(), self.end
+        if mapping is None or end is None:
+            return False
+        logs, offset = 0, frame.SEGMENT_HEADER_BYTES
+        while offset < end:
+            found = frame.read_frame(mapping, offset)
+            if found is None:
+                return False
+            self.add_checksum(found)
+            logs += found.kind != frame.START and not found.acknowledged
+            offset = found.next
+        self.logs = logs
+        return True
+
+    def is_there(self) -> bool:
+        """Say whether the file is still where it was made."""
+        return self.path is None or self.path.exists()
+
+    def is_older(self, than: float) -> bool:
+        """Say whether nothing was written since *than*, in seconds since 1970."""
+        try:
+            return self.path is not None and self.path.stat().st_mtime < than
+        except OSError:
+            return False
+
+    def outlive_file(self) -> None:
+        """Go on in memory: somebody removed the file, the mapping still has it all."""
+        self.path = None
+
     def release(self) -> None:
         """Let the mapping go; others who hold it keep it alive."""
         if self.path is not None:
             self.map = None
 
     def unlink(self) -> None:
-        """Remove the file: everything in it was acknowledged."""
+        """Remove the file: everything in it was acknowledged, or is given up."""
         self.map = None
         if self.path is not None:
             with contextlib.suppress(OSError):
                 self.path.unlink()
+            reach("unlinked")
 
     def truncate(self) -> None:
-        """Give back the disk space after the last frame."""
-        if self.path is None or self.end is None:
+        """Give back the disk space after the last frame.
+
+        Only where no thread can be in the middle of storing one: it would be killed
+        by SIGBUS. A gap tells of such a thread.
+        """
+        if self.path is None or self.end is None or not self.audit():
             return
         self.map = None
         with contextlib.suppress(OSError):
             os.truncate(self.path, self.end)
             self.size = self.end
 
+    def sync(self) -> None:
+        """Have the disk itself hold what was stored; gives the interpreter lock away.
 
-def _write_header(mapping: mmap.mmap) -> None:
-    mapping[: frame.SEGMENT_HEADER_BYTES] = frame.SEGMENT_HEADER.pack(
+        Raises:
+            OSError: The disk failed, or the file is gone.
+        """
+        if self.path is not None:
+            fd = os.open(self.path, OPEN_FLAGS)
+            try:
+                os.fdatasync(fd)
+            finally:
+                os.close(fd)
+
+
+def header() -> bytes:
+    """Return the bytes that a segment begins with."""
+    return frame.SEGMENT_HEADER.pack(
         frame.SEGMENT_MAGIC, frame.SEGMENT_VERSION, 0, os.getpid(), time.time_ns()
     )
-
-
-def _allocate(fd: int, size: int) -> None:
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(fd, 0, size)
-        return
-    zeros = bytes(1 << 16)  # macOS: writing zeros allocates as well
-    for _ in range(-(-size // len(zeros))):
-        os.write(fd, zeros)
-    os.truncate(fd, size)

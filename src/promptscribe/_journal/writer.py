@@ -10,40 +10,36 @@ there is no frame and the log was not promised yet; after it, the frame is whole
 No lock is taken to append: taking one costs as much as the store itself. From where
 a place is reserved to where the frame is committed there is no call, no backward jump
 and no function entry, and CPython lets neither another thread nor a signal handler in
-anywhere else (``ceval.c``: ``CHECK_EVAL_BREAKER``). A debugger does, between lines:
-so the reservation is one expression, and a reader waits for a gap to fill. An
-interpreter without a global lock takes the lock instead.
+anywhere else (``ceval.c``: ``CHECK_EVAL_BREAKER``). A debugger does, between lines,
+and so may a finalizer where 3.11 collects garbage while it makes a slice: so the
+reservation is one expression, and a reader comes back to a gap. An interpreter without
+a global lock takes the lock instead.
 """
 
 from __future__ import annotations
 
 import collections
-import contextlib
-import mmap
 import os
-import sys
 import threading
 import zlib
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from promptscribe import _clock
-from promptscribe._journal import frame
-from promptscribe._journal.lane import Lane
-from promptscribe._journal.segment import SEGMENT_BYTES, SUFFIX, Segment
-from promptscribe.errors import JournalError
+from promptscribe._journal import faultpoint, frame
+from promptscribe._journal.appended import AppendedSegment
+from promptscribe._journal.process import has_global_lock, process_mark
+from promptscribe._journal.segment import SEGMENT_BYTES, Segment
+from promptscribe._journal.supply import Supply
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_MADV_WIPEONFORK: Final = 18
-"""Linux 4.14: the page reads as zeros in a forked child, whoever forked and how.
+    from promptscribe._journal.lane import Lane
+    from promptscribe._journal.supply import Observer
 
-uWSGI forks in C, where Python's hooks are not called (opentelemetry-python#2266).
-Reading a byte costs 0.03 µs, ``os.getpid()`` 0.15."""
-
-_MEMORY_BYTES: Final = 16 << 20
-"""Most memory that stands in for a disk that cannot be used."""
-
+Durability: TypeAlias = Literal["memory", "process", "host", "sync"]
+"""What a log survives: nothing, the process's death, and the host's up to half a
+second before it or to the very last log."""
 
 _crc32: Final = zlib.crc32
 _pack_header: Final = frame.HEADER.pack
@@ -51,24 +47,12 @@ _MAGIC: Final = frame.MAGIC
 _INLINE_CRC_BYTES: Final = frame.INLINE_CRC_BYTES
 
 
-class Observer(Protocol):
-    """What a writer tells the outside."""
-
-    def journal_failed(self, reason: str, problem: str) -> None:
-        """Take note that the disk cannot be used; called at most once a lane."""
-
-    def dropped(self, reason: str, logs: int) -> None:
-        """Take note of logs that could not be kept."""
-
-    def wake(self) -> None:
-        """Take note that there is work: a segment was used up, or a reader slept."""
-
-    def forked(self) -> None:
-        """Take note that this process is a forked child."""
-
-
 class _Page:
-    """Where frames go at the moment; a full one is replaced, never changed back."""
+    """Where frames go at the moment; a full one is replaced, never changed back.
+
+    One with a *limit* of 0 sends every frame the slow way: a segment that is
+    appended to, a page that was sealed, no segment at all.
+    """
 
     __slots__ = ("limit", "map", "offset", "segment")
 
@@ -76,7 +60,8 @@ class _Page:
         self.segment = segment
         self.map: Any = segment.map if segment is not None else None
         self.offset = frame.SEGMENT_HEADER_BYTES
-        self.limit = segment.size if segment is not None else 0
+        is_mapped = segment is not None and segment.map is not None
+        self.limit = segment.size if segment is not None and is_mapped else 0
 
 
 class Writer:
@@ -89,7 +74,7 @@ class Writer:
         recorded: Logs appended so far (a log counts when it ends).
         segments: Segments in the order they were filled, the current one last;
             the reader takes them from the left.
-        lane: The folder, or None before the first frame and without a disk.
+        supply: Where its segments come from.
         asleep: Set by a reader that wants to be woken by the next frame.
     """
 
@@ -99,24 +84,38 @@ class Writer:
         observer: Observer,
         *,
         segment_bytes: int = SEGMENT_BYTES,
+        read: bool = True,
+        durability: Durability = "process",
     ) -> None:
         self.recorded = 0
         self.segments: collections.deque[Segment] = collections.deque()
-        self.lane: Lane | None = None
         self.asleep = False
-        self.root = root
+        self.supply = Supply(
+            None if durability == "memory" else root,
+            observer,
+            segment_bytes=segment_bytes,
+            read=read,
+            sync=durability in {"host", "sync"},
+        )
         self._observer = observer
-        self._segment_bytes = segment_bytes
         self._lock = threading.RLock()
         self._page = _Page(None)
-        self._ready: Segment | None = None
-        self._number = 0
-        self._broken = root is None
-        self._same_process = _fork_mark()
-        if not _has_global_lock():
+        self._synced: Segment | None = None
+        self._pid = os.getpid()
+        self._same_process = process_mark()
+        if durability == "sync":
+            self.append = self._append_synced  # type: ignore[method-assign]
+        elif faultpoint.is_armed("append"):
+            self.append = self._append_dying  # type: ignore[method-assign]
+        elif not has_global_lock():
             self.append = self._append_locked  # type: ignore[method-assign]
 
-    def append(self, kind: int, payload: bytes) -> bool:
+    @property
+    def lane(self) -> Lane | None:
+        """The folder, or None before the first frame and without a disk."""
+        return self.supply.lane
+
+    def append(self, kind: int, payload: bytes) -> bool | None:
         """Keep one frame; see the law of this file.
 
         Args:
@@ -125,12 +124,16 @@ class Writer:
 
         Returns:
             Whether it was kept. If not, the drop of a log has been counted.
+            None if a start was not kept because this process turns out to be a forked
+            child: its ids would be its parent's next ones. Begin again, with new ids.
         """
         length = len(payload)
         crc = (_crc32(payload, kind) or 1) if length <= _INLINE_CRC_BYTES else 0
         header = _pack_header(_MAGIC, kind, 0, length, crc)
-        if kind != 2 and not self._same_process[0]:
+        if not self._same_process[0]:
             self.after_fork()
+            if kind == 1:
+                return None
         page = self._page
         page.offset = (end := (begin := (offset := page.offset) + 12) + length) + 7 & -8
         if end > page.limit:
@@ -148,16 +151,38 @@ class Writer:
             self._observer.wake()
         return True
 
-    def _append_locked(self, kind: int, payload: bytes) -> bool:
+    def _append_locked(self, kind: int, payload: bytes) -> bool | None:
         with self._lock:
             return Writer.append(self, kind, payload)
 
+    def _append_synced(self, kind: int, payload: bytes) -> bool | None:
+        kept = Writer.append(self, kind, payload)
+        if kept and kind != frame.START:
+            self.sync()
+        return kept
+
+    def _append_dying(self, kind: int, payload: bytes) -> bool | None:
+        """Append as `append` does, with the fault points that it has no time for."""
+        page = self._page
+        begin = page.offset + frame.HEADER_BYTES
+        end = begin + len(payload)
+        if end <= page.limit:
+            faultpoint.reach("append-reserved")
+            page.map[begin:end] = payload
+            faultpoint.reach("append-stored")
+        kept = Writer.append(self, kind, payload)
+        faultpoint.reach("append-committed")
+        return kept
+
     def _append_slowly(
         self, kind: int, payload: bytes, page: _Page, offset: int
-    ) -> bool:
+    ) -> bool | None:
         """Append a frame that *page* has no room for; *offset* is where it ended."""
         with self._lock:
-            if page is self._page:
+            if isinstance(self._page.segment, AppendedSegment):
+                if self._write(self._page.segment, kind, payload):
+                    return True
+            elif page is self._page:
                 self._seal(offset)
             elif page.segment is not None and page.segment.end is not None:
                 page.segment.end = min(page.segment.end, offset)
@@ -171,29 +196,61 @@ class Writer:
                     return False
         return Writer.append(self, kind, payload)
 
-    def prepare(self) -> None:
-        """Have the next segment ready with its pages present.
-
-        For the background thread: a rotation inside a call costs 1.3 ms. It is also
-        how a journal comes back to disk after the disk was full or not writable.
-        """
-        if self._ready is not None or not self.segments or self.root is None:
-            return
+    def _write(self, segment: AppendedSegment, kind: int, payload: bytes) -> bool:
+        """Append a frame to a file; False if the next segment has to take it."""
+        if segment.size > frame.SEGMENT_HEADER_BYTES and (
+            segment.size + len(payload) > self.supply.segment_bytes
+        ):
+            return False
         try:
-            segment = self._create(self._segment_bytes)
-        except (OSError, JournalError):
-            return  # the caller that needs it will find out, and say so
-        segment.populate(0, segment.size)
-        with self._lock:
-            if self._ready is None and segment.path is not None and self.lane:
-                self._ready = segment
-                self._broken = False
-                return
-        segment.unlink()
+            segment.store(frame.frame(kind, payload))
+        except OSError as problem:
+            self.supply.fail(problem)
+            return False
+        self.recorded += kind != frame.START
+        if self.asleep:
+            self.asleep = False
+            self._observer.wake()
+        return True
 
-    def bytes_held(self) -> int:
-        """Return the bytes of all segments of this process."""
-        return sum(segment.size for segment in tuple(self.segments))
+    def prepare(self) -> None:
+        """Do what a caller should not have to: see `Supply.prepare`.
+
+        For the background thread. It is also where a folder that somebody removed is
+        noticed: what was mapped is kept until it is delivered.
+        """
+        if self.supply.is_deleted():
+            with self._lock:
+                for segment in self.segments:
+                    if segment.map is not None:
+                        segment.outlive_file()
+                page = self._page
+                page.limit = 0
+                self._seal(page.offset)
+                self.supply.give_up_lane()
+            self._observer.journal_failed("journal_deleted", "its folder was removed")
+        if self.segments:
+            self.supply.prepare()
+
+    def sync(self) -> None:
+        """Have the disk itself hold all that was appended so far.
+
+        Gives the interpreter lock away. What the disk says against it is told
+        once; the frames stay where they are.
+        """
+        segments = tuple(self.segments)
+        if self._synced in segments:
+            segments = segments[segments.index(self._synced) :]
+        try:
+            for segment in segments:
+                segment.sync()
+                self._synced = segment
+        except OSError as problem:
+            self._observer.journal_failed("sync_failed", str(problem))
+
+    def bytes_in_memory(self) -> int:
+        """Return the bytes of segments that no file stands behind."""
+        return sum(s.size for s in tuple(self.segments) if s.path is None)
 
     def seal(self) -> None:
         """End the current segment, so that everything can be read and given back.
@@ -204,9 +261,7 @@ class Writer:
             page = self._page
             page.limit = 0
             self._seal(page.offset)
-            if self._ready is not None:
-                self._ready.unlink()
-                self._ready = None
+            self.supply.put_back()
 
     def close(self) -> None:
         """Seal, and give the lane back: what is left is for another process."""
@@ -215,9 +270,7 @@ class Writer:
             for segment in self.segments:
                 segment.truncate()
             self.segments.clear()
-            if self.lane is not None:
-                self.lane.close()
-                self.lane = None
+            self.supply.close()
 
     def after_fork(self) -> None:
         """Start afresh in a forked child: segments and lane are the parent's.
@@ -225,38 +278,48 @@ class Writer:
         Only references are dropped. The mapping is shared with the parent, so the
         child must not store one byte into it; nothing is unlocked or unlinked.
         """
-        self._lock = threading.RLock()
-        lane, self.lane = self.lane, None
-        if lane is not None:
-            lane.abandon()
-        self.segments = collections.deque()
-        self._ready = None
-        self.recorded = 0
-        self._number = 0
-        self._broken = self.root is None
-        self._same_process = _fork_mark()
-        self.asleep = False
-        self._page = _Page(None)
+        pid, page, lock = os.getpid(), _Page(None), threading.RLock()
+        supply, segments = self.supply.anew(), collections.deque[Segment]()
+        # From here to the lock there is no call: of two threads in a child that was
+        # forked in C one does the rest, and the other finds all that it needs.
+        if pid == self._pid:
+            return
+        self._pid = pid
+        parents = (self.supply, self.segments)
+        self.supply = supply
+        self.segments = segments
+        self._page = page
+        self._lock = lock
         _clock.reseed()
+        self._abandon(*parents)
+        self._synced = None
+        self.recorded = 0
+        self.asleep = False
         self._observer.forked()
+        self._same_process = process_mark()
+
+    def _abandon(self, supply: Supply, segments: collections.deque[Segment]) -> None:
+        if supply.lane is not None:
+            supply.lane.abandon()  # without its lock: a thread of the parent's had it
+        for segment in segments:
+            if isinstance(segment, AppendedSegment):
+                segment.abandon()
 
     def _seal(self, end: int) -> None:
+        # The mapping stays: the background thread lets it go, once it has made sure
+        # that the file is still there to be opened again.
         page, self._page = self._page, _Page(None)
         page.limit = 0
-        if page.segment is not None:
+        if isinstance(page.segment, AppendedSegment):
+            page.segment.finish()
+        elif page.segment is not None:
             page.segment.end = end
-            page.segment.release()
+            faultpoint.reach("sealed")
 
     def _next_segment(self, need: int) -> bool:
         """Make room for a frame of *need* bytes; say whether that was possible."""
-        segment = None
         need += frame.SEGMENT_HEADER_BYTES
-        if self._ready is not None and self._ready.size >= need:
-            segment, self._ready = self._ready, None
-        elif not self._broken:
-            segment = self._try_create(max(need, self._segment_bytes))
-        if segment is None:
-            segment = self._in_memory(max(need, self._segment_bytes))
+        segment = self.supply.take(need, self.bytes_in_memory())
         if segment is None:
             return False
         # A signal handler may have logged, and made a segment, meanwhile.
@@ -265,64 +328,3 @@ class Writer:
         self._page = _Page(segment)
         self._observer.wake()
         return True
-
-    def _in_memory(self, size: int) -> Segment | None:
-        held = sum(s.size for s in tuple(self.segments) if s.path is None)
-        return Segment.in_memory(size) if held + size <= _MEMORY_BYTES else None
-
-    def _try_create(self, size: int) -> Segment | None:
-        try:
-            segment = self._create(size)
-        except (OSError, JournalError) as problem:
-            self._broken = True
-            reason = "disk_full" if _is_full(problem) else "journal_unwritable"
-            self._observer.journal_failed(reason, str(problem))
-            return None
-        # All of it: page by page on first use would cost every call 1.7 µs more.
-        segment.populate(0, size)
-        return segment
-
-    def _create(self, size: int) -> Segment:
-        with self._lock:
-            if self.lane is None:
-                assert self.root is not None  # noqa: S101 - else it is broken
-                self.lane = Lane.create(self.root)
-            self._number += 1
-            path = self.lane.path / f"{self._number:08d}{SUFFIX}"
-        return Segment.create(path, size)
-
-
-def _has_global_lock() -> bool:
-    """Say whether this is CPython with its global lock."""
-    is_enabled = getattr(sys, "_is_gil_enabled", None)
-    return sys.implementation.name == "cpython" and (is_enabled is None or is_enabled())
-
-
-def _is_full(problem: BaseException) -> bool:
-    import errno
-
-    return isinstance(problem, OSError) and problem.errno in {
-        errno.ENOSPC,
-        errno.EDQUOT,
-        errno.EFBIG,
-    }
-
-
-class _ProcessMark:
-    """Says by process id whether this is still the process that made it."""
-
-    def __init__(self) -> None:
-        self._pid = os.getpid()
-
-    def __getitem__(self, index: int) -> bool:
-        return os.getpid() == self._pid
-
-
-def _fork_mark() -> mmap.mmap | _ProcessMark:
-    """Return an object whose item 0 is true here and false in a forked child."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        page = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        page.madvise(_MADV_WIPEONFORK)
-        page[0] = 1
-        return page
-    return _ProcessMark()

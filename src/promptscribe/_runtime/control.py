@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from promptscribe._clock import Clock
+    from promptscribe._config import Durability
     from promptscribe._delivery.transport import Transport
 
 __all__ = ["FlushResult", "configure", "force_flush", "shutdown"]
@@ -29,6 +30,7 @@ def configure(
     source: str | None = None,
     journal_dir: str | os.PathLike[str] | None = None,
     journal_max_bytes: int | None = None,
+    durability: Durability | None = None,
     export: bool | None = None,
     flush_timeout: float | None = None,
     enabled: bool | None = None,
@@ -52,6 +54,10 @@ def configure(
         source: Label for every log: what makes the calls.
         journal_dir: Folder of the journal.
         journal_max_bytes: Most bytes on disk that wait for one server.
+        durability: What a log survives once its call has returned: ``"memory"``
+            nothing, ``"process"`` (the default) the end of the process, ``"host"``
+            also that of the machine but for the last half second, ``"sync"`` also
+            that, at 0.1 ms to several ms a call.
         export: Whether this process delivers; False leaves it to others.
         flush_timeout: Seconds that the exit of the program may wait at most.
         enabled: False records nothing.
@@ -80,6 +86,7 @@ def configure(
         "source": source,
         "journal_dir": journal_dir,
         "journal_max_bytes": journal_max_bytes,
+        "durability": durability,
         "export": export,
         "flush_timeout": flush_timeout,
         "enabled": enabled,

@@ -6,22 +6,35 @@ Its law: it decides nothing about a log; it connects those who do.
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
 from promptscribe._config import is_loopback
 from promptscribe._delivery.exporter import Exporter
-from promptscribe._delivery.ledger import FlushResult, Ledger
+from promptscribe._delivery.ledger import Ledger
 from promptscribe._delivery.transport import HttpTransport, Request
 from promptscribe._journal import deadletter
-from promptscribe._journal.lane import Lane, find_lanes
+from promptscribe._journal.lane import Lane, count_bytes, find_lanes
 from promptscribe._journal.reader import Reader
+from promptscribe._journal.segment import SEGMENT_BYTES
 from promptscribe._journal.writer import Writer
 from promptscribe._runtime import render
 
 if TYPE_CHECKING:
     from promptscribe._config import Settings
-    from promptscribe._delivery.exporter import Found
+    from promptscribe._delivery.ledger import FlushResult
+    from promptscribe._delivery.parcel import Found
     from promptscribe._delivery.transport import Transport
+
+_RECOUNT: Final = 1.0
+"""Seconds between counts of what all processes have on disk."""
+_LONGEST_AGE: Final = 7 * 24 * 3600.0
+"""Seconds after which logs go that cannot be delivered: nobody should find a year of
+prompts on a disk. What can be delivered is, however old it is."""
+_SYNC_EVERY: Final = 0.5
+"""Seconds between syncs with durability ``host``, as in Vector's disk buffer."""
+_CHORES_EVERY: Final = 5.0
+_SMALLEST_SEGMENT: Final = 64 << 10
 
 
 class Pipeline:
@@ -33,18 +46,37 @@ class Pipeline:
         ledger: Counts them.
     """
 
-    def __init__(self, settings: Settings, transport: Transport | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        transport: Transport | None = None,
+        *,
+        follow: bool = False,
+    ) -> None:
         self.settings = settings
         self.ledger = Ledger()
         self._root = settings.journal_root()
         self._given_transport = transport
-        self.writer = Writer(self._root, self)
+        self._follow = follow
+        # A quarter of the cap at most, so that dropping one leaves the rest.
+        share = max(settings.journal_max_bytes // 4, _SMALLEST_SEGMENT)
+        self.writer = Writer(
+            self._root,
+            self,
+            segment_bytes=min(SEGMENT_BYTES, share),
+            read=settings.export,
+            durability=settings.durability,
+        )
         self._connect()
 
     def _connect(self) -> None:
-        self._taken = 0
+        self.writer.supply.allowance = self.settings.journal_max_bytes
+        self._refused = 0
+        self._turn = 0
+        self._recount_at = 0.0
+        self._sync_at = 0.0
+        self._counted: dict[Reader, int] = {}
         self._reader = Reader.of_writer(self.writer)
-        self._adopted: list[Reader] = []
         self._exporter = Exporter(
             self,
             self._make_transport(),
@@ -73,9 +105,9 @@ class Pipeline:
         )
 
     def dropped(self, reason: str, logs: int) -> None:
-        """Count logs that could not be kept, and say so."""
-        self.ledger.add("dropped", reason, logs)
-        self.ledger.warn(reason, "logs are being dropped: %s", reason)
+        """Count logs of the writer that could not be kept, and say so."""
+        self._refused += logs
+        self._lose(reason, logs)
 
     def wake(self) -> None:
         """Start the exporter, or have it look at the journal."""
@@ -84,61 +116,66 @@ class Pipeline:
 
     def forked(self) -> None:
         """Start afresh in a forked child; whatever was open is the parent's."""
-        for reader in self._adopted:
+        for reader in self._counted:
             reader.abandon()
         self.ledger = Ledger()
         self._connect()
 
     # What the exporter asks for (Source).
 
-    def prepare(self) -> None:
-        """Do the writer's chores."""
+    def prepare(self) -> float:
+        """Do the writer's chores; return seconds until the next ones are due."""
         self.writer.prepare()
-        while self.writer.bytes_held() > self.settings.journal_max_bytes:
-            lost = self._reader.drop_oldest()
-            if lost is None:
-                return
-            self.dropped("journal_cap", lost)
+        self._reader.relieve(is_read_by_others=not self.settings.export)
+        now = time.monotonic()
+        if now >= self._recount_at or self.writer.supply.allowance < SEGMENT_BYTES:
+            self._recount_at = now + _RECOUNT
+            self._keep_to_cap()
+        if self.settings.durability != "host":
+            return _CHORES_EVERY
+        if now >= self._sync_at:
+            self._sync_at = now + _SYNC_EVERY
+            self.writer.sync()
+        return _SYNC_EVERY
 
     def adopt(self) -> None:
         """Take over the lanes of dead processes."""
-        own = self.writer.lane
+        known = {reader.lane.path for reader in self._counted if reader.lane}
+        if self.writer.lane is not None:
+            known.add(self.writer.lane.path)
+        take_over = Lane.follow if self._follow else Lane.adopt
         for path in find_lanes(self._root):
-            if own is not None and path == own.path:
-                continue
-            lane = Lane.adopt(path)
+            lane = take_over(path) if path not in known else None
             if lane is not None:
                 reader = Reader.of_lane(lane)
-                self.ledger.add("adopted", None, reader.count())
-                self._adopted.append(reader)
+                self._counted[reader] = reader.count()
+                self.ledger.add("adopted", None, self._counted[reader])
 
     def take(self, limit: int) -> list[Found]:
-        """Return records of this process, then those of dead ones."""
+        """Return records of this process and of dead ones, in turn."""
         found: list[Found] = []
-        for reader in (self._reader, *self._adopted):
+        readers = [self._reader, *self._counted]
+        self._turn += 1
+        for place in range(len(readers)):
+            reader = readers[(place + self._turn) % len(readers)]
             if len(found) < limit:
-                before = reader.orphans
-                records = reader.take(limit - len(found))
-                found.extend(records)
-                if reader is self._reader:
-                    self._taken += len(records) + reader.orphans - before
-                if reader.orphans > before:
-                    self.dropped("orphan", reader.orphans - before)
+                found.extend(reader.take(limit - len(found)))
+                self._account(reader)
         return found
 
     def clean(self) -> None:
         """Remove segments and lanes in which everything is acknowledged."""
         self._reader.clean()
-        for reader in tuple(self._adopted):
+        for reader in tuple(self._counted):
             reader.clean()
             if reader.is_drained():
-                self._adopted.remove(reader)
+                del self._counted[reader]
                 reader.close()
 
     def rest(self) -> bool:
         """Ask to be woken by the next frame; False if one was missed."""
         self.writer.asleep = True
-        return self.writer.recorded <= self._taken
+        return self.writer.recorded <= self._reader.taken + self._refused
 
     # What the runtime asks for.
 
@@ -156,18 +193,55 @@ class Pipeline:
 
     def close(self, timeout: float, *, eager: bool) -> FlushResult:
         """Deliver what can be delivered in time, and leave the rest on disk."""
+        deadline = time.monotonic() + timeout
         result = self.flush(timeout, eager=eager)
-        if self._exporter.stop(min(timeout, 0.5)):
+        if self._exporter.stop(min(deadline - time.monotonic(), 0.5)):
             self.writer.seal()
             self._reader.take(1)  # has it notice the seal; nothing is acknowledged
             self.clean()
-            for reader in self._adopted:
+            for reader in self._counted:
                 reader.close()
             self.writer.close()
             result = self.result()
         return result
 
-    def _bury(self, request: Request, status: int, reason: str) -> None:
+    def _keep_to_cap(self) -> None:
+        held = count_bytes(self._root)
+        most = self.settings.journal_max_bytes
+        # What others read is theirs; then the newest log is refused, not the oldest.
+        readers = (*self._counted, self._reader) if self.settings.export else ()
+        for reader in readers:
+            while held + self.writer.supply.segment_bytes > most:
+                freed = reader.drop_oldest("journal_cap")
+                if not freed:
+                    break
+                held -= freed
+            desk = self._exporter.desk
+            if desk is None or desk.circuit.is_open:
+                before = time.time() - _LONGEST_AGE
+                while reader.drop_oldest("journal_age", before=before):
+                    pass
+            self._account(reader)
+        self.writer.supply.allowance = most - held
+
+    def _account(self, reader: Reader) -> None:
+        """Count what a reader lost, or found beyond what was counted before."""
+        for reason, logs in reader.lost.items():
+            if reason == "delivered_before":
+                self.ledger.add("delivered", reason, logs)
+            elif logs:
+                self._lose(reason, logs)
+        reader.lost.clear()
+        counted = self._counted.get(reader)
+        if counted is not None and reader.taken > counted:
+            self.ledger.add("adopted", None, reader.taken - counted)
+            self._counted[reader] = reader.taken
+
+    def _lose(self, reason: str, logs: int) -> None:
+        self.ledger.add("dropped", reason, logs)
+        self.ledger.warn(reason, "logs are being dropped: %s", reason)
+
+    def _bury(self, request: Request, status: int, reason: str) -> bool:
         try:
             deadletter.bury(self._root, status, reason, request.query, request.body)
         except OSError as problem:
@@ -175,6 +249,8 @@ class Pipeline:
             self.ledger.warn(
                 "dead_letter", "the dead-letter file cannot be written: %s", problem
             )
+            return False
+        return True
 
 
 def _render(start: bytes | None, end: bytes | None) -> Request | None:

@@ -25,14 +25,15 @@ if TYPE_CHECKING:
     from promptscribe._runtime.pipeline import Pipeline
     from promptscribe.errors import ConfigurationError
 
-Append: TypeAlias = "Callable[[int, bytes], bool]"
-"""Takes a frame's kind and payload; says whether it was kept."""
+Append: TypeAlias = "Callable[[int, bytes], bool | None]"
+"""Takes a frame's kind and payload; says whether it was kept, see `Writer.append`."""
 
 _SAME_PIPELINE: Final = (
     "base_url",
     "api_key",
     "journal_dir",
     "journal_max_bytes",
+    "durability",
     "export",
     "allow_insecure",
 )
@@ -197,7 +198,7 @@ class Runtime:
         else:
             self._lent_over = append or nowhere
 
-    def _first_append(self, kind: int, payload: bytes) -> bool:
+    def _first_append(self, kind: int, payload: bytes) -> bool | None:
         """Start the pipeline with the first frame, then get out of the way."""
         with self._lock:
             if self._settings is None:
@@ -268,6 +269,9 @@ def _sum(results: list[FlushResult], ledger: Ledger) -> FlushResult:
         rejected=sum(r.rejected for r in results),
         dropped=own.dropped + sum(r.dropped for r in results),
         reasons=reasons,
+        recorded=sum(r.recorded for r in results),
+        adopted=sum(r.adopted for r in results),
+        retried=sum(r.retried for r in results),
     )
 
 

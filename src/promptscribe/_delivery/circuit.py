@@ -1,0 +1,92 @@
+"""The circuit: how the server as a whole does, and when to ask it again.
+
+Its law: waiting never loses a log. There is no last attempt: a server that is down, or
+wants another key, is asked again for as long as the journal has room.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from promptscribe._delivery import retry
+from promptscribe.errors import Unreachable
+
+if TYPE_CHECKING:
+    from promptscribe._delivery.ledger import Ledger
+    from promptscribe._delivery.transport import Answer
+
+
+class Circuit:
+    """Open while the last attempt got no usable answer.
+
+    Attributes:
+        is_open: See above.
+        is_held: Whether the server wants another key, or is another server.
+        retry_at: When to ask again, on the monotonic clock.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.is_open = False
+        self.is_held = False
+        self.retry_at = 0.0
+        self._failures = 0
+        self._ledger = ledger
+
+    def close(self) -> None:
+        """Take note that the server does its work."""
+        self.is_open = self.is_held = False
+        self.retry_at = 0.0
+        self._failures = 0
+
+    def hurry(self) -> None:
+        """Ask again now."""
+        self.retry_at = 0.0
+        self.is_held = False
+
+    def open(self, outcome: Answer | Unreachable) -> float:
+        """Leave the server alone for a while; return how long, in seconds."""
+        if isinstance(outcome, Unreachable):
+            self._ledger.warn(
+                "unreachable", "the server cannot be reached: %s", outcome.reason
+            )
+            return self._wait("retry_unreachable", None, retry.LONGEST_DELAY_REFUSED)
+        verdict = retry.judge(outcome.status, outcome.headers, now=time.time())
+        if verdict.fate == "hold":
+            self.is_held = True
+            self._ledger.warn(
+                "hold",
+                "the server answers %d: logs are kept until key and address are right",
+                outcome.status,
+            )
+            return self._wait(
+                f"hold_{verdict.reason}", retry.HOLD_DELAY, retry.HOLD_DELAY
+            )
+        self._ledger.warn("again", "the server answers %d", outcome.status)
+        return self._wait(
+            f"retry_{verdict.reason}", verdict.retry_after, retry.LONGEST_DELAY
+        )
+
+    def _wait(self, reason: str, wanted: float | None, longest: float) -> float:
+        wait = wanted
+        if wait is None:
+            wait = retry.delay(self._failures, longest=longest)
+        self._failures += 1
+        self.retry_at = max(self.retry_at, time.monotonic() + wait)
+        self.is_open = True
+        self._ledger.note(reason)
+        return wait
+
+
+def is_about_server(outcome: Answer | Unreachable) -> bool:
+    """Say whether an answer tells of the server's state, not of what was sent."""
+    return not isinstance(outcome, Unreachable) and (
+        outcome.status in {401, 403, 408, 425, 429, 503, 507}
+    )
+
+
+def is_about_content(outcome: Answer | Unreachable) -> bool:
+    """Say whether an answer tells of what was sent, and of nothing else."""
+    return not isinstance(outcome, Unreachable) and (
+        outcome.status in {400, 413, 415, 422}
+    )

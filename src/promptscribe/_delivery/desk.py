@@ -1,0 +1,284 @@
+"""The desk: decides which logs go out, how many at a time, and what an answer means.
+
+Its law: no log holds up another. One that fails by itself is set aside and tried
+alone; one that the server refuses for good is buried, counted, and done with. While
+the server as a whole is not well, one request at a time asks whether it is again.
+"""
+
+from __future__ import annotations
+
+import collections
+import heapq
+import itertools
+import time
+from typing import TYPE_CHECKING, Final
+
+from promptscribe._delivery import retry
+from promptscribe._delivery.circuit import Circuit, is_about_content, is_about_server
+from promptscribe._delivery.parcel import Batch, Parcel
+from promptscribe._delivery.route import Bulk, Inquiry, OneByOne
+from promptscribe.errors import Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from promptscribe._delivery.exporter import Source
+    from promptscribe._delivery.ledger import Ledger
+    from promptscribe._delivery.parcel import Outcome
+    from promptscribe._delivery.route import Route
+    from promptscribe._delivery.sender import Senders
+    from promptscribe._delivery.transport import Answer, Request, Transport
+
+MOST_SENDERS: Final = 32
+"""At 50 ms for an answer these bring 640 logs a second, one request a log."""
+_MOST_BULKS: Final = 2
+"""One on its way while the next is written; more would only hold more memory."""
+_SLOW: Final = 0.003
+"""Seconds for an answer from which on waiting outweighs work: 0.3 ms a request are
+spent with the interpreter lock held, so more threads do not help below."""
+_STRIKES: Final = 8
+"""Times that one log fails while others pass, before it is taken for poison."""
+
+
+class Desk:
+    """Owned by the exporter's thread.
+
+    Attributes:
+        circuit: How the server does.
+        attempts: Requests, or small groups of them, that came back so far.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        transport: Transport,
+        senders: Senders,
+        ledger: Ledger,
+        *,
+        render: Callable[[bytes | None, bytes | None], Request | None],
+        bury: Callable[[Request, int, str], bool],
+    ) -> None:
+        self.circuit = Circuit(ledger)
+        self.attempts = 0
+        self._source = source
+        self._transport = transport
+        self._senders = senders
+        self._ledger = ledger
+        self._render = render
+        self._bury = bury
+        self._route: Route | None = None
+        self._window = 1
+        self._parcels: collections.deque[Parcel] = collections.deque()
+        self._later: list[tuple[float, int, Parcel]] = []
+        self._order = itertools.count()
+        self._passed = 0
+        self._drained = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is anything on its way or waiting for its turn."""
+        return bool(self._senders.in_flight or self._parcels or self._later)
+
+    def hurry(self) -> None:
+        """Try again now whatever failed a moment ago."""
+        self.circuit.hurry()
+        self._parcels.extend(parcel for _, _, parcel in sorted(self._later))
+        self._later.clear()
+
+    def work(self, now: float) -> float | None:
+        """Settle what came back, send what may go.
+
+        Returns:
+            Seconds until there is more to do, None if nobody knows.
+        """
+        self.settle()
+        while self._later and self._later[0][0] <= now:
+            self._parcels.append(heapq.heappop(self._later)[2])
+        if now < self.circuit.retry_at:
+            return self.circuit.retry_at - now
+        while self._senders.in_flight < self._window:
+            batch = self._next_batch()
+            if batch is None or not self._dispatch(batch):
+                break
+        if self._senders.in_flight >= self._window:
+            return 60.0  # the answer will wake us
+        return self._later[0][0] - now if self._later else None
+
+    def settle(self) -> None:
+        """Do what the answers say, for all that came back."""
+        for batch in self._senders.collect():
+            self.attempts += 1
+            if isinstance(batch.route, Inquiry):
+                self._choose_route(batch.route)
+            elif batch.is_whole and len(batch.parcels) > 1:
+                self._split(batch)
+            else:
+                self._settle(batch)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def _choose_route(self, inquiry: Inquiry) -> None:
+        if inquiry.problem is not None:
+            self.circuit.open(inquiry.problem)
+        elif inquiry.offer is not None and inquiry.offer.bulk:
+            self._route = Bulk(self._transport, gzip=inquiry.offer.gzip)
+        else:
+            self._route = OneByOne(self._transport)
+
+    def _next_batch(self) -> Batch | None:
+        route = self._route
+        if route is None:
+            if hasattr(self._transport, "offer"):
+                if self._senders.in_flight or not self._has_any():
+                    return None
+                return Batch(Inquiry(self._transport), [], [])
+            route = self._route = OneByOne(self._transport)
+        if not self._parcels:
+            self._load(route.most)
+        parcels: list[Parcel] = []
+        size, most = 0, route.most
+        while self._parcels and len(parcels) < most:
+            parcel = self._parcels[0]
+            most = min(most, parcel.most)
+            size += len(parcel.request.body)
+            if parcels and (len(parcels) >= most or size > route.most_bytes):
+                break
+            parcels.append(self._parcels.popleft())
+        return Batch(route, parcels, []) if parcels else None
+
+    def _has_any(self) -> bool:
+        if not self._parcels:
+            self._load(1)
+        return bool(self._parcels)
+
+    def _load(self, limit: int) -> None:
+        found = self._source.take(limit)
+        self._drained = len(found) < limit
+        for record in found:
+            try:
+                request = self._render(record.start, record.end)
+            except Exception as problem:  # noqa: BLE001 - one bad log, not all
+                self._ledger.warn(
+                    "render", "a log cannot be read: %s", type(problem).__name__
+                )
+                request = None
+            if request is None:
+                record.acknowledge()
+                self._ledger.add("dropped", "unreadable")
+                continue
+            self._parcels.append(Parcel(record, request))
+
+    def _dispatch(self, batch: Batch) -> bool:
+        if self._senders.send(batch):
+            return True
+        self._parcels.extendleft(reversed(batch.parcels))
+        return False
+
+    def _settle(self, batch: Batch) -> None:
+        route = self._route
+        if isinstance(route, Bulk) and route.is_missing:
+            self._route = OneByOne(self._transport)  # for good: see the route
+            self._window = 1
+        back: list[Parcel] = []
+        delivered = 0
+        for parcel, outcome in zip(batch.parcels, batch.outcomes, strict=True):
+            if outcome is None:
+                back.append(parcel)
+            elif self._is_delivered(parcel, outcome):
+                delivered += 1
+            elif not self._is_refused(parcel, outcome):
+                self._set_aside(parcel, outcome)
+        if delivered:
+            self._ledger.add("delivered", None, delivered)
+        self._parcels.extendleft(reversed(back))
+        if not self.circuit.is_open:
+            self._adapt(batch)
+
+    def _split(self, batch: Batch) -> None:
+        """Have half as many travel together after a request failed as a whole."""
+        outcome = batch.outcomes[0]
+        assert outcome is not None  # noqa: S101 - a whole request had one outcome
+        if not is_about_server(outcome):
+            for parcel in batch.parcels:
+                parcel.most = max(len(batch.parcels) // 2, 1)
+        self._parcels.extendleft(reversed(batch.parcels))
+        if not is_about_content(outcome):
+            self._pause(outcome, len(batch.parcels))
+
+    def _is_delivered(self, parcel: Parcel, outcome: Outcome) -> bool:
+        if outcome is None or isinstance(outcome, Unreachable):
+            return False
+        if outcome.status != 200:
+            verdict = retry.judge(outcome.status, outcome.headers, now=0.0)
+            if verdict.fate != "delivered":
+                return False
+        parcel.record.acknowledge()
+        self._pass()
+        return True
+
+    def _is_refused(self, parcel: Parcel, outcome: Outcome) -> bool:
+        """Bury a log that the server refused for good; False if it must go again."""
+        if outcome is None or isinstance(outcome, Unreachable):
+            return False
+        verdict = retry.judge(outcome.status, outcome.headers, now=0.0)
+        if verdict.fate != "rejected":
+            return False
+        words = outcome.body.decode("utf-8", "replace")[:500]
+        if not self._give_up(parcel, outcome.status, verdict.reason, words):
+            return False
+        self._pass()
+        return True
+
+    def _pass(self) -> None:
+        self._passed += 1
+        if self.circuit.is_open:
+            self.circuit.close()
+
+    def _give_up(self, parcel: Parcel, status: int, reason: str, words: str) -> bool:
+        if not self._bury(parcel.request, status, words):
+            return False
+        parcel.record.acknowledge()
+        self._ledger.add("rejected", reason)
+        self._ledger.warn(
+            "rejected",
+            "the server refused a log (%s); it is in the dead-letter file",
+            reason,
+        )
+        return True
+
+    def _set_aside(self, parcel: Parcel, outcome: Outcome) -> None:
+        """Have a log wait for its next turn, and the others too if it is not its own.
+
+        It is its own if others passed since it failed the last time.
+        """
+        assert outcome is not None  # noqa: S101 - it was tried
+        is_own = 0 <= parcel.passed < self._passed and not is_about_server(outcome)
+        parcel.passed = self._passed
+        parcel.strikes += is_own
+        if parcel.strikes >= _STRIKES:
+            status = 0 if isinstance(outcome, Unreachable) else outcome.status
+            if self._give_up(parcel, status, "poison", "it failed, and others did not"):
+                return
+        wait = retry.delay(parcel.strikes)
+        if is_own:
+            self._ledger.add("retried", None)
+        else:
+            wait = max(wait, self._pause(outcome, 1))
+        due = time.monotonic() + wait
+        heapq.heappush(self._later, (due, next(self._order), parcel))
+
+    def _pause(self, outcome: Answer | Unreachable, logs: int) -> float:
+        """Leave the server alone for a while; return how long, in seconds."""
+        self._window = 1
+        self._ledger.add("retried", None, logs)
+        return self.circuit.open(outcome)
+
+    def _adapt(self, batch: Batch) -> None:
+        """Have more on their way where the server is what everybody waits for."""
+        most = _MOST_BULKS if batch.route.is_bulk else MOST_SENDERS
+        if self._drained and not self._parcels:
+            self._window = max(self._window - 1, 1)
+        elif batch.route.is_bulk or batch.seconds > _SLOW:
+            self._window = min(self._window * 2, most)

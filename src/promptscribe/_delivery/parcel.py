@@ -1,0 +1,68 @@
+"""The parcel: one log on its way, and what came of an attempt to bring it there.
+
+Its law: values; what to do about them is said elsewhere.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from promptscribe._delivery.route import Route
+    from promptscribe._delivery.transport import Answer, Request
+    from promptscribe.errors import Unreachable
+
+
+class Found(Protocol):
+    """A log as it lies in the journal."""
+
+    start: bytes | None
+    end: bytes | None
+
+    def acknowledge(self) -> None:
+        """Mark it as done with."""
+
+
+@dataclass(slots=True, eq=False)
+class Parcel:
+    """A log that was read from the journal and is not acknowledged yet.
+
+    Attributes:
+        record: Where it lies.
+        request: What is sent for it.
+        most: How many logs may travel in one request with it: fewer after a request
+            failed that it was part of, down to itself.
+        strikes: Times that it failed by itself while others passed.
+        passed: Logs that had passed when it failed last.
+    """
+
+    record: Found
+    request: Request
+    most: int = sys.maxsize
+    strikes: int = 0
+    passed: int = -1
+
+
+Outcome: TypeAlias = "Answer | Unreachable | None"
+"""What came of a parcel: an answer, none, or no attempt was made."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Parcels that one sender takes to the server, and what came of each.
+
+    Attributes:
+        route: How.
+        parcels: In the order in which they are to be sent.
+        outcomes: One for each parcel, once it was sent.
+        seconds: How long a request took.
+        is_whole: Whether one outcome is that of all: the request as such failed.
+    """
+
+    route: Route
+    parcels: list[Parcel]
+    outcomes: list[Outcome]
+    seconds: float = 0.0
+    is_whole: bool = False

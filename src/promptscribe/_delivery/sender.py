@@ -1,0 +1,84 @@
+"""The senders: daemon threads that wait for the server, so that nobody else has to.
+
+Its law: a sender holds no lock and keeps nothing; one that hangs for ever, or dies with
+the process, has only not yet brought back what is safe in the journal.
+"""
+
+from __future__ import annotations
+
+import collections
+import queue
+import threading
+from typing import TYPE_CHECKING
+
+from promptscribe._journal.faultpoint import reach
+from promptscribe.errors import Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from promptscribe._delivery.parcel import Batch
+
+
+class Senders:
+    """Takes batches to a server, several at a time.
+
+    Used by one thread; the threads that it starts touch only the two queues.
+
+    Attributes:
+        in_flight: Batches that are out.
+    """
+
+    def __init__(self, done: Callable[[], None]) -> None:
+        self.in_flight = 0
+        self._done = done
+        self._threads = 0
+        self._out: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self._back: collections.deque[Batch] = collections.deque()
+
+    def send(self, batch: Batch) -> bool:
+        """Have a batch sent; False if there is no thread to do it."""
+        if self._threads <= self.in_flight and not self._start():
+            return False
+        self.in_flight += 1
+        self._out.put(batch)
+        return True
+
+    def collect(self) -> list[Batch]:
+        """Return the batches that came back."""
+        batches = []
+        while self._back:
+            batches.append(self._back.popleft())
+            self.in_flight -= 1
+        return batches
+
+    def stop(self) -> None:
+        """Have the threads end when they are done; does not wait."""
+        for _ in range(self._threads):
+            self._out.put(None)
+
+    def _start(self) -> bool:
+        thread = threading.Thread(
+            target=self._run,
+            name=f"promptscribe-sender-{self._threads + 1}",
+            daemon=True,
+        )
+        try:
+            thread.start()
+        except RuntimeError:
+            return self._threads > 0  # the interpreter shuts down, or a limit
+        self._threads += 1
+        return True
+
+    def _run(self) -> None:
+        while (batch := self._out.get()) is not None:
+            reach("sent")
+            try:
+                batch.route.send(batch)
+            except Exception as problem:  # noqa: BLE001 - a transport of the user's
+                failed = Unreachable(f"the transport failed: {type(problem).__name__}")
+                batch.outcomes = [failed] * len(batch.parcels)
+                batch.is_whole = True
+            reach("answered")
+            self._back.append(batch)
+            self._done()

@@ -1,0 +1,128 @@
+"""The appended segment: for file systems on which a mapped store may fail.
+
+Its law: one frame, one ``write``. Slower than a mapped store, and it gives the
+interpreter lock away, but it needs nothing of the file system: where blocks cannot
+be allocated ahead (btrfs, ZFS, NFS, FUSE), a store into a mapped page of a full disk
+would kill the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+from pathlib import Path
+from typing import Final
+
+from promptscribe._journal import frame
+from promptscribe._journal.segment import OPEN_FLAGS, Segment, header
+
+_MOUNTS: Final = Path("/proc/self/mountinfo")
+_UNFIT: Final = (
+    *("btrfs", "zfs", "bcachefs"),  # copy on write: a block is needed at the store
+    *("nfs", "cifs", "smb", "fuse", "9p", "virtiofs", "vboxsf", "ceph", "lustre"),
+)
+
+
+class AppendedSegment(Segment):
+    """A segment that grows by ``O_APPEND`` writes, and is mapped only to be read.
+
+    Attributes:
+        descriptor: The open file, while frames may be appended; else -1.
+    """
+
+    __slots__ = ("descriptor",)
+
+    descriptor: int
+
+    @classmethod
+    def start(cls, path: Path) -> AppendedSegment:
+        """Make a new segment file.
+
+        Raises:
+            OSError: The disk is full, or the folder cannot be written.
+        """
+        flags = OPEN_FLAGS | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        segment = cls(path, None, 0)
+        segment.descriptor = os.open(path, flags, 0o600)
+        segment.store(header())
+        return segment
+
+    def store(self, content: bytes) -> None:
+        """Append bytes, all of them or none.
+
+        Raises:
+            OSError: The disk is full, or the segment was closed.
+        """
+        written = os.write(self.descriptor, content)
+        if written < len(content):
+            os.ftruncate(self.descriptor, self.size)
+            raise OSError(28, "no space left on device")
+        self.size += written
+
+    def finish(self) -> None:
+        """Take no more frames."""
+        self.end = self.size
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Close the file; in a forked child as well, where it stays the parent's."""
+        # Forgotten first: closing it twice would close a file of the user's.
+        fd, self.descriptor = self.descriptor, -1
+        with contextlib.suppress(OSError):
+            os.close(fd)
+
+    def open(self) -> mmap.mmap | None:
+        """Return a mapping for reading that reaches to the last frame."""
+        if self.map is not None and len(self.map) < self.size:
+            self.map = None
+        if self.map is None and self.path is not None and self.size:
+            with contextlib.suppress(OSError, ValueError):
+                fd = os.open(self.path, OPEN_FLAGS)
+                try:
+                    self.map = mmap.mmap(fd, 0, access=mmap.ACCESS_READ)
+                finally:
+                    os.close(fd)
+        return self.map
+
+    def acknowledge(self, offset: int) -> None:
+        """Mark the frame at *offset* as delivered."""
+        if self.path is not None:
+            with contextlib.suppress(OSError):
+                # Not through the appending descriptor: there, pwrite appends.
+                fd = os.open(self.path, OPEN_FLAGS)
+                try:
+                    os.pwrite(
+                        fd, bytes([frame.ACKNOWLEDGED]), offset + frame.STATE_OFFSET
+                    )
+                finally:
+                    os.close(fd)
+
+    def add_checksum(self, found: frame.Frame) -> None:
+        """Do nothing: every frame was stored with its checksum."""
+
+
+def is_mappable(folder: Path) -> bool:
+    """Say whether stores into a mapped file in *folder* are safe.
+
+    Linux only: elsewhere files are appended to.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return False
+    with contextlib.suppress(OSError, ValueError):
+        return not _file_system(folder.resolve()).startswith(_UNFIT)
+    return False
+
+
+def _file_system(folder: Path) -> str:
+    """Return the type of the file system that a folder is on, or will be."""
+    kinds = {}
+    for line in _MOUNTS.read_text().splitlines():
+        # proc(5): "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw"
+        before, _, after = line.partition(" - ")
+        mounted = before.split()[4].replace(r"\040", " ")
+        kinds[Path(mounted)] = after.split()[0]
+    for place in (folder, *folder.parents):
+        if place in kinds:
+            return kinds[place]
+    raise ValueError(f"{folder} is on no file system")

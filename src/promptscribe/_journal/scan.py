@@ -1,0 +1,165 @@
+"""The scan: goes through segments frame by frame, and comes back to gaps.
+
+Its law: a place that a living thread has reserved is not passed over for good. The scan
+goes on behind such a gap, returns to it, and keeps the segment until it is filled. In
+a dead process's segment a gap is damage, or a call that was never promised.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from promptscribe._journal import frame
+
+if TYPE_CHECKING:
+    import collections
+    import mmap
+    from collections.abc import Iterator
+
+    from promptscribe._journal.segment import Segment
+
+
+class Place(NamedTuple):
+    """Where a frame lies."""
+
+    segment: Segment
+    frame: frame.Frame
+
+
+class _Gap(NamedTuple):
+    segment: Segment
+    offset: int
+    until: int
+
+
+class Scan:
+    """Finds the frames of a lane, each once.
+
+    Attributes:
+        removed_logs: Logs in segments whose file somebody else removed.
+    """
+
+    def __init__(
+        self, segments: collections.deque[Segment], *, is_own: bool = True
+    ) -> None:
+        self.removed_logs = 0
+        self._segments = segments
+        self._is_own = is_own
+        self._done: list[Segment] = []
+        self._gaps: list[_Gap] = []
+        self._current: Segment | None = None
+        self._offset = 0
+
+    def next_place(self) -> Place | None:
+        """Return the next frame; None if there is none at the moment."""
+        for gap in tuple(self._gaps):
+            place = self._look_again(gap)
+            if place is not None:
+                return place
+        while True:
+            segment = self._current or self._advance()
+            if segment is None:
+                return None
+            # Read before the frame is looked for: what was sealed in between
+            # is found in the next round.
+            end = segment.end
+            mapping = segment.open()
+            if mapping is None:  # somebody removed the file
+                self.removed_logs += segment.logs or 0
+                self._finish(segment)
+                continue
+            found = self._look(segment, mapping, end)
+            if found is not None:
+                self._offset = found.next
+                return self._keep(segment, found)
+            if end is None:
+                return None
+            self._finish(segment)
+
+    def has_more(self) -> bool:
+        """Say whether there is a segment that was not read to its end."""
+        return self._current is not None or bool(self.unread())
+
+    def frames(self, segment: Segment) -> Iterator[frame.Frame]:
+        """Return the sound frames of a segment, read ones too."""
+        mapping = segment.open()
+        offset = frame.SEGMENT_HEADER_BYTES
+        while mapping is not None:
+            found = frame.find_frame(mapping, offset)
+            if found is None:
+                return
+            yield found
+            offset = found.next
+
+    def unread(self) -> list[Segment]:
+        """Return the segments that were not begun, oldest first."""
+        return [
+            segment
+            for segment in tuple(self._segments)
+            if segment is not self._current and segment not in self._done
+        ]
+
+    def clean(self) -> None:
+        """Remove segments in which everything was acknowledged."""
+        for segment in [s for s in self._done if s.live <= 0]:
+            self._done.remove(segment)
+            segment.unlink()
+            if segment in self._segments:
+                self._segments.remove(segment)
+
+    def _keep(self, segment: Segment, found: frame.Frame) -> Place:
+        segment.live += not found.acknowledged
+        segment.add_checksum(found)
+        return Place(segment, found)
+
+    def _look(
+        self, segment: Segment, mapping: mmap.mmap, end: int | None
+    ) -> frame.Frame | None:
+        found = frame.read_frame(mapping, self._offset)
+        if found is not None or end is None or self._offset >= end:
+            return found
+        found = frame.find_frame(mapping, self._offset)
+        if found is not None:
+            self._remember(segment, self._offset, found.offset)
+        elif self._is_own:  # of others, the end of the last frame is not known
+            self._remember(segment, self._offset, min(end, len(mapping)))
+        return found
+
+    def _remember(self, segment: Segment, offset: int, until: int) -> None:
+        if until - offset > frame.HEADER_BYTES:
+            self._gaps.append(_Gap(segment, offset, until))
+            segment.live += 1
+
+    def _look_again(self, gap: _Gap) -> Place | None:
+        segment, offset, until = gap
+        if segment.end is not None and offset >= segment.end:
+            self._gaps.remove(gap)  # the end had not settled yet
+            segment.live -= 1
+            return None
+        mapping = segment.open()
+        found = frame.read_frame(mapping, offset) if mapping is not None else None
+        if found is None or found.next > (until + 7) & -8:
+            return None
+        self._gaps.remove(gap)
+        segment.live -= 1
+        self._remember(segment, found.next, until)
+        return self._keep(segment, found)
+
+    def give_up_gaps(self) -> None:
+        """Take the gaps for damage: nobody is left to fill them."""
+        gaps, self._gaps = self._gaps, []
+        for gap in gaps:
+            gap.segment.live -= 1
+
+    def _advance(self) -> Segment | None:
+        for segment in self.unread():
+            self._current = segment
+            self._offset = frame.SEGMENT_HEADER_BYTES
+            return segment
+        return None
+
+    def _finish(self, segment: Segment) -> None:
+        self._current = None
+        self._done.append(segment)
+        if segment.live <= 0:
+            self.clean()

@@ -1,0 +1,217 @@
+"""The supply: where a writer gets its segments from, on disk if at all possible.
+
+Its law: a caller is never refused because of the disk. What cannot be on disk is in
+memory, up to a bound, and said so once; `Supply.prepare` brings it back to disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import threading
+from typing import TYPE_CHECKING, Final, Protocol
+
+from promptscribe._journal.appended import AppendedSegment, is_mappable
+from promptscribe._journal.lane import Lane
+from promptscribe._journal.segment import SEGMENT_BYTES, SUFFIX, Segment
+from promptscribe.errors import JournalError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MEMORY_BYTES: Final = 16 << 20
+"""Most memory that stands in for a disk that cannot be used."""
+
+UNLIMITED: Final = 1 << 62
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_FALLOCATE: Final = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+
+
+class Observer(Protocol):
+    """What a writer and its supply tell the outside."""
+
+    def journal_failed(self, reason: str, problem: str) -> None:
+        """Take note that the disk cannot be used."""
+
+    def dropped(self, reason: str, logs: int) -> None:
+        """Take note of logs that could not be kept."""
+
+    def wake(self) -> None:
+        """Take note that there is work: a segment was used up, or a reader slept."""
+
+    def forked(self) -> None:
+        """Take note that this process is a forked child."""
+
+
+class Supply:
+    """Makes segments in a lane of its own; one is kept ready.
+
+    ``_lock`` guards *lane*, the numbers and the ready segment. It is re-entrant: a
+    signal handler may log while the same thread makes a segment.
+
+    Attributes:
+        lane: The folder, or None before the first segment and without a disk.
+        allowance: Bytes that may still be made; set by whoever counts the bytes of
+            all processes, and used up in between.
+    """
+
+    def __init__(
+        self,
+        root: Path | None,
+        observer: Observer,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        read: bool = True,
+        sync: bool = False,
+    ) -> None:
+        self.lane: Lane | None = None
+        self.allowance = UNLIMITED
+        self.root = root
+        self.segment_bytes = segment_bytes
+        self._observer = observer
+        self._read = read
+        self._sync = sync
+        self._lock = threading.RLock()
+        self._ready: Segment | None = None
+        self._number = 0
+        self._mappable: bool | None = None
+        self._broken = root is None
+
+    def anew(self) -> Supply:
+        """Return a supply like this one, for a forked child."""
+        return Supply(
+            self.root,
+            self._observer,
+            segment_bytes=self.segment_bytes,
+            read=self._read,
+            sync=self._sync,
+        )
+
+    def take(self, need: int, in_memory: int) -> Segment | None:
+        """Return a fresh segment for a frame of *need* bytes, None if there is no way.
+
+        Args:
+            need: Bytes that it must have.
+            in_memory: Bytes of memory that stand in for the disk already.
+        """
+        with self._lock:
+            if self._ready is not None and self._ready.size >= need:
+                segment, self._ready = self._ready, None
+                return segment
+        size = max(need, self.segment_bytes)
+        if size > self.allowance:
+            return None
+        if not self._broken:
+            try:
+                made, _ = self._create(size)
+            except (OSError, JournalError) as problem:
+                self.fail(problem)
+            else:
+                # All of it: page by page on first use would cost a call 1.7 µs more.
+                made.populate(0, size)
+                return made
+        return Segment.in_memory(size) if in_memory + size <= MEMORY_BYTES else None
+
+    def prepare(self) -> None:
+        """Have the next segment ready with its pages present.
+
+        For the background thread: a rotation inside a call costs 1.3 ms. It is also
+        how a journal comes back to disk after the disk was full or not writable.
+        """
+        if self.has_ready() or self.root is None:
+            return
+        if self.segment_bytes > self.allowance:
+            return
+        if not (self._mappable or self._mappable is None or self._broken):
+            return  # nothing to make ready in a file that is appended to
+        try:
+            segment, lane = self._create(self.segment_bytes)
+        except (OSError, JournalError):
+            return  # the caller that needs it will find out, and say so
+        segment.populate(0, segment.size)
+        with self._lock:
+            is_wanted = self._ready is None and lane is self.lane
+            if is_wanted:
+                self._ready = segment
+                self._broken = False
+        if not is_wanted:
+            segment.unlink()
+
+    def has_ready(self) -> bool:
+        """Say whether there is a segment that a caller need not wait for."""
+        return self._ready is not None
+
+    def fail(self, problem: Exception) -> None:
+        """Have segments in memory until `prepare` succeeds."""
+        self._broken = True
+        is_full = isinstance(problem, OSError) and problem.errno in _FULL
+        reason = "disk_full" if is_full else "journal_unwritable"
+        self._observer.journal_failed(reason, str(problem))
+
+    def put_back(self) -> None:
+        """Remove the segment that is ready and not needed any more."""
+        with self._lock:
+            segment, self._ready = self._ready, None
+        if segment is not None:
+            segment.unlink()
+
+    def is_deleted(self) -> bool:
+        """Say whether somebody removed the folder while it was in use."""
+        lane = self.lane
+        return lane is not None and not lane.path.exists()
+
+    def give_up_lane(self) -> None:
+        """Forget a lane that is gone, or a forked child's parent's."""
+        with self._lock:
+            lane, self.lane = self.lane, None
+            segment, self._ready = self._ready, None
+        if lane is not None:
+            lane.abandon()
+        if isinstance(segment, AppendedSegment):
+            segment.abandon()
+
+    def close(self) -> None:
+        """Give the lane back: what is left is for another process."""
+        self.put_back()
+        with self._lock:
+            lane, self.lane = self.lane, None
+        if lane is not None:
+            lane.close()
+
+    def _create(self, size: int) -> tuple[Segment, Lane]:
+        with self._lock:
+            assert self.root is not None  # noqa: S101 - else it is broken
+            if self.lane is None:
+                self.lane = Lane.create(self.root, read=self._read)
+            if self._mappable is None:
+                self._mappable = is_mappable(self.root)
+            self._number += 1
+            lane = self.lane
+            path = lane.path / f"{self._number:08d}{SUFFIX}"
+        segment = self._create_file(path, size)
+        self.allowance -= segment.size
+        if self._sync:
+            _sync_folder(lane.path)
+        return segment, lane
+
+    def _create_file(self, path: Path, size: int) -> Segment:
+        if self._mappable:
+            try:
+                return Segment.create(path, size)
+            except OSError as problem:
+                if problem.errno not in _NO_FALLOCATE:
+                    raise
+                self._mappable = False
+        return AppendedSegment.start(path)
+
+
+def _sync_folder(path: Path) -> None:
+    """Have the disk hold the names in a folder."""
+    with contextlib.suppress(OSError):
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
