@@ -90,5 +90,8 @@ def begin(
             payload = _encode((*first[:6], raw(inputs), raw(given)))
     except Exception:  # noqa: BLE001 - an odd value: the slow way takes it
         payload = _encode((*first[:6], raw(inputs), raw(given)))
-    recording._first = None if append(START, payload) else payload
+    kept = append(START, payload)
+    if kept is None:  # a fork without Python's hooks: the ids were the parent's next
+        return begin(append, plan, inputs, given, outer)
+    recording._first = None if kept else payload
     return recording

@@ -199,8 +199,11 @@ def begin_controlled(
     )
     payload = snapshot.encode(first)
     kept_by = append if kept_trace else nowhere
+    took = kept_by(START, payload)
+    if took is None:  # a fork without Python's hooks: the ids were the parent's next
+        return begin_controlled(append, plan, inputs, said, outer)
     recording._append = append
-    recording._first = None if kept_by(START, payload) else payload
+    recording._first = None if took else payload
     return recording
 
 
