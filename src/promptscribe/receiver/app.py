@@ -31,6 +31,7 @@ from promptscribe.receiver.log_route import LogRoutes
 from promptscribe.receiver.metrics import CONTENT_TYPE, Metrics
 from promptscribe.receiver.page_route import PageRoutes
 from promptscribe.receiver.rate import Limits
+from promptscribe.receiver.span_route import SpanRoutes
 from promptscribe.receiver.store import StoreUnavailable
 from promptscribe.receiver.take_route import TakeRoutes
 from promptscribe.receiver.watch import Watch
@@ -69,6 +70,7 @@ def create_app(
     take_routes = TakeRoutes(store, clock, metrics)
     log_routes = LogRoutes(store)
     file_routes = FileRoutes(store)
+    span_routes = SpanRoutes(store, clock, metrics)
     return Starlette(
         routes=[
             *[
@@ -78,6 +80,7 @@ def create_app(
                     *take_routes.routes(prefix),
                     *log_routes.routes(prefix),
                     *file_routes.routes(prefix),
+                    *span_routes.routes(prefix),
                     Route(f"{prefix}/health", _health, methods=["GET"]),
                 )
             ],

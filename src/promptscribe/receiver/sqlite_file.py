@@ -136,13 +136,14 @@ def make_version(batch: Batch, kind: FileKind, file_id: str, details: Details) -
     The first version of a file is deployed to the default environment.
     """
     version = version_id(kind, file_id, details)
-    made = batch.connection.execute(
-        "INSERT INTO versions (id, file_id, digest, details, created_us)"
-        " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (version, file_id, details.digest, details.canonical, batch.now_us),
-    ).rowcount
-    if not made:
+    known = batch.connection.execute("SELECT 1 FROM versions WHERE id = ?", (version,))
+    if known.fetchone() is not None:
         return version
+    batch.connection.execute(
+        "INSERT INTO versions (id, file_id, digest, details, created_us)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (version, file_id, details.digest, details.canonical, batch.now_us),
+    )
     batch.connection.execute(
         "UPDATE files SET updated_us = ? WHERE id = ?", (batch.now_us, file_id)
     )

@@ -92,6 +92,11 @@ MIGRATIONS: Final = (
         WHERE trace_parent_id IS NOT NULL;
     CREATE INDEX logs_by_root ON logs (created_us) WHERE root = 1;
     CREATE INDEX logs_by_failure ON logs (created_us) WHERE failed = 1;
+    CREATE INDEX logs_by_source ON logs (source, created_us)
+        WHERE source IS NOT NULL;
+    CREATE INDEX logs_by_user ON logs (user, created_us) WHERE user IS NOT NULL;
+    CREATE INDEX logs_by_environment ON logs (environment, created_us)
+        WHERE environment IS NOT NULL;
     CREATE INDEX logs_by_batch ON logs (batch_id) WHERE batch_id IS NOT NULL;
     CREATE INDEX logs_by_evaluation ON logs (evaluation_id)
         WHERE evaluation_id IS NOT NULL;
