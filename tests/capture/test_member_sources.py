@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -237,3 +237,14 @@ def test_save_false_keeps_no_payload():
     assert log.prompt == {"model": "m"}
     assert log.metadata == {"kept": 1}
     assert "secret" not in repr(log)
+
+
+def test_a_past_call_took_as_long_as_its_times_say():
+    """Not as long as it took to record it; without times nothing is claimed."""
+    with captured_logs() as logs:
+        record_log("a", start_time=MOMENT, end_time=MOMENT + timedelta(seconds=2))
+        record_log("a", output="x")
+
+    assert logs[0].provider_latency == 2.0
+    assert logs[1].provider_latency is None
+    assert logs[1].end_time is None

@@ -191,18 +191,28 @@ class HttpTransport:
 
 
 def _import_httpx() -> Any:
-    """Import httpx, for who holds the lock."""
+    """Return httpx, or its maintained fork with the same API, for who holds the lock.
+
+    What is loaded already is taken as it is. Else the fork comes first: SDKs that need
+    it (openai 3, ``_httpx2.py``) look into ``sys.modules`` for ``httpx`` at each
+    request, and would find a module that this thread is still in the middle of
+    importing. Where the fork is not installed, nobody looks.
+    """
     # getaddrinfo() imports it on its first call, and that may be in two threads.
     import encodings.idna  # noqa: F401
 
+    for name in ("httpx2", "httpx"):
+        module = sys.modules.get(name)
+        spec = getattr(module, "__spec__", None)
+        if module is not None and not getattr(spec, "_initializing", False):
+            return module
     try:
-        import httpx
-    except ImportError:
-        # The maintained fork, same API; all that newer SDKs bring along.
         import httpx2
+    except ImportError:
+        import httpx
 
-        return httpx2
-    return httpx
+        return httpx
+    return httpx2
 
 
 def _describe(problem: Exception) -> str:

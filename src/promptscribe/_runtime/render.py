@@ -103,6 +103,10 @@ def _add_identity(members: Members, first: record.Start) -> None:
 
 
 def _add_times(members: Members, first: record.Start, last: record.End | None) -> None:
+    given = [member.coerce(n, members.get(n)) for n in ("start_time", "end_time")]
+    if all(isinstance(moment, datetime) for moment in given):
+        elapsed = (_clock.to_ns(given[1]) - _clock.to_ns(given[0])) / 1e9
+        _fill(members, "provider_latency", max(elapsed, 0.0))
     _fill(members, "start_time", _clock.from_ns(first.began))
     _fill(members, "created_at", members["start_time"])
     if last is not None and last.returned is not None:  # else it was not timed

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import importlib.util
 import os
 import sys
@@ -127,10 +126,6 @@ def _demonstrate(
         from promptscribe.demo.agent import Agent
     except ImportError as missing:
         raise missing_package(missing) from None
-    # openai looks into a half-imported httpx (its _httpx2.py: sys.modules.get) and then
-    # fails, if the exporter's thread imports it at that moment: have it here before.
-    # This line goes when the transport does without a late import of httpx.
-    importlib.import_module("httpx")
     from promptscribe.demo.model import choose_model
     from promptscribe.demo.scripted_server import ScriptedServer
 
