@@ -26,6 +26,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# What may be better the next time: everything else is a mistake of ours.
+_PASSING: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_NOMEM,
+    }
+)
 MAX_BATCH: Final = 512  # operations in one transaction: bounds what waits on one
 
 
@@ -192,7 +204,7 @@ def _settle(tickets: list[_Ticket[Any]]) -> None:
 
 
 def _explained(error: Exception) -> Exception:
-    if not isinstance(error, sqlite3.OperationalError):
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None or code & 0xFF not in _PASSING:  # the rest says why in detail
         return error
-    full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
-    return StoreUnavailable(str(error), full=full)
+    return StoreUnavailable(str(error), full=code == sqlite3.SQLITE_FULL)

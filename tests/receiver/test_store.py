@@ -1,0 +1,156 @@
+"""The SQLite file: old ones, newer ones, full ones, and one writer for all."""
+
+import asyncio
+import shutil
+import sqlite3
+from contextlib import closing
+
+import httpx
+import pytest
+
+from promptscribe._clock import SystemClock
+from promptscribe.receiver import sqlite_schema, sqlite_writer
+from promptscribe.receiver.server import start_in_thread
+from promptscribe.receiver.sqlite_schema import (
+    MIGRATIONS,
+    NewerFile,
+    connect,
+    migrate,
+)
+from promptscribe.receiver.sqlite_store import SqliteStore
+from promptscribe.receiver.sqlite_writer import Writer
+from promptscribe.receiver.store import StoreUnavailable
+
+
+def schema(path):
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT sql FROM sqlite_schema ORDER BY name")
+        return rows.fetchall()
+
+
+@pytest.mark.parametrize("version", range(len(MIGRATIONS) + 1))
+def test_a_file_of_every_older_version_is_brought_up(tmp_path, version, monkeypatch):
+    """Whatever version wrote it, the file ends up as a new one would be."""
+    migrate(tmp_path / "new.db")
+    old = tmp_path / "old.db"
+    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", MIGRATIONS[:version])
+    migrate(old)
+    monkeypatch.undo()
+
+    migrate(old)
+    migrate(old)
+
+    assert schema(old) == schema(tmp_path / "new.db")
+
+
+def test_logs_survive_a_migration(tmp_path, monkeypatch):
+    """What an older receiver stored is shown by a newer one."""
+    path = tmp_path / "logs.db"
+    running = start_in_thread(db=path)
+    httpx.post(f"{running.url}/prompts/log", json={"path": "a", "log_id": "x"})
+    running.stop()
+    more = (*MIGRATIONS, "ALTER TABLE logs ADD COLUMN colour TEXT;")
+    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", more)
+
+    running = start_in_thread(db=path)
+    answer = httpx.get(f"{running.url}/logs/x")
+    running.stop()
+
+    assert answer.status_code == 200
+
+
+def test_a_file_from_the_future_is_left_alone(tmp_path, monkeypatch):
+    """An older promptscribe does not touch what it does not know."""
+    path = tmp_path / "logs.db"
+    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*MIGRATIONS, "SELECT 1;"))
+    migrate(path)
+    monkeypatch.undo()
+
+    with pytest.raises(NewerFile, match="newer than this code"):
+        start_in_thread(db=path)
+
+
+def test_a_full_disk_is_507_and_nothing_is_half_stored(tmp_path, monkeypatch, stopping):
+    """The client is told to come back, keeps its log, and delivers it later."""
+    limits = ["PRAGMA max_page_count = 60"]
+
+    def small(path):
+        connection = connect(path)
+        for limit in limits:
+            connection.execute(limit)
+        return connection
+
+    monkeypatch.setattr(sqlite_writer, "connect", small)
+    path = tmp_path / "logs.db"
+    running = start_in_thread(db=path)
+    body = {"path": "a", "output": "x" * 20_000}
+
+    answers = [
+        httpx.post(f"{running.url}/prompts/log", json=body | {"log_id": f"n{number}"})
+        for number in range(20)
+    ]
+    statuses = [answer.status_code for answer in answers]
+    stored = httpx.get(f"{running.url}/logs").json()["total"]
+    bulk = httpx.post(f"{running.url}/prompts/logs", json=body)
+    stopping(running)
+
+    assert set(statuses) == {200, 507}
+    assert stored == statuses.count(200)
+    late = answers[statuses.index(507)]
+    assert int(late.headers["retry-after"]) > 0
+    assert isinstance(late.json()["detail"], str)
+    assert '"status":507' in bulk.text
+    with closing(sqlite3.connect(path)) as connection:
+        (bodies,) = connection.execute("SELECT count(*) FROM bodies").fetchone()
+    assert bodies == stored
+
+
+def test_one_bad_operation_harms_no_other(tmp_path):
+    """Operations that share a commit fail alone."""
+    path = tmp_path / "some.db"
+    migrate(path)
+    writer = Writer(path, SystemClock())
+
+    def bad(batch):
+        batch.connection.execute("INSERT INTO t VALUES ('bad')")
+        raise RuntimeError("no")
+
+    def good(batch):
+        return batch.connection.execute("INSERT INTO t VALUES ('good')").rowcount
+
+    async def race():
+        await writer.run(lambda batch: batch.connection.execute("CREATE TABLE t (x)"))
+        return await asyncio.gather(
+            writer.run(good), writer.run(bad), writer.run(good), return_exceptions=True
+        )
+
+    first, second, third = asyncio.run(race())
+    writer.close()
+
+    assert (first, third) == (1, 1)
+    assert isinstance(second, RuntimeError)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT x FROM t").fetchall() == [("good",)] * 2
+
+
+def test_a_closed_store_says_so(tmp_path):
+    """Nothing waits for a writer that has ended."""
+    store = SqliteStore(tmp_path / "logs.db")
+    store.close()
+
+    with pytest.raises(StoreUnavailable, match="closed"):
+        asyncio.run(store.delete_logs(["x"]))
+
+
+def test_a_copy_of_the_file_is_a_backup(tmp_path):
+    """After a clean stop everything is in the one file."""
+    running = start_in_thread(db=tmp_path / "logs.db")
+    httpx.post(f"{running.url}/prompts/log", json={"path": "a", "log_id": "x"})
+    running.stop()
+    shutil.copy(tmp_path / "logs.db", tmp_path / "copy.db")
+
+    copied = start_in_thread(db=tmp_path / "copy.db")
+    answer = httpx.get(f"{copied.url}/logs/x")
+    copied.stop()
+
+    assert answer.status_code == 200
