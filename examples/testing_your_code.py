@@ -3,7 +3,7 @@
 Run it with ``pytest testing_your_code.py``: nothing is sent anywhere.
 """
 
-# ruff: noqa: S101 - a test
+
 import pytest
 
 from promptscribe import PromptLog, log_prompt

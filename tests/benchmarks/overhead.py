@@ -64,7 +64,7 @@ def main(rounds: int) -> None:
     assert sink.stdout is not None
     port = sink.stdout.readline().strip()
     print(
-        "added to a call, µs    wrapt p50    promptscribe p50 (p99)    raw OTel p50 (p99)    OTel/promptscribe"
+        "µs added to a call      wrapt   promptscribe (99th)     raw OTel (99th)   ratio"
     )
     try:
         for scenario in SCENARIOS:

@@ -31,6 +31,6 @@ class _Server(socketserver.ThreadingTCPServer):
 
 if __name__ == "__main__":
     with _Server(("127.0.0.1", 0), _Handler) as server:
-        print(server.server_address[1], flush=True)  # noqa: T201
+        print(server.server_address[1], flush=True)
         sys.stdin.close()
         server.serve_forever()

@@ -81,13 +81,13 @@ def test_the_hosted_services_variables_are_understood(pyproject):
 )
 def test_a_wrong_setting_is_refused_by_name(code, spelled):
     """At `configure`, before anything is recorded with it."""
-    with pytest.raises(ConfigurationError, match=f"^{spelled}: "):
+    with pytest.raises(ConfigurationError, match=rf"^{spelled}: "):
         promptscribe.configure(**code)
 
 
 def test_a_wrong_variable_is_refused_by_its_own_name(pyproject):
     """The message says what the user typed."""
-    with pytest.raises(ConfigurationError, match="^PROMPTSCRIBE_EXPORT: "):
+    with pytest.raises(ConfigurationError, match=r"^PROMPTSCRIBE_EXPORT: "):
         resolve(environ={"PROMPTSCRIBE_EXPORT": "perhaps"})
 
 
