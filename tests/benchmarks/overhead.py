@@ -64,7 +64,7 @@ def main(rounds: int) -> None:
     assert sink.stdout is not None
     port = sink.stdout.readline().strip()
     print(
-        "µs added to a call      wrapt   promptscribe (99th)     raw OTel (99th)   ratio"
+        "µs added to a call     wrapt  promptscribe (99th)     raw OTel (99th)   ratio"
     )
     try:
         for scenario in SCENARIOS:

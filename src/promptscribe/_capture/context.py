@@ -36,10 +36,12 @@ class Scope(Protocol):
     @property
     def dropped(self) -> bool:
         """Whether sampling leaves the trace out."""
+        ...
 
     @property
     def recording(self) -> Recording | None:
         """The log that is current."""
+        ...
 
 
 class Inherited:

@@ -136,7 +136,7 @@ def log_prompt(function: F, /) -> F: ...
 
 @overload
 def log_prompt(
-    path: str | None = None, /, **members: Unpack[LogArguments]
+    target: str | None = None, /, **members: Unpack[LogArguments]
 ) -> LogPrompt: ...
 
 

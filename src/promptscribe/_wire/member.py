@@ -8,7 +8,7 @@ that follows the contract refuses a whole log for one member of the wrong type.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
@@ -59,16 +59,16 @@ def _is_prompt(value: Any) -> bool:
 def _is_choice(value: Any) -> bool:
     if type(value) is dict:
         return value.get("type") == "function"
-    return value in {"none", "auto", "required"}
+    return type(value) is str and value in {"none", "auto", "required"}
 
 
-_TEXT = (_is_text, "text")
+_TEXT: Final[tuple[Check, str]] = (_is_text, "text")
 _OBJECT = (_is_object, "a dict with text as keys")
 _INTEGER = (_is_integer, "a whole number from 0")
 _NUMBER = (_is_number, "a number from 0")
 _TIME = (_is_time, "a datetime")
 
-_RULES: Final[dict[str, tuple[Check, str]]] = dict.fromkeys(schema.MEMBERS, _TEXT) | {
+_RULES: Final[Mapping[str, tuple[Check, str]]] = dict.fromkeys(schema.MEMBERS, _TEXT) | {
     "prompt": (_is_prompt, 'a dict with "model", or the text of a .prompt file'),
     "inputs": _OBJECT,
     "messages": (_is_messages, 'a list of dicts, each with "role"'),
