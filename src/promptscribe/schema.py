@@ -164,7 +164,7 @@ QUERY_MEMBERS: Final = {
 LATER_MEMBERS: Final = frozenset({"log_id", "run_id", "reasoning_tokens", "log_status"})
 """Members that the contract gained after the seed's generation."""
 
-MEMBERS: Final = tuple(PromptLog.__struct_fields__)
+MEMBERS: Final[tuple[str, ...]] = tuple(PromptLog.__struct_fields__)
 """Every member, the two of the query included."""
 
 BODY_MEMBERS: Final = frozenset(MEMBERS) - frozenset(QUERY_MEMBERS)

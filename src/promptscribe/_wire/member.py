@@ -8,13 +8,14 @@ that follows the contract refuses a whole log for one member of the wrong type.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from promptscribe import _clock, schema
 
 Check: TypeAlias = Callable[[Any], bool]
+Rule: TypeAlias = tuple[Check, str]
 
 
 def _is_text(value: Any) -> bool:
@@ -62,13 +63,13 @@ def _is_choice(value: Any) -> bool:
     return type(value) is str and value in {"none", "auto", "required"}
 
 
-_TEXT: Final[tuple[Check, str]] = (_is_text, "text")
-_OBJECT = (_is_object, "a dict with text as keys")
-_INTEGER = (_is_integer, "a whole number from 0")
-_NUMBER = (_is_number, "a number from 0")
-_TIME = (_is_time, "a datetime")
+_TEXT: Rule = (_is_text, "text")
+_OBJECT: Rule = (_is_object, "a dict with text as keys")
+_INTEGER: Rule = (_is_integer, "a whole number from 0")
+_NUMBER: Rule = (_is_number, "a number from 0")
+_TIME: Rule = (_is_time, "a datetime")
 
-_RULES: Final[Mapping[str, tuple[Check, str]]] = dict.fromkeys(schema.MEMBERS, _TEXT) | {
+_RULES: Final[dict[str, Rule]] = dict.fromkeys(schema.MEMBERS, _TEXT) | {
     "prompt": (_is_prompt, 'a dict with "model", or the text of a .prompt file'),
     "inputs": _OBJECT,
     "messages": (_is_messages, 'a list of dicts, each with "role"'),

@@ -22,7 +22,8 @@ End (array)::
     3 result   what the function returned
     4 error    nil, or type name, message and traceback of what it raised
     5 updates  members set while the call ran: an array of maps, in order
-    6 stream   nil, or nanoseconds until the first chunk, and how it ended
+    6 stream   nil, or an array: when the first chunk came (nanoseconds since 1970),
+               or nil; how it ended early, or nil; the number of chunks
 
 Whole (array)::
 
@@ -56,6 +57,9 @@ REQUEST: Final = "$request"
 CAPTURED: Final = "$captured"
 """Key in an update: members read off a response that is not kept itself."""
 
+STREAM: Final = "$stream"
+"""Key in an update: if that response was a stream, the same as in an end."""
+
 MARK: Final = "$promptscribe"
 """Key of an object that stands for a value that could not be kept."""
 
@@ -82,7 +86,7 @@ class End(NamedTuple):
     result: Any
     error: tuple[str, str, str | None] | None
     updates: list[dict[str, Any]] | None
-    stream: tuple[int | None, str | None] | None
+    stream: tuple[int | None, str | None, int] | None
 
 
 class Model(NamedTuple):
