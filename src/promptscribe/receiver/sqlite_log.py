@@ -18,6 +18,11 @@ from promptscribe.receiver.sqlite_intake import (
     Row,
     columns,
 )
+from promptscribe.receiver.sqlite_words import (
+    add_words,
+    is_indexed,
+    remove_words,
+)
 from promptscribe.receiver.version import new_id
 from promptscribe.schema import PAYLOAD_MEMBERS
 
@@ -100,6 +105,9 @@ def update_log(batch: Batch, change: LogChange) -> Refused | None:
     batch.connection.execute(
         "UPDATE bodies SET body = ? WHERE seq = ?", (_encode(members).decode(), seq)
     )
+    if is_indexed(batch.connection, seq):
+        remove_words(batch.connection, seq, stored)
+        add_words(batch.connection, seq, members)
     return None
 
 
@@ -126,7 +134,11 @@ def delete_logs(batch: Batch, ids: Sequence[str]) -> int:
         seq, version_id = row
         deleted += 1
         batch.used[version_id] -= 1
-        batch.connection.execute("DELETE FROM bodies WHERE seq = ?", (seq,))
+        (body,) = batch.connection.execute(
+            "DELETE FROM bodies WHERE seq = ? RETURNING body", (seq,)
+        ).fetchone()
+        if is_indexed(batch.connection, seq):
+            remove_words(batch.connection, seq, msgspec.json.decode(body))
         batch.connection.execute(
             "UPDATE logs SET root = 1 WHERE trace_parent_id = ?", (log_id,)
         )

@@ -14,6 +14,7 @@ import msgspec
 
 from promptscribe.receiver.log_entry import LogOutline, LogPage, StoredLog
 from promptscribe.receiver.sqlite_intake import TEXT_COLUMNS
+from promptscribe.receiver.sqlite_words import search_term
 
 if TYPE_CHECKING:
     import sqlite3
@@ -114,7 +115,7 @@ def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
 
 
 def _sources(query: LogQuery) -> str:
-    joined = query.search is not None or query.metadata_search is not None
+    joined = query.metadata_search is not None
     return " JOIN bodies b ON b.seq = l.seq" if joined else ""
 
 
@@ -154,11 +155,7 @@ def _exact_terms(query: LogQuery) -> Iterable[tuple[str, Sequence[object]]]:
 
 def _text_terms(query: LogQuery) -> Iterable[tuple[str, Sequence[object]]]:
     if query.search is not None:
-        members = ("inputs", "messages", "output", "output_message", "error")
-        found = (
-            f"json_extract(b.body, '$.{name}') LIKE ? ESCAPE '!'" for name in members
-        )
-        yield f"({' OR '.join(found)})", [pattern_for(query.search)] * len(members)
+        yield search_term(query.search, pattern_for(query.search))
     if query.metadata_search is not None:
         term = "json_extract(b.body, '$.metadata') LIKE ? ESCAPE '!'"
         yield term, (pattern_for(query.metadata_search),)

@@ -115,6 +115,13 @@ MIGRATIONS: Final = (
         revoked_us INTEGER
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE VIRTUAL TABLE words USING fts5(
+        text, content='', tokenize='unicode61 remove_diacritics 2'
+    );
+    CREATE TABLE indexed (seq INTEGER NOT NULL);
+    INSERT INTO indexed VALUES (0);
+    """,
 )
 
 

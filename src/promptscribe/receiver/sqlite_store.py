@@ -19,6 +19,7 @@ from promptscribe.receiver import (
     sqlite_query,
 )
 from promptscribe.receiver.sqlite_schema import connect, migrate
+from promptscribe.receiver.sqlite_words import index_some
 from promptscribe.receiver.sqlite_writer import Writer
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class SqliteStore:
     def __init__(self, path: Path, clock: Clock | None = None) -> None:
         migrate(path)
         self._path = path
-        self._writer = Writer(path, clock or SystemClock())
+        self._writer = Writer(path, clock or SystemClock(), index_some)
         self._readers = ThreadPoolExecutor(READERS, "promptscribe-receiver-reader")
         self._local = threading.local()
         # Guards the list: each reader adds its connection once.

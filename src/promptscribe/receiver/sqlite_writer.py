@@ -38,6 +38,7 @@ _PASSING: Final = frozenset(
         sqlite3.SQLITE_NOMEM,
     }
 )
+_PAUSE: Final = 0.3  # seconds without a write before there is time for a chore
 MAX_BATCH: Final = 512  # operations in one transaction: bounds what waits on one
 
 
@@ -92,11 +93,24 @@ class _Ticket(Generic[T]):
 
 
 class Writer:
-    """Runs operations in transactions, in the order in which they came."""
+    """Runs operations in transactions, in the order in which they came.
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    Args:
+        path: The SQLite file.
+        clock: Source of time.
+        chore: What there is to do in a pause after writing; returns whether there
+            is more of it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        chore: Callable[[sqlite3.Connection], bool] = lambda _: False,
+    ) -> None:
         self._path = path
         self._clock = clock
+        self._chore = chore
         self._queue: SimpleQueue[_Ticket[Any] | None] = SimpleQueue()
         # Guards the two below: the thread is started once, and not after close.
         self._lock = threading.Lock()
@@ -137,17 +151,35 @@ class Writer:
     def _work(self) -> None:
         connection = connect(self._path)
         try:
+            pause: float | None = None
             while True:
-                tickets, last = self._gather()
-                self._commit(connection, tickets)
+                tickets, last = self._gather(pause)
+                if tickets:
+                    self._commit(connection, tickets)
+                    pause = _PAUSE
+                elif not last:
+                    pause = 0 if self._do_chore(connection) else None
                 if last:
                     return
         finally:
             connection.close()
 
-    def _gather(self) -> tuple[list[_Ticket[Any]], bool]:
+    def _do_chore(self, connection: sqlite3.Connection) -> bool:
+        try:
+            return self._chore(connection)
+        except sqlite3.Error:
+            # Busy or full: the chore stays undone, and is tried after the next write.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            return False
+
+    def _gather(self, pause: float | None) -> tuple[list[_Ticket[Any]], bool]:
+        """Return what has come in, waiting for it at most for a pause."""
         tickets: list[_Ticket[Any]] = []
-        ticket = self._queue.get()
+        try:
+            ticket = self._queue.get(block=pause != 0, timeout=pause)
+        except Empty:
+            return tickets, False
         while ticket is not None:
             tickets.append(ticket)
             if len(tickets) == MAX_BATCH:

@@ -1,0 +1,112 @@
+"""Text search: the same answers before a log is indexed, and after."""
+
+from contextlib import closing
+
+import pytest
+
+from promptscribe.receiver.sqlite_schema import connect
+from promptscribe.receiver.sqlite_words import index_some, searched_text
+
+
+@pytest.fixture
+def index(tmp_path):
+    """Index what there is now, as the writer does in a pause."""
+
+    def run():
+        with closing(connect(tmp_path / "logs.db")) as connection:
+            while index_some(connection):
+                pass
+
+    return run
+
+
+@pytest.fixture
+def found(client):
+    def search(text):
+        page = client.get("/logs", params={"search": text}).json()
+        assert page["total"] == len(page["records"])
+        return {record["id"] for record in page["records"]}
+
+    return search
+
+
+@pytest.fixture(params=["late", "indexed"])
+def indexed(request, post, index):
+    post(path="p", log_id="in", inputs={"q": ["Where is order 4431?"]})
+    post(path="p", log_id="out", output='It says "order 44-31", 100% sure')
+    post(path="p", log_id="turn", messages=[{"role": "user", "content": "Grüße"}])
+    post(path="p", log_id="bad", error="TimeoutError: slow")
+    post(path="p", log_id="cjk", output="東京都に行きます")
+    post(path="p", log_id="else", source="order", metadata={"order": "order"})
+    if request.param == "indexed":
+        index()
+    return request.param == "indexed"
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("order", {"in", "out"}),
+        ("ORDER 44", {"in", "out"}),
+        ("order 4431", {"in"}),
+        ("order 44-31", {"out"}),
+        ("Grüße", {"turn"}),
+        ("timeouterror", {"bad"}),
+        ("京都", {"cjk"}),
+        ("100%", {"out"}),
+        ('"order', {"out"}),
+        ("nowhere", set()),
+        ('"', {"out"}),
+        ("OR NOT (", set()),
+        ("*", set()),
+    ],
+)
+def test_text_is_found_wherever_it_stands(indexed, found, text, ids):
+    """Inputs, messages, outputs and errors; nothing else, in any case and script."""
+    hits = found(text)
+
+    if indexed and text == '"order':
+        ids = {"in", "out"}  # the index knows words and no quotation marks
+    if text == '"' or (text == "*" and not indexed):
+        assert ids <= hits  # a sign may stand in the JSON of a list as well
+    else:
+        assert hits == ids
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_a_change_is_found_and_what_was_there_is_not(
+    client, post, index, found, indexed
+):
+    """The index follows updates and deletions."""
+    log = post(path="p", log_id="x", output="first words")
+    post(path="p", log_id="y", output="first others")
+    if indexed:
+        index()
+
+    client.patch(f"/prompts/{log['prompt_id']}/log/x", json={"output": "second"})
+    assert found("second") == {"x"}
+    assert found("first") == {"y"}
+    client.delete("/logs", params={"id": "y"})
+
+    assert found("first") == set()
+    index()
+    assert found("second") == {"x"}
+    assert found("first") == set()
+
+
+def test_an_index_takes_many_steps(client, index, found):
+    """More logs than one step indexes."""
+    lines = "\n".join('{"path":"p","output":"needle"}' for _ in range(250))
+    client.post("/prompts/logs", content=lines)
+
+    index()
+
+    page = client.get("/logs", params={"search": "needle", "size": 0}).json()
+    assert page["total"] == 250
+
+
+def test_pictures_have_no_words():
+    """A data: URL is left out, numbers are words as well."""
+    members = {"inputs": {"a": "data:image/png;base64,AAAA", "b": [7, True, None]}}
+
+    assert searched_text(members | {"output": "x"}) == "7\nTrue\nx"
