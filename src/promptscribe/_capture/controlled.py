@@ -64,7 +64,7 @@ class ControlledRecording(Recording):
         returned: bool,
         result: Any,
         error: tuple[str, str, str | None] | None,
-        stream: tuple[int | None, str | None] | None,
+        stream: tuple[int | None, str | None, int] | None,
     ) -> None:
         kept: Any = None
         try:
@@ -109,7 +109,7 @@ class DroppedRecording(ControlledRecording):
         returned: bool,
         result: Any,
         error: tuple[str, str, str | None] | None,
-        stream: tuple[int | None, str | None] | None,
+        stream: tuple[int | None, str | None, int] | None,
     ) -> None:
         if error is None:
             self._append = None

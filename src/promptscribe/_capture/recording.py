@@ -15,7 +15,7 @@ from promptscribe._capture import adapter, failure, snapshot
 from promptscribe._capture.context import current
 from promptscribe._clock import format_log_id
 from promptscribe._runtime.state import runtime
-from promptscribe._wire.record import EXT_CHUNKS, REQUEST, RESPONSE
+from promptscribe._wire.record import EXT_CHUNKS, REQUEST, RESPONSE, STREAM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,9 +109,11 @@ class Recording:
         from promptscribe._capture import stream
 
         if stream.is_stream(response):
-            recorded: T = stream.record_stream(response, self._finish_response)
+            recorded: T = stream.record_stream(
+                response, self._finish_response, self._take, self
+            )
             return recorded
-        self._add({RESPONSE: response})
+        self._take(stream.payload(response))
         return response
 
     def record_request(self, request: Mapping[str, Any]) -> None:
@@ -205,19 +207,24 @@ class Recording:
 
         Args:
             chunks: What came.
-            first_chunk: Nanoseconds until the first chunk came, or None.
+            first_chunk: Monotonic time at which the first chunk came, or None.
             ending: None if the stream was read to its end, else how it ended.
             error: What broke it off.
         """
         try:
+            if first_chunk is not None:
+                first_chunk += self.anchor
             self._end(
                 bool(chunks) or error is None,
                 _pack(chunks),
                 None if error is None else self._describe(error),
-                (first_chunk, ending),
+                (first_chunk, ending, len(chunks)),
             )
         except Exception as problem:  # noqa: BLE001 - the stream belongs to the user
             failure.note("recording_failed", problem)
+
+    def _take(self, response: Any) -> None:
+        self._add({RESPONSE: response})
 
     def _finish_response(
         self,
@@ -226,12 +233,10 @@ class Recording:
         ending: str | None,
         error: BaseException | None = None,  # noqa: ARG002 - the block logs it
     ) -> None:
-        metadata: dict[str, Any] = {"chunks": len(chunks)}
         if first_chunk is not None:
-            metadata["time_to_first_token"] = first_chunk / 1e9
-        if ending is not None:
-            metadata["stream"] = ending
-        self._add({RESPONSE: _pack(chunks), "metadata": metadata})
+            first_chunk += self.anchor
+        told = (first_chunk, ending, len(chunks))
+        self._add({RESPONSE: _pack(chunks), STREAM: told})
 
     def _describe(self, error: BaseException) -> tuple[str, str, str | None]:
         return failure.describe(error)
@@ -253,7 +258,7 @@ class Recording:
         returned: bool,
         result: Any,
         error: tuple[str, str, str | None] | None,
-        stream: tuple[int | None, str | None] | None,
+        stream: tuple[int | None, str | None, int] | None,
     ) -> None:
         append, self._append = self._append, None
         if append is None:

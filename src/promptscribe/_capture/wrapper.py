@@ -7,67 +7,31 @@ since a shared layer would cost every call 0.1 µs and add a line to every trace
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import operator
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import wrapt
 
-from promptscribe._capture import failure, snapshot, stream
+from promptscribe._capture import failure, generator, snapshot, stream
 from promptscribe._capture.arguments import has_receiver, make_binder
 from promptscribe._capture.beginning import begin
 from promptscribe._capture.context import Inherited, current
+from promptscribe._capture.logged import Logged
+from promptscribe._capture.recording import NOTHING
 from promptscribe._runtime.state import nowhere as _nowhere
 from promptscribe._runtime.state import runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from promptscribe._capture.context import Scope
     from promptscribe._capture.options import Plan
     from promptscribe._capture.recording import Recording
+    from promptscribe._capture.tape import Finish
 
 _PLAIN = {str, dict, list, tuple, int, float, bool, type(None)}
 """Types of results that are no streams; grows with what functions return."""
-
-
-def _find(module: str, qualname: str) -> Any:
-    """Return what a module has under a dotted name; for unpickling."""
-    return operator.attrgetter(qualname)(importlib.import_module(module))
-
-
-class BoundLogged(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg] # 1.x
-    """A decorated method, bound to its receiver."""
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        wrapped = self.__wrapped__
-        receiver = getattr(wrapped, "__self__", None)
-        if receiver is None:  # reached through the class: an ordinary function
-            return _find, (wrapped.__module__, wrapped.__qualname__)
-        return getattr, (receiver, wrapped.__name__)
-
-    def __copy__(self) -> Any:
-        return self
-
-    def __deepcopy__(self, memo: Any) -> Any:
-        return self
-
-
-class Logged(wrapt.FunctionWrapper):  # type: ignore[type-arg] # 1.x: not generic
-    """A decorated function. It pickles and copies as functions do: by its name."""
-
-    __bound_function_wrapper__ = BoundLogged
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return self.__wrapped__.__qualname__
-
-    def __copy__(self) -> Any:
-        return self
-
-    def __deepcopy__(self, memo: Any) -> Any:
-        return self
 
 
 class Binders:
@@ -76,9 +40,7 @@ class Binders:
     __slots__ = ("bound", "free", "receiver")
 
     def __init__(self, function: Any) -> None:
-        inner = function
-        if isinstance(function, classmethod | staticmethod):
-            inner = function.__func__
+        inner = _plain(function)
         self.free = make_binder(inner)
         self.receiver = type(inner) is FunctionType and has_receiver(inner)
         is_method = type(inner) is FunctionType and not isinstance(
@@ -98,9 +60,7 @@ class Binders:
 def wrap(function: Any, declared: Plan) -> Any:
     """Return *function* wrapped according to its kind."""
     binders = Binders(function)
-    inner = function
-    if isinstance(function, classmethod | staticmethod):
-        inner = function.__func__
+    inner = _plain(function)
     if _is(inspect.isasyncgenfunction, inner):
         build = _around_async_generator
     elif _is(inspect.isgeneratorfunction, inner):
@@ -110,6 +70,12 @@ def wrap(function: Any, declared: Plan) -> Any:
     else:
         build = _around_function
     return Logged(function, build(binders, declared))
+
+
+def _plain(function: Any) -> Any:
+    if isinstance(function, classmethod | staticmethod):
+        return function.__func__
+    return function
 
 
 def _is(predicate: Callable[[Any], bool], function: Any) -> bool:
@@ -143,7 +109,7 @@ def _begin(
 def _around_function(binders: Binders, declared: Plan) -> Callable[..., Any]:
     bound, free, receiver = binders.bound, binders.free, binders.receiver
     set_current, reset_current = current.set, current.reset
-    hide_frame = stream.hide_frame
+    hide_frame = generator.hide_frame
     plain = _PLAIN
 
     def call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
@@ -172,7 +138,8 @@ def _around_function(binders: Binders, declared: Plan) -> Callable[..., Any]:
             recording.fail(error)
             raise
         reset_current(token)
-        if type(result) in plain:
+        kind = type(result)
+        if kind in plain and not (kind is dict and "stream" in result):
             try:
                 recording.finish(result)
             except Exception as problem:  # noqa: BLE001 - ours
@@ -187,10 +154,12 @@ def _settle(recording: Recording, result: Any) -> Any:
     """End the log of a call that returned something; return what the caller gets."""
     try:
         if stream.is_provider_stream(result):
-            return stream.record_stream(result, recording.finish_stream)
-        if len(_PLAIN) < 1_000:  # types made at run time must not pile up here
-            _PLAIN.add(type(result))
-        recording.finish(result)
+            return stream.record_stream(
+                result, recording.finish_stream, recording.finish, recording
+            )
+        if not stream.is_stream(result) and len(_PLAIN) < 1_000:
+            _PLAIN.add(type(result))  # types made at run time must not pile up here
+        recording.finish(stream.payload(result))
     except Exception as problem:  # noqa: BLE001 - ours
         failure.note("recording_failed", problem)
     return result
@@ -210,33 +179,32 @@ def _around_coroutine(binders: Binders, declared: Plan) -> Callable[..., Any]:
             else:
                 inputs = free(*args, **kwargs)
         except Exception:  # noqa: BLE001 - the function says now what is wrong
-            return _refuse(declared, binders, wrapped, instance, args, kwargs)
-        coroutine: Any = _await(declared, inputs, wrapped, args, kwargs)
-        coroutine.__name__ = wrapped.__name__
-        coroutine.__qualname__ = wrapped.__qualname__
-        return coroutine
+            inputs = _UNFIT
+        if inputs is not _UNFIT:
+            coroutine: Any = _await(declared, inputs, wrapped, args, kwargs)
+            coroutine.__name__ = getattr(wrapped, "__name__", coroutine.__name__)
+            coroutine.__qualname__ = getattr(
+                wrapped, "__qualname__", coroutine.__qualname__
+            )
+            return coroutine
+        try:  # outside of the handler: it would become the error's context
+            return wrapped(*args, **kwargs)
+        except BaseException as error:
+            generator.hide_frame(error)
+            _refuse(error, _begin(declared, binders, instance, args, kwargs))
+            raise
 
     return call
 
 
-def _refuse(  # noqa: PLR0917 - as the wrapper got them
-    declared: Plan,
-    binders: Binders,
-    wrapped: Any,
-    instance: Any,
-    args: Any,
-    kwargs: Any,
-) -> Any:
-    """Make a call whose arguments do not fit, and log what it raises."""
-    try:
-        return wrapped(*args, **kwargs)
-    except BaseException as error:
-        stream.hide_frame(error)
-        stream.hide_frame(error)
-        recording = _begin(declared, binders, instance, args, kwargs)
-        if recording is not None:
-            recording.fail(error)
-        raise
+_UNFIT: Any = {}
+"""Stands for arguments that do not fit the function."""
+
+
+def _refuse(error: BaseException, recording: Recording | None) -> None:
+    """End the log of a call whose arguments did not fit."""
+    if recording is not None:
+        recording.fail(error)
 
 
 async def _await(
@@ -246,17 +214,20 @@ async def _await(
         recording = begin(runtime.append or _nowhere, declared, inputs)
     except Exception as problem:  # noqa: BLE001 - ours
         failure.note("recording_failed", problem)
+        recording = None
+    if recording is None:
         return await wrapped(*args, **kwargs)
     token = current.set(recording)
     try:
         result = await wrapped(*args, **kwargs)
     except BaseException as error:
-        stream.leave(token)
-        stream.hide_frame(error)
+        generator.leave_scope(token)
+        generator.hide_frame(error)
         recording.fail(error)
         raise
-    stream.leave(token)
-    if type(result) in _PLAIN:
+    generator.leave_scope(token)
+    kind = type(result)
+    if kind in _PLAIN and not (kind is dict and "stream" in result):
         try:
             recording.finish(result)
         except Exception as problem:  # noqa: BLE001 - ours
@@ -266,11 +237,11 @@ async def _await(
 
 
 def _around_generator(binders: Binders, declared: Plan) -> Callable[..., Any]:
-    return _around_iterator(binders, declared, stream.drive)
+    return _around_iterator(binders, declared, generator.drive)
 
 
 def _around_async_generator(binders: Binders, declared: Plan) -> Callable[..., Any]:
-    return _around_iterator(binders, declared, stream.drive_async)
+    return _around_iterator(binders, declared, generator.drive_async)
 
 
 def _around_iterator(
@@ -282,17 +253,23 @@ def _around_iterator(
         try:
             inputs = binders.bind(instance, args, kwargs)
         except Exception:  # noqa: BLE001 - the function says now what is wrong
-            return _refuse(declared, binders, wrapped, instance, args, kwargs)
-        generator = wrapped(*args, **kwargs)
+            inputs = _UNFIT
+        try:  # outside of the handler: it would become the error's context
+            made = wrapped(*args, **kwargs)
+        except BaseException as error:
+            generator.hide_frame(error)
+            _refuse(error, _begin(declared, binders, instance, args, kwargs))
+            raise
+        if inputs is _UNFIT:
+            return made
         try:
             # Inputs and parent as they are now; the log begins with the first step.
-            begin = _Beginning(declared, inputs)
-            recorded = drive(generator, begin)
-            recorded.__name__ = generator.__name__
-            recorded.__qualname__ = generator.__qualname__
+            recorded = drive(made, _Beginning(declared, inputs))
+            recorded.__name__ = made.__name__
+            recorded.__qualname__ = made.__qualname__
         except Exception as problem:  # noqa: BLE001 - ours
             failure.note("recording_failed", problem)
-            return generator
+            return made
         return recorded
 
     return call
@@ -308,6 +285,11 @@ class _Beginning:
         self._inputs = msgspec.Raw(snapshot.encode(inputs))
         self._outer = current.get() or Inherited(None, runtime.members)
 
-    def __call__(self) -> Recording:
+    def __call__(self) -> tuple[Scope, Finish]:
         append = runtime.append or _nowhere
-        return begin(append, self._declared, self._inputs, None, self._outer)
+        try:
+            recording = begin(append, self._declared, self._inputs, None, self._outer)
+        except Exception as problem:  # noqa: BLE001 - ours
+            failure.note("recording_failed", problem)
+            return self._outer, NOTHING.finish_stream
+        return recording, recording.finish_stream

@@ -45,7 +45,7 @@ def read_log(start: bytes | None, end: bytes | None) -> schema.PromptLog:
     _add_request(members, updates.get(record.REQUEST))
     if last is not None:
         _add_result(members, last, updates.get(record.RESPONSE))
-        _add_stream(members, last)
+        _add_stream(members, first, last.stream or updates.get(record.STREAM))
     _add_captured(members, record.plain(updates.get(record.CAPTURED)))
     if members.get("save") is False:
         _strip(members)
@@ -238,15 +238,17 @@ def _time_of(value: Any) -> datetime | None:
     return moment if isinstance(moment, datetime) else None
 
 
-def _add_stream(members: Members, last: record.End) -> None:
-    if last.stream is None:
+def _add_stream(members: Members, first: record.Start, stream: Any) -> None:
+    if stream is None:
         return
-    first_chunk, ending = last.stream
+    first_chunk, ending, chunks = stream
     if first_chunk is not None:
-        _note(members, "time_to_first_token", first_chunk / 1e9)
-    if isinstance(last.result, record.Chunks):
-        _note(members, "chunks", len(last.result.chunks))
+        elapsed = max(first_chunk - first.began, 0) / 1e9
+        _note(members, "time_to_first_token", elapsed)
+    _note(members, "chunks", chunks)
     _note(members, "stream", ending)
+    if chunks and not {"prompt_tokens", "output_tokens"} & members.keys():
+        _note(members, "usage_missing", True)
 
 
 def _strip(members: Members) -> None:

@@ -1,0 +1,255 @@
+"""The stand-in: a provider's stream in all but name, recorded while it is read.
+
+Its law: what the stream has, the stand-in has: class for ``isinstance``, attributes,
+methods, errors. It adds one thing: every chunk that goes by is kept on the tape.
+
+Methods that read a stream to its end by themselves (``until_done``,
+``get_final_message``) run with the stand-in as ``self``: what they read goes by, too.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from types import MethodType
+from typing import TYPE_CHECKING, Any, Final
+
+import wrapt
+
+from promptscribe._capture.generator import drive, drive_async, hide_frame
+from promptscribe._capture.stream_kind import kind_of
+from promptscribe._capture.tape import ABANDONED, CLOSED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from promptscribe._capture.context import Scope
+    from promptscribe._capture.tape import Tape
+
+_READERS: Final = frozenset(
+    {
+        "get_final_completion",
+        "get_final_message",
+        "get_final_response",
+        "get_final_text",
+        "until_done",
+    }
+)
+"""Methods that read to the end: openai ``lib/streaming``, anthropic the same."""
+
+_TEXTS: Final = "text_stream"
+_MAKE_TEXTS: Final = "__stream_text__"
+"""Anthropic's second way in: a generator over the stream, made before we come."""
+
+
+def stand_in(stream: Any, tape: Tape, scope: Scope | None = None) -> Any:
+    """Return what the user gets instead of a stream.
+
+    Args:
+        stream: A stream, a manager or a response that holds one; or anything else,
+            which is returned as it is.
+        tape: What came so far; shared by all that stands for one stream.
+        scope: What is current while a generator runs.
+    """
+    kind = kind_of(stream)
+    if kind is None:
+        return stream
+    if kind == "generator":
+        return _named(drive(stream, lambda: (scope, tape.hand_over)), stream)
+    if kind == "async generator":
+        return _named(drive_async(stream, lambda: (scope, tape.hand_over)), stream)
+    return _CLASSES[kind](stream, tape)
+
+
+def _named(recorded: Any, stream: Any) -> Any:
+    recorded.__name__ = stream.__name__
+    recorded.__qualname__ = stream.__qualname__
+    return recorded
+
+
+class StandIn(wrapt.ObjectProxy):  # type: ignore[type-arg] # 1.x: not generic
+    """What all have in common; alone, it stands for a manager."""
+
+    def __init__(self, stream: Any, tape: Tape) -> None:
+        super().__init__(stream)
+        self._self_tape = tape
+        self._self_others: dict[int, tuple[Any, Any]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.__wrapped__, name)
+        if name in _READERS and type(value) is MethodType:
+            return MethodType(value.__func__, self)
+        if name in {"close", "aclose"} and callable(value):
+            return _closing(value, self._self_tape)
+        if name == _TEXTS:
+            return self._self_other(value, self._self_make_texts)
+        return value
+
+    def __enter__(self) -> Any:
+        try:
+            entered = self.__wrapped__.__enter__()
+        except BaseException as error:
+            hide_frame(error)
+            self._self_tape.finish(None, error)
+            raise
+        return self._self_entered(entered)
+
+    def __exit__(self, *exception: object) -> Any:
+        self._self_tape.finish(CLOSED)
+        return self.__wrapped__.__exit__(*exception)
+
+    async def __aenter__(self) -> Any:
+        try:
+            entered = await self.__wrapped__.__aenter__()
+        except BaseException as error:
+            hide_frame(error)
+            self._self_tape.finish(None, error)
+            raise
+        return self._self_entered(entered)
+
+    async def __aexit__(self, *exception: object) -> Any:
+        self._self_tape.finish(CLOSED)
+        return await self.__wrapped__.__aexit__(*exception)
+
+    def __del__(self) -> None:
+        tape = getattr(self, "_self_tape", None)
+        if tape is not None:
+            tape.finish(ABANDONED)
+
+    def _self_entered(self, entered: Any) -> Any:
+        """Return what stands for that which entering gave."""
+        if entered is self.__wrapped__:
+            return self
+        return stand_in(entered, self._self_tape)
+
+    def _self_other(self, value: Any, make: Callable[[Any], Any]) -> Any:
+        """Return what stands for a part of the stream: always the same for the same."""
+        known = self._self_others.get(id(value))
+        if known is None:
+            known = self._self_others[id(value)] = (value, make(value))
+        return known[1]
+
+    def _self_make_texts(self, texts: Any) -> Any:
+        make = getattr(type(self.__wrapped__), _MAKE_TEXTS, None)
+        return texts if make is None else make(self)
+
+
+class IterableStandIn(StandIn):
+    """Stands for a stream that is iterated over, but no iterator."""
+
+    def __iter__(self) -> Any:
+        tape = self._self_tape
+        try:
+            for chunk in self.__wrapped__:
+                tape.keep(chunk)
+                yield chunk
+        except GeneratorExit:  # it may be iterated over again
+            raise
+        except BaseException as error:
+            hide_frame(error)
+            tape.finish(None, error)
+            raise
+        tape.finish(None)
+
+
+class IteratorStandIn(StandIn):
+    """Stands for a stream that is its own iterator."""
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            chunk = self.__wrapped__.__next__()
+        except StopIteration:
+            self._self_tape.finish(None)
+            raise
+        except BaseException as error:
+            hide_frame(error)
+            self._self_tape.finish(None, error)
+            raise
+        self._self_tape.keep(chunk)
+        return chunk
+
+
+class _AsyncReading(StandIn):
+    """How a stream is read asynchronously."""
+
+    def __aiter__(self) -> Any:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            chunk = await self.__wrapped__.__anext__()
+        except StopAsyncIteration:
+            self._self_tape.finish(None)
+            raise
+        except BaseException as error:
+            hide_frame(error)
+            self._self_tape.finish(None, error)
+            raise
+        self._self_tape.keep(chunk)
+        return chunk
+
+
+class AsyncIteratorStandIn(_AsyncReading):
+    """Stands for an asynchronous stream."""
+
+    # Else it would pass for an Iterable, as every ObjectProxy does.
+    __iter__ = None  # type: ignore[assignment]
+
+
+class BothStandIn(IteratorStandIn, _AsyncReading):
+    """Stands for a stream that can be read either way."""
+
+
+class ResponseStandIn(StandIn):
+    """Stands for a raw response that is not read yet."""
+
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the response, or the stream, that it holds."""
+        return self._self_parsed(self.__wrapped__.parse(*args, **kwargs))
+
+    def _self_parsed(self, parsed: Any) -> Any:
+        if kind_of(parsed) is None:
+            self._self_tape.finish_whole(parsed)
+            return parsed
+        return self._self_other(parsed, self._self_entered)
+
+
+class AsyncResponseStandIn(ResponseStandIn):
+    """The same for an asynchronous client."""
+
+    async def parse(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the response, or the stream, that it holds."""
+        return self._self_parsed(await self.__wrapped__.parse(*args, **kwargs))
+
+
+def _closing(close: Callable[..., Any], tape: Tape) -> Callable[..., Any]:
+    """Return a ``close`` that ends the log as well."""
+    if inspect.iscoroutinefunction(close):
+
+        @functools.wraps(close)
+        async def close_async(*args: Any, **kwargs: Any) -> Any:
+            tape.finish(CLOSED)
+            return await close(*args, **kwargs)
+
+        return close_async
+
+    @functools.wraps(close)
+    def close_now(*args: Any, **kwargs: Any) -> Any:
+        tape.finish(CLOSED)
+        return close(*args, **kwargs)
+
+    return close_now
+
+
+_CLASSES: Final[dict[str, type[StandIn]]] = {
+    "iterator": IteratorStandIn,
+    "iterable": IterableStandIn,
+    "async iterator": AsyncIteratorStandIn,
+    "both": BothStandIn,
+    "manager": StandIn,
+    "response": ResponseStandIn,
+    "async response": AsyncResponseStandIn,
+}

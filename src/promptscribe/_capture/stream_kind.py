@@ -1,0 +1,132 @@
+"""The stream kinds: which objects of which SDKs are streams, and how they are read.
+
+Its law: a table. A class is known by its package and its name; nothing is imported,
+nothing is patched, and an object is asked for nothing to find out.
+"""
+
+from __future__ import annotations
+
+from types import AsyncGeneratorType, GeneratorType
+from typing import Any, Final, Literal, TypeAlias
+
+from promptscribe._capture import adapter
+
+StreamKind: TypeAlias = Literal[
+    "iterator",
+    "iterable",
+    "async iterator",
+    "both",
+    "manager",
+    "response",
+    "async response",
+    "generator",
+    "async generator",
+]
+"""``iterable`` has no ``__next__``; ``both`` is read either way; a ``manager`` gives
+the stream when it is entered, a ``response`` when it is asked to ``parse()``."""
+
+_STAINLESS: Final[dict[str, StreamKind]] = {
+    "Stream": "iterator",
+    "AsyncStream": "async iterator",
+    "LegacyAPIResponse": "response",
+    "APIResponse": "response",
+    "AsyncAPIResponse": "async response",
+    "ResponseContextManager": "manager",
+    "AsyncResponseContextManager": "manager",
+}
+"""What the SDKs that Stainless generates have in common (``_streaming.py``,
+``_response.py``, openai's ``_legacy_response.py``)."""
+
+_CLASSES: Final[dict[str, dict[str, StreamKind]]] = {
+    "openai": {
+        **_STAINLESS,
+        "ChatCompletionStream": "iterator",  # openai/lib/streaming/chat
+        "AsyncChatCompletionStream": "async iterator",
+        "ChatCompletionStreamManager": "manager",
+        "AsyncChatCompletionStreamManager": "manager",
+        "ResponseStream": "iterator",  # openai/lib/streaming/responses
+        "AsyncResponseStream": "async iterator",
+        "ResponseStreamManager": "manager",
+        "AsyncResponseStreamManager": "manager",
+    },
+    "anthropic": {
+        **_STAINLESS,
+        "MessageStream": "iterator",  # anthropic/lib/streaming
+        "AsyncMessageStream": "async iterator",
+        "MessageStreamManager": "manager",
+        "AsyncMessageStreamManager": "manager",
+        "BetaMessageStream": "iterator",
+        "BetaAsyncMessageStream": "async iterator",
+        "BetaMessageStreamManager": "manager",
+        "BetaAsyncMessageStreamManager": "manager",
+    },
+    "groq": _STAINLESS,
+    "cerebras": _STAINLESS,
+    "together": _STAINLESS,
+    "mistralai": {  # client/utils/eventstreaming.py
+        "EventStream": "iterator",
+        "EventStreamAsync": "async iterator",
+    },
+    "litellm": {"CustomStreamWrapper": "both"},  # litellm_core_utils
+    "botocore": {"EventStream": "iterable"},  # botocore/eventstream.py
+}
+
+_GENERATORS: Final = (
+    "anthropic",
+    "cohere",
+    "google.genai",
+    "groq",
+    "langchain_core",
+    "litellm",
+    "mistralai",
+    "ollama",
+    "openai",
+    "together",
+    "vertexai",
+)
+"""Packages whose generators are streams. A generator of the user's own code is not:
+a plain function that returns one hands on the very object."""
+
+_MOST_TYPES: Final = 1_000
+
+_mro_of: Final = type.__dict__["__mro__"].__get__
+_known: Final[dict[type, StreamKind | None]] = {
+    GeneratorType: "generator",
+    AsyncGeneratorType: "async generator",
+}
+
+
+def kind_of(value: Any) -> StreamKind | None:
+    """Return what kind of stream a value is, a user's generator included.
+
+    Returns:
+        The kind; None for what is no stream that is known.
+    """
+    kind = type(value)
+    try:
+        return _known[kind]
+    except KeyError:
+        found = _look_up(kind)
+        if len(_known) < _MOST_TYPES:  # types made at run time must not pile up here
+            _known[kind] = found
+        return found
+
+
+def is_providers(generator: Any) -> bool:
+    """Say whether a generator runs code of a provider's SDK."""
+    frame = getattr(generator, "gi_frame", None) or getattr(generator, "ag_frame", None)
+    if frame is None:
+        return False
+    module = frame.f_globals.get("__name__")
+    return type(module) is str and any(
+        module == package or module.startswith(f"{package}.") for package in _GENERATORS
+    )
+
+
+def _look_up(kind: type) -> StreamKind | None:
+    for base in _mro_of(kind):
+        package = adapter.full_name(base).partition(".")[0]
+        found = _CLASSES.get(package, {}).get(base.__name__)
+        if found is not None:
+            return found
+    return None
