@@ -42,7 +42,9 @@ def test_the_public_names_are_these():
         "Recording",
         "configure",
         "current_log",
+        "extract",
         "force_flush",
+        "inject",
         "log_context",
         "log_prompt",
         "record_log",
@@ -87,8 +89,8 @@ def test_the_docstring_examples_run(monkeypatch, tmp_path):
 
     monkeypatch.chdir(tmp_path)
     names = [
-        "_capture.decorator", "_capture.manual", "_capture.recording",
-        "_runtime.control", "testing",
+        "_capture.binding", "_capture.decorator", "_capture.manual",
+        "_capture.propagation", "_capture.recording", "_runtime.control", "testing",
     ]  # fmt: skip
     for name in names:
         module = importlib.import_module(f"promptscribe.{name}")

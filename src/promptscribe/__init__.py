@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from promptscribe._capture.decorator import log_prompt
     from promptscribe._capture.manual import log_context, record_log, start_log
+    from promptscribe._capture.propagation import extract, inject
     from promptscribe._capture.recording import Recording, current_log
     from promptscribe._runtime.control import (
         FlushResult,
@@ -32,7 +33,9 @@ __all__ = [
     "Recording",
     "configure",
     "current_log",
+    "extract",
     "force_flush",
+    "inject",
     "log_context",
     "log_prompt",
     "record_log",
@@ -48,7 +51,9 @@ _HOMES = {
     "Recording": "_capture.recording",
     "configure": "_runtime.control",
     "current_log": "_capture.recording",
+    "extract": "_capture.propagation",
     "force_flush": "_runtime.control",
+    "inject": "_capture.propagation",
     "log_context": "_capture.manual",
     "log_prompt": "_capture.decorator",
     "record_log": "_capture.manual",

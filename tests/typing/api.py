@@ -11,11 +11,14 @@ from promptscribe import (
     PromptLog,
     Recording,
     current_log,
+    extract,
+    inject,
     log_context,
     log_prompt,
     record_log,
     start_log,
 )
+from promptscribe.context import propagate
 from promptscribe.testing import captured_logs
 
 
@@ -95,6 +98,9 @@ async def asynchronous() -> None:
         assert_type(log, Recording)
     async with log_context(user="u"):
         pass
+    async with extract({"traceparent": ""}):
+        pass
+    assert_type(await propagate(coroutine)("a"), int)
 
 
 def blocks(response: dict[str, Any]) -> None:
@@ -107,6 +113,10 @@ def blocks(response: dict[str, Any]) -> None:
         log.record_request({"model": "m"})
     with log_context(user="u", metadata={"a": 1}):
         assert_type(current_log(), Recording)
+    headers: dict[str, str] = {}
+    inject(headers)
+    with extract(headers):
+        assert_type(propagate(bare)("a", style="b"), int)
     started = start_log("a/b", messages=[{"role": "user"}])
     started.end("done")
     started.end(error=ValueError("no"))
