@@ -69,7 +69,7 @@ _INTEGER: Rule = (_is_integer, "a whole number from 0")
 _NUMBER: Rule = (_is_number, "a number from 0")
 _TIME: Rule = (_is_time, "a datetime")
 
-_RULES: Final[dict[str, Rule]] = dict.fromkeys(schema.MEMBERS, _TEXT) | {
+_SPECIAL: Final[dict[str, Rule]] = {
     "prompt": (_is_prompt, 'a dict with "model", or the text of a .prompt file'),
     "inputs": _OBJECT,
     "messages": (_is_messages, 'a list of dicts, each with "role"'),
@@ -89,6 +89,7 @@ _RULES: Final[dict[str, Rule]] = dict.fromkeys(schema.MEMBERS, _TEXT) | {
     "metadata": _OBJECT,
     "save": (_is_flag, "True or False"),
 }
+_RULES: Final[dict[str, Rule]] = {**dict.fromkeys(schema.MEMBERS, _TEXT), **_SPECIAL}
 
 
 def problem(name: str, value: Any) -> str | None:
