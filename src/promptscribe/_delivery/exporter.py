@@ -10,6 +10,8 @@ and the end of the program are not held up by a server that hangs.
 
 from __future__ import annotations
 
+import contextlib
+import queue
 import sys
 import threading
 import time
@@ -78,8 +80,10 @@ class Exporter:
     ) -> None:
         self._source = source
         self._ledger = ledger
-        self._wake = threading.Event()
-        self._senders = Senders(self._wake.set)
+        # No Event: its lock would hang a signal handler that logs while the code that
+        # it interrupted is ringing. A SimpleQueue's ``put`` is re-entrant.
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._senders = Senders(self.wake)
         self.desk: Desk | None = None
         if transport is not None:
             self.desk = Desk(
@@ -121,7 +125,8 @@ class Exporter:
 
     def wake(self) -> None:
         """Have the thread look at the journal now."""
-        self._wake.set()
+        if self._bell.empty():
+            self._bell.put(None)
 
     def flush(self, done: Callable[[], bool], timeout: float, *, eager: bool) -> None:
         """Wait until *done*, for at most *timeout* seconds.
@@ -140,7 +145,7 @@ class Exporter:
         self._urgent = eager
         self._scanned = False
         self.start()
-        self._wake.set()
+        self.wake()
         with self._progress:
             while not (self._scanned and done()):
                 failed = desk.circuit.is_open and (not eager or desk.circuit.is_held)
@@ -160,7 +165,7 @@ class Exporter:
         timeout = max(timeout, _LAST_MOMENT)
         self._stop_by = time.monotonic() + timeout
         self._stopping = True
-        self._wake.set()
+        self.wake()
         thread = self._thread
         if thread is None or thread is threading.current_thread():
             return True
@@ -189,9 +194,15 @@ class Exporter:
         self._finish()
 
     def _pause(self, wait: float) -> None:
-        if wait > 0 and not self._stopping:
-            self._wake.wait(min(wait, self._chores_within))
-        self._wake.clear()
+        if not self._stopping:
+            self._listen(min(wait, self._chores_within))
+
+    def _listen(self, timeout: float) -> None:
+        """Wait for the bell; what rings afterwards is heard the next time."""
+        with contextlib.suppress(queue.Empty):
+            self._bell.get(timeout=max(timeout, 0.0))
+            while True:
+                self._bell.get_nowait()
 
     def _step(self) -> float:
         """Do one round; return seconds until there may be more to do."""
@@ -216,8 +227,7 @@ class Exporter:
         if desk is None:
             return
         while self._senders.in_flight and time.monotonic() < self._stop_by:
-            self._wake.wait(max(self._stop_by - time.monotonic(), 0.0))
-            self._wake.clear()
+            self._listen(self._stop_by - time.monotonic())
             desk.settle()
         self._source.clean()
         self._senders.stop()

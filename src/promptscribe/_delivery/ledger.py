@@ -53,10 +53,13 @@ class FlushResult:
 
 
 class Ledger:
-    """Counts; ``_lock`` guards every field."""
+    """Counts; ``_lock`` guards every field.
+
+    It is re-entrant: a signal handler may log while its thread is counting.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.delivered = 0
         self.adopted = 0
         self.rejected = 0

@@ -60,6 +60,18 @@ class AppendedSegment(Segment):
             raise OSError(28, "no space left on device")
         self.size += written
 
+    def store_frame(self, kind: int, payload: bytes, most: int) -> bool:
+        """Append a frame, but for the first one only up to a size of *most* bytes.
+
+        Raises:
+            OSError: As `store`.
+        """
+        is_first = self.size <= frame.SEGMENT_HEADER_BYTES
+        if self.size + len(payload) > most and not is_first:
+            return False
+        self.store(frame.frame(kind, payload))
+        return True
+
     def finish(self) -> None:
         """Take no more frames."""
         self.end = self.size

@@ -13,6 +13,7 @@ both, ``reader`` first, so that an agent that reads along is never overtaken.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -86,9 +87,12 @@ class Lane:
         try:
             path = root / name
             unborn.rename(path)
-        except BaseException:
+        except OSError as problem:
+            remove_empty(unborn)
             _close(writer)
             _close(reader)
+            if problem.errno in {errno.EEXIST, errno.ENOTEMPTY}:
+                return None
             raise
         reach("lane-named")
         return cls(path, writer, reader)
@@ -131,6 +135,7 @@ class Lane:
     def close(self) -> None:
         """Give the locks back; remove a lane of one's own if nothing is left in it."""
         if self._writer >= 0 and not self.segment_paths():
+            reach("lane-emptied")
             remove_empty(self.path)
         self._let_go()
 
@@ -196,7 +201,6 @@ def count_bytes(root: Path) -> int:
 
 def remove_empty(path: Path) -> None:
     """Remove the folder of a lane without segments; for who holds its locks."""
-    reach("lane-emptied")
     with contextlib.suppress(OSError):
         for name in (_WRITER, _READER):
             (path / name).unlink(missing_ok=True)

@@ -73,7 +73,9 @@ class Scan:
                 self._offset = found.next
                 return self._keep(segment, found)
             if end is None:
-                return None
+                if not self._is_abandoned(segment):
+                    return None
+                continue
             self._finish(segment)
 
     def has_more(self) -> bool:
@@ -106,6 +108,18 @@ class Scan:
             segment.unlink()
             if segment in self._segments:
                 self._segments.remove(segment)
+
+    def _is_abandoned(self, segment: Segment) -> bool:
+        """Say whether a segment gets no more frames though nobody sealed it.
+
+        An exception from a signal handler, Ctrl-C most likely, may hit a writer just
+        when it has made one: the next one comes behind it, and it stays as it was.
+        """
+        if not self._is_own or self._segments[-1] is segment:
+            return False
+        if segment.end is None:
+            segment.end = self._offset
+        return True
 
     def _keep(self, segment: Segment, found: frame.Frame) -> Place:
         segment.live += not found.acknowledged

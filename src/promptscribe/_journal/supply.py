@@ -18,12 +18,18 @@ from promptscribe._journal.segment import SEGMENT_BYTES, SUFFIX, Segment
 from promptscribe.errors import JournalError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 MEMORY_BYTES: Final = 16 << 20
 """Most memory that stands in for a disk that cannot be used."""
 
 UNLIMITED: Final = 1 << 62
+
+_FRAMES: Final = 128
+"""Frames that a segment made inside a call has room for, so that making one stays out
+of the 99th percentile: at 64 KB a frame, 1 MiB is used up after 15."""
+_LONGEST_SEGMENT: Final = 8 << 20
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_FALLOCATE: Final = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
@@ -75,6 +81,7 @@ class Supply:
         self._sync = sync
         self._lock = threading.RLock()
         self._ready: Segment | None = None
+        self._synced: Segment | None = None
         self._number = 0
         self._mappable: bool | None = None
         self._broken = root is None
@@ -100,7 +107,7 @@ class Supply:
             if self._ready is not None and self._ready.size >= need:
                 segment, self._ready = self._ready, None
                 return segment
-        size = max(need, self.segment_bytes)
+        size = max(need, self.segment_bytes, min(need * _FRAMES, _LONGEST_SEGMENT))
         if size > self.allowance:
             return None
         if not self._broken:
@@ -157,20 +164,43 @@ class Supply:
         if segment is not None:
             segment.unlink()
 
+    def sync(self, segments: tuple[Segment, ...]) -> None:
+        """Have the disk itself hold what was stored; gives the interpreter lock away.
+
+        What the disk says against it is told; the frames stay where they are.
+        """
+        if self._synced in segments:  # those before it are on disk
+            segments = segments[segments.index(self._synced) :]
+        try:
+            for segment in segments:
+                segment.sync()
+                self._synced = segment
+        except OSError as problem:
+            self._observer.journal_failed("sync_failed", str(problem))
+
     def is_deleted(self) -> bool:
         """Say whether somebody removed the folder while it was in use."""
         lane = self.lane
         return lane is not None and not lane.path.exists()
 
     def give_up_lane(self) -> None:
-        """Forget a lane that is gone, or a forked child's parent's."""
+        """Forget a lane that is gone."""
         with self._lock:
             lane, self.lane = self.lane, None
-            segment, self._ready = self._ready, None
+            self._ready = None
         if lane is not None:
             lane.abandon()
-        if isinstance(segment, AppendedSegment):
-            segment.abandon()
+
+    def abandon(self, segments: Iterable[Segment]) -> None:
+        """Forget lane and segments in a forked child; they are still the parent's.
+
+        Without the lock: a thread of the parent's may have held it.
+        """
+        if self.lane is not None:
+            self.lane.abandon()
+        for segment in segments:
+            if isinstance(segment, AppendedSegment):
+                segment.abandon()
 
     def close(self) -> None:
         """Give the lane back: what is left is for another process."""

@@ -19,19 +19,21 @@ a global lock takes the lock instead.
 from __future__ import annotations
 
 import collections
+import contextlib
 import os
 import threading
 import zlib
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from promptscribe import _clock
-from promptscribe._journal import faultpoint, frame
+from promptscribe._journal import faultpoint, frame, variant
 from promptscribe._journal.appended import AppendedSegment
-from promptscribe._journal.process import has_global_lock, process_mark
+from promptscribe._journal.process import process_mark
 from promptscribe._journal.segment import SEGMENT_BYTES, Segment
 from promptscribe._journal.supply import Supply
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from promptscribe._journal.lane import Lane
@@ -67,8 +69,8 @@ class _Page:
 class Writer:
     """Appends frames to segments, for all threads of one process.
 
-    ``_lock`` guards everything but *_page* and the counter, see the file's law. It is
-    re-entrant: a signal handler may log while the same thread changes segments.
+    ``_lock`` guards everything but *_page* and the counter, see the file's law. A
+    signal handler may log while the same thread holds it: see `_append_slowly`.
 
     Attributes:
         recorded: Logs appended so far (a log counts when it ends).
@@ -98,17 +100,15 @@ class Writer:
             sync=durability in {"host", "sync"},
         )
         self._observer = observer
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._page = _Page(None)
-        self._synced: Segment | None = None
+        self._changer: int | None = None
+        self._deferred: collections.deque[tuple[int, bytes]] = collections.deque()
         self._pid = os.getpid()
         self._same_process = process_mark()
-        if durability == "sync":
-            self.append = self._append_synced  # type: ignore[method-assign]
-        elif faultpoint.is_armed("append"):
-            self.append = self._append_dying  # type: ignore[method-assign]
-        elif not has_global_lock():
-            self.append = self._append_locked  # type: ignore[method-assign]
+        chosen = variant.choose(self, sync=durability == "sync")
+        if chosen != self.append:
+            self.append = chosen  # type: ignore[method-assign, assignment]
 
     @property
     def lane(self) -> Lane | None:
@@ -151,34 +151,16 @@ class Writer:
             self._observer.wake()
         return True
 
-    def _append_locked(self, kind: int, payload: bytes) -> bool | None:
-        with self._lock:
-            return Writer.append(self, kind, payload)
-
-    def _append_synced(self, kind: int, payload: bytes) -> bool | None:
-        kept = Writer.append(self, kind, payload)
-        if kept and kind != frame.START:
-            self.sync()
-        return kept
-
-    def _append_dying(self, kind: int, payload: bytes) -> bool | None:
-        """Append as `append` does, with the fault points that it has no time for."""
-        page = self._page
-        begin = page.offset + frame.HEADER_BYTES
-        end = begin + len(payload)
-        if end <= page.limit:
-            faultpoint.reach("append-reserved")
-            page.map[begin:end] = payload
-            faultpoint.reach("append-stored")
-        kept = Writer.append(self, kind, payload)
-        faultpoint.reach("append-committed")
-        return kept
-
     def _append_slowly(
         self, kind: int, payload: bytes, page: _Page, offset: int
     ) -> bool | None:
         """Append a frame that *page* has no room for; *offset* is where it ended."""
-        with self._lock:
+        if self._changer == threading.get_ident():
+            # A signal handler or a finalizer logs while the code that it interrupted,
+            # further down on this very stack, is changing segments.
+            self._deferred.append((kind, payload))
+            return True
+        with self._changing():
             if isinstance(self._page.segment, AppendedSegment):
                 if self._write(self._page.segment, kind, payload):
                     return True
@@ -196,14 +178,23 @@ class Writer:
                     return False
         return Writer.append(self, kind, payload)
 
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Have nobody else change segments, not even code on this very stack."""
+        with self._lock:
+            self._changer = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._changer = None
+        while self._deferred:
+            Writer.append(self, *self._deferred.popleft())
+
     def _write(self, segment: AppendedSegment, kind: int, payload: bytes) -> bool:
         """Append a frame to a file; False if the next segment has to take it."""
-        if segment.size > frame.SEGMENT_HEADER_BYTES and (
-            segment.size + len(payload) > self.supply.segment_bytes
-        ):
-            return False
         try:
-            segment.store(frame.frame(kind, payload))
+            if not segment.store_frame(kind, payload, self.supply.segment_bytes):
+                return False
         except OSError as problem:
             self.supply.fail(problem)
             return False
@@ -214,59 +205,35 @@ class Writer:
         return True
 
     def prepare(self) -> None:
-        """Do what a caller should not have to: see `Supply.prepare`.
+        """Do what a caller should not have to, see `Supply.prepare`; in the background.
 
-        For the background thread. It is also where a folder that somebody removed is
-        noticed: what was mapped is kept until it is delivered.
+        A folder that somebody removed is noticed here: what was mapped is kept.
         """
         if self.supply.is_deleted():
-            with self._lock:
+            with self._changing():
                 for segment in self.segments:
                     if segment.map is not None:
                         segment.outlive_file()
-                page = self._page
-                page.limit = 0
-                self._seal(page.offset)
+                self._seal()
                 self.supply.give_up_lane()
             self._observer.journal_failed("journal_deleted", "its folder was removed")
         if self.segments:
             self.supply.prepare()
 
     def sync(self) -> None:
-        """Have the disk itself hold all that was appended so far.
-
-        Gives the interpreter lock away. What the disk says against it is told
-        once; the frames stay where they are.
-        """
-        segments = tuple(self.segments)
-        if self._synced in segments:
-            segments = segments[segments.index(self._synced) :]
-        try:
-            for segment in segments:
-                segment.sync()
-                self._synced = segment
-        except OSError as problem:
-            self._observer.journal_failed("sync_failed", str(problem))
-
-    def bytes_in_memory(self) -> int:
-        """Return the bytes of segments that no file stands behind."""
-        return sum(s.size for s in tuple(self.segments) if s.path is None)
+        """Have the disk itself hold all so far; gives the interpreter lock away."""
+        self.supply.sync(tuple(self.segments))
 
     def seal(self) -> None:
-        """End the current segment, so that everything can be read and given back.
-
-        The next frame, if one comes, opens a new segment.
-        """
-        with self._lock:
-            page = self._page
-            page.limit = 0
-            self._seal(page.offset)
+        """End the current segment; the next frame, if one comes, opens a new one."""
+        with self._changing():
+            self._seal()
             self.supply.put_back()
 
     def close(self) -> None:
-        """Seal, and give the lane back: what is left is for another process."""
-        with self._lock:
-            self.seal()
+        """Seal, and give the lane back: what is left is for others."""
+        with self._changing():
+            self._seal()
             for segment in self.segments:
                 segment.truncate()
             self.segments.clear()
@@ -278,52 +245,54 @@ class Writer:
         Only references are dropped. The mapping is shared with the parent, so the
         child must not store one byte into it; nothing is unlocked or unlinked.
         """
-        pid, page, lock = os.getpid(), _Page(None), threading.RLock()
+        pid, page, lock = os.getpid(), _Page(None), threading.Lock()
         supply, segments = self.supply.anew(), collections.deque[Segment]()
         # From here to the lock there is no call: of two threads in a child that was
         # forked in C one does the rest, and the other finds all that it needs.
         if pid == self._pid:
             return
         self._pid = pid
-        parents = (self.supply, self.segments)
+        parents, theirs = self.supply, self.segments
         self.supply = supply
         self.segments = segments
         self._page = page
         self._lock = lock
+        self._changer = None
         _clock.reseed()
-        self._abandon(*parents)
-        self._synced = None
+        parents.abandon(theirs)
+        self._deferred.clear()
         self.recorded = 0
         self.asleep = False
         self._observer.forked()
         self._same_process = process_mark()
 
-    def _abandon(self, supply: Supply, segments: collections.deque[Segment]) -> None:
-        if supply.lane is not None:
-            supply.lane.abandon()  # without its lock: a thread of the parent's had it
-        for segment in segments:
-            if isinstance(segment, AppendedSegment):
-                segment.abandon()
+    def _seal(self, end: int | None = None) -> None:
+        """Take no more frames on the current page.
 
-    def _seal(self, end: int) -> None:
-        # The mapping stays: the background thread lets it go, once it has made sure
-        # that the file is still there to be opened again.
-        page, self._page = self._page, _Page(None)
+        The mapping stays: the background thread lets it go, once it has made sure
+        that the file is still there to be opened again.
+        """
+        fresh = _Page(None)
+        # From here to the end's store there is no call, as in `append`: a frame that
+        # another thread stores meanwhile would lie behind the end.
+        page = self._page
         page.limit = 0
-        if isinstance(page.segment, AppendedSegment):
-            page.segment.finish()
-        elif page.segment is not None:
-            page.segment.end = end
+        self._page = fresh
+        segment = page.segment
+        if segment is not None:
+            segment.end = page.offset if end is None else end
+        if isinstance(segment, AppendedSegment):
+            segment.finish()
+        elif segment is not None:
             faultpoint.reach("sealed")
 
     def _next_segment(self, need: int) -> bool:
         """Make room for a frame of *need* bytes; say whether that was possible."""
         need += frame.SEGMENT_HEADER_BYTES
-        segment = self.supply.take(need, self.bytes_in_memory())
+        in_memory = sum(s.size for s in tuple(self.segments) if s.path is None)
+        segment = self.supply.take(need, in_memory)
         if segment is None:
             return False
-        # A signal handler may have logged, and made a segment, meanwhile.
-        self._seal(self._page.offset)
         self.segments.append(segment)
         self._page = _Page(segment)
         self._observer.wake()

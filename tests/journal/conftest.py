@@ -1,0 +1,89 @@
+"""What journal tests share: payloads as the journal sees them, and who listens."""
+
+from __future__ import annotations
+
+import collections
+import threading
+
+import msgspec
+import pytest
+
+from promptscribe._journal import frame
+from promptscribe._journal.writer import Writer
+
+TOP_BIT = 1 << 63
+
+
+class Witness:
+    """Hears what a writer tells, and keeps it."""
+
+    def __init__(self):
+        self.failures = []
+        self.lost = collections.Counter()
+        self.forks = 0
+        self.woken = threading.Event()
+
+    def journal_failed(self, reason, problem):
+        self.failures.append(reason)
+
+    def dropped(self, reason, logs):
+        self.lost[reason] += logs
+
+    def wake(self):
+        self.woken.set()
+
+    def forked(self):
+        self.forks += 1
+
+
+class Calls:
+    """Writes calls as the capture does, and reads them back by number."""
+
+    @staticmethod
+    def payload(number, text=""):
+        return msgspec.msgpack.encode((TOP_BIT | number, text))
+
+    def write(self, writer, *numbers, text="x"):
+        for number in numbers:
+            writer.append(frame.START, self.payload(number, text))
+            writer.append(frame.END, self.payload(number, "end"))
+
+    @staticmethod
+    def numbers(records):
+        return [msgspec.msgpack.decode(r.end or r.start)[0] & ~TOP_BIT for r in records]
+
+    def drain(self, reader, limit=1000):
+        """Take everything, acknowledge it, and return its numbers."""
+        taken = []
+        for _ in range(
+            3
+        ):  # a dead lane hands out interrupted calls in a round of its own
+            records = reader.take(limit)
+            for record in records:
+                record.acknowledge()
+            taken += self.numbers(records)
+            reader.clean()
+        return taken
+
+
+@pytest.fixture
+def witness():
+    return Witness()
+
+
+@pytest.fixture
+def calls():
+    return Calls()
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "journal" / "server"
+
+
+@pytest.fixture
+def writer(root, witness):
+    """A writer with small segments, so that tests see it change them."""
+    writer = Writer(root, witness, segment_bytes=4096)
+    yield writer
+    writer.close()

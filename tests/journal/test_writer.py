@@ -1,0 +1,373 @@
+"""The writer: what was appended is there, whatever other threads and forks do."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+
+import pytest
+
+from promptscribe._journal import frame
+from promptscribe._journal.appended import AppendedSegment
+from promptscribe._journal.lane import Lane, find_lanes
+from promptscribe._journal.reader import Reader
+from promptscribe._journal.supply import MEMORY_BYTES
+from promptscribe._journal.writer import Writer
+
+
+def test_records_come_back_in_the_order_in_which_calls_ended(writer, calls):
+    """A reader gets each call once, its two frames joined."""
+    writer.append(frame.START, calls.payload(1, "outer"))
+    writer.append(frame.START, calls.payload(2, "inner"))
+    writer.append(frame.END, calls.payload(2))
+    writer.append(frame.END, calls.payload(1))
+
+    records = Reader.of_writer(writer).take(10)
+
+    assert calls.numbers(records) == [2, 1]
+    assert records[1].start == calls.payload(1, "outer")
+    assert writer.recorded == 2
+
+
+def test_calls_span_segments_and_full_ones_are_removed(writer, calls):
+    """Segments are filled one after the other, and unlinked once acknowledged."""
+    reader = Reader.of_writer(writer)
+    calls.write(writer, *range(200))
+    before = len(writer.lane.segment_paths())
+
+    taken = calls.drain(reader)
+
+    assert taken == list(range(200))
+    assert before == 3
+    assert len(writer.lane.segment_paths()) == 1
+
+
+def test_a_payload_longer_than_a_segment_is_kept(writer, calls):
+    """A frame gets a segment of its own if it must."""
+    calls.write(writer, 1, text="long " * 10_000)
+
+    (record,) = Reader.of_writer(writer).take(10)
+
+    assert record.start == calls.payload(1, "long " * 10_000)
+
+
+def test_long_payloads_get_their_checksum_from_the_reader(writer, calls):
+    """The caller leaves it out above 4 KB; on disk it is there once read."""
+    writer.append(frame.WHOLE, calls.payload(1, "y" * 5000))
+    segment = writer.segments[0]
+    header = frame.SEGMENT_HEADER_BYTES
+    before = bytes(segment.map[header + 8 : header + 12])
+
+    Reader.of_writer(writer).take(1)
+
+    assert before == bytes(4)
+    assert bytes(segment.map[header + 8 : header + 12]) != bytes(4)
+
+
+def test_sixteen_threads_lose_nothing(root, witness, calls):
+    """Each thread's calls are all there, however their frames interleave."""
+    writer = Writer(root, witness, segment_bytes=1 << 16)
+    reader = Reader.of_writer(writer)
+    begin = threading.Barrier(17)
+
+    def work(thread):
+        begin.wait()
+        calls.write(writer, *range(thread * 1000, thread * 1000 + 500))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(16)]
+    for thread in threads:
+        thread.start()
+    begin.wait()
+    taken = calls.drain(reader, 100)
+    for thread in threads:
+        thread.join()
+    taken += calls.drain(reader, 100_000)
+    writer.close()
+
+    assert sorted(taken) == sorted(n * 1000 + i for n in range(16) for i in range(500))
+    assert writer.recorded == 8000
+
+
+def test_a_tracer_between_the_lines_of_append_loses_nothing(writer, calls):
+    """A debugger lets other threads in where nobody else does: gaps are filled."""
+    reader = Reader.of_writer(writer)
+    between = threading.Event()
+    resume = threading.Event()
+
+    def trace(stack, event, _argument):
+        is_append = stack.f_code.co_name == "append" and event == "line"
+        # The place is reserved, nothing is stored.
+        if is_append and "mapping" in stack.f_locals and not between.is_set():
+            between.set()
+            resume.wait(10)
+        return trace
+
+    def traced():
+        sys.settrace(trace)
+        try:
+            writer.append(frame.WHOLE, calls.payload(1))
+        finally:
+            sys.settrace(None)
+
+    stopped = threading.Thread(target=traced)
+    stopped.start()
+    assert between.wait(10)
+    calls.write(writer, *range(2, 200))
+    around = calls.drain(reader)
+    resume.set()
+    stopped.join()
+    late = calls.drain(reader)
+
+    assert 1 not in around
+    assert sorted(around + late) == list(range(1, 200))
+
+
+def test_a_signal_handler_that_logs_inside_of_a_call_loses_nothing(writer, calls):
+    """A handler's calls go between those of the code that it interrupts."""
+    handled = []
+
+    def handle(_number, _stack):
+        handled.append(10_000 + len(handled))
+        calls.write(writer, handled[-1])
+
+    before = signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    try:
+        number = 0
+        while len(handled) < 20:
+            calls.write(writer, number)
+            number += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+    assert sorted(calls.drain(Reader.of_writer(writer), 1_000_000)) == sorted(
+        [*range(number), *handled]
+    )
+
+
+def in_child(fork, work):
+    """Run *work* in a forked child and return what it says, as bytes."""
+    out, into = os.pipe()
+    child = fork()
+    if child == 0:
+        try:
+            os.write(into, work())
+        finally:
+            os._exit(0)
+    os.close(into)
+    with os.fdopen(out, "rb") as pipe:
+        said = pipe.read()
+    os.waitpid(child, 0)
+    return said
+
+
+FORKS = {
+    "with Python's hooks": os.fork,
+    "in C, without them": lambda: ctypes.CDLL(None).fork(),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("fork", FORKS.values(), ids=FORKS)
+def test_a_forked_child_writes_to_a_lane_of_its_own(writer, calls, root, fork):
+    """The child stores nothing into the parent's segments, and unlocks nothing."""
+    calls.write(writer, 1)
+    before = bytes(writer.segments[0].map)
+
+    def work():
+        if writer.append(frame.START, calls.payload(2)) is None:
+            writer.append(frame.START, calls.payload(2))
+        writer.append(frame.END, calls.payload(2))
+        return writer.lane.path.name.encode()
+
+    childs = in_child(fork, work).decode()
+
+    assert bytes(writer.segments[0].map) == before
+    assert childs != writer.lane.path.name
+    assert Lane.adopt(writer.lane.path) is None
+    adopted = Reader.of_lane(Lane.adopt(root / childs))
+    assert calls.drain(adopted) == [2]
+    adopted.close()
+    assert calls.drain(Reader.of_writer(writer)) == [1]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_forked_in_c_is_told_to_begin_again(writer, calls):
+    """The first start in it is refused: its ids would be the parent's next ones."""
+    calls.write(writer, 1)
+
+    said = in_child(
+        FORKS["in C, without them"],
+        lambda: repr(
+            [writer.append(frame.START, calls.payload(n)) for n in (2, 3)]
+        ).encode(),
+    )
+
+    assert said == b"[None, True]"
+
+
+@pytest.mark.parametrize("durability", ["process", "host", "sync"])
+def test_closing_leaves_what_is_not_acknowledged(root, witness, calls, durability):
+    """The next process finds it, in files that are no longer than they must be."""
+    writer = Writer(root, witness, durability=durability)
+    calls.write(writer, 1, 2, 3)
+    writer.append(frame.START, calls.payload(4))
+    writer.close()
+
+    (path,) = find_lanes(root)
+    size = sum(p.stat().st_size for p in path.iterdir())
+    reader = Reader.of_lane(Lane.adopt(path))
+    counted = reader.count()
+
+    assert size < 4096
+    assert counted == 4
+    assert calls.drain(reader) == [1, 2, 3, 4]
+    assert reader.is_drained()
+    reader.close()
+    assert list(root.iterdir()) == []
+
+
+def test_logs_after_closing_are_kept_for_the_next_process(writer, calls, root):
+    """A call in ``atexit`` or ``__del__`` goes to a new lane."""
+    calls.write(writer, 1)
+    writer.close()
+    calls.write(writer, 2)
+    writer.close()
+
+    taken = []
+    for path in find_lanes(root):
+        reader = Reader.of_lane(Lane.adopt(path))
+        taken += calls.drain(reader)
+        reader.close()
+    assert taken == [1, 2]
+
+
+def test_durability_memory_touches_no_disk(root, witness, calls):
+    """Nothing is made under the journal's folder."""
+    writer = Writer(root, witness, durability="memory")
+    calls.write(writer, 1, 2)
+
+    assert not root.exists()
+    assert calls.drain(Reader.of_writer(writer)) == [1, 2]
+
+
+def test_an_unwritable_folder_means_memory_and_one_complaint(witness, calls, tmp_path):
+    """Calls go on; what cannot be kept at last is counted."""
+    (tmp_path / "file").write_text("in the way")
+    writer = Writer(tmp_path / "file" / "journal", witness, segment_bytes=1 << 20)
+    big = "b" * 500_000
+    calls.write(writer, *range(40), text=big)
+
+    kept = calls.numbers(Reader.of_writer(writer).take(100))
+
+    assert witness.failures == ["journal_unwritable"]
+    assert kept == list(range(len(kept)))
+    assert len(kept) * len(big) <= MEMORY_BYTES
+    assert witness.lost == {"journal_full": 40 - len(kept)}
+    assert writer.recorded == 40
+
+
+def test_the_journal_comes_back_to_disk(witness, calls, tmp_path):
+    """Once the obstacle is gone, the background thread makes a segment again."""
+    obstacle = tmp_path / "file"
+    obstacle.write_text("in the way")
+    writer = Writer(obstacle / "journal", witness, segment_bytes=4096)
+    calls.write(writer, 1)
+    obstacle.unlink()
+    writer.prepare()
+
+    calls.write(writer, *range(2, 200))
+
+    assert writer.segments[-1].path is not None
+    assert calls.drain(Reader.of_writer(writer)) == list(range(1, 200))
+    writer.close()
+
+
+def test_a_folder_removed_while_in_use_loses_nothing(writer, calls, witness, root):
+    """What was mapped is still delivered, and later logs go to a new folder."""
+    reader = Reader.of_writer(writer)
+    calls.write(writer, *range(100))
+    for path in writer.lane.path.iterdir():
+        path.unlink()
+    writer.lane.path.rmdir()
+    writer.prepare()
+    calls.write(writer, *range(100, 200))
+
+    assert calls.drain(reader) == list(range(200))
+    assert witness.failures == ["journal_deleted"]
+    assert len(find_lanes(root)) == 1
+
+
+def test_files_removed_after_their_memory_was_let_go_are_counted(writer, calls):
+    """What nobody can read any more is told, not passed over in silence."""
+    reader = Reader.of_writer(writer)
+    calls.write(writer, *range(100))
+    reader.relieve()
+    first = writer.lane.segment_paths()[0]
+    first.unlink()
+
+    taken = calls.drain(reader)
+
+    assert len(taken) + sum(reader.lost.values()) == 100
+    assert reader.lost["journal_deleted"] > 0
+
+
+def test_an_exhausted_allowance_refuses_the_newest(writer, calls, witness):
+    """Above the cap a log that cannot be kept is counted, and the call goes on."""
+    writer.supply.allowance = 4096
+    calls.write(writer, *range(100))
+
+    kept = calls.numbers(Reader.of_writer(writer).take(1000))
+
+    assert kept == list(range(len(kept)))
+    assert witness.lost["journal_full"] == 100 - len(kept)
+
+
+@pytest.fixture
+def appending(root, witness):
+    """A writer on a file system that cannot be mapped safely."""
+    writer = Writer(root, witness, segment_bytes=4096)
+    writer.supply._mappable = False
+    yield writer
+    writer.close()
+
+
+def test_where_mapping_is_unsafe_frames_are_appended(appending, calls):
+    """The same records, by plain writes."""
+    reader = Reader.of_writer(appending)
+    calls.write(appending, *range(50))
+    first = calls.drain(reader)
+    calls.write(appending, *range(50, 100))
+
+    assert isinstance(appending.segments[0], AppendedSegment)
+    assert first + calls.drain(reader) == list(range(100))
+    assert len(appending.lane.segment_paths()) == 1
+
+
+def test_appended_frames_are_found_by_the_next_process(appending, calls, root):
+    """They lie on disk in the same format."""
+    calls.write(appending, *range(50))
+    appending.close()
+
+    (path,) = find_lanes(root)
+    reader = Reader.of_lane(Lane.adopt(path))
+
+    assert calls.drain(reader) == list(range(50))
+    reader.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_does_not_append_to_its_parents_file(appending, calls):
+    """Its frames go to a file of its own; the parent's stays as it was."""
+    calls.write(appending, 1)
+    size = appending.segments[0].path.stat().st_size
+
+    in_child(os.fork, lambda: calls.write(appending, 2) or b"")
+    calls.write(appending, 3)
+
+    assert appending.segments[0].path.stat().st_size > size
+    assert calls.drain(Reader.of_writer(appending)) == [1, 3]
