@@ -107,7 +107,9 @@ class Supply:
             if self._ready is not None and self._ready.size >= need:
                 segment, self._ready = self._ready, None
                 return segment
-        size = max(need, self.segment_bytes, min(need * _FRAMES, _LONGEST_SEGMENT))
+        size = max(need, self.segment_bytes)
+        if need * _FRAMES > SEGMENT_BYTES:
+            size = max(size, min(need * _FRAMES, _LONGEST_SEGMENT))
         if size > self.allowance:
             return None
         if not self._broken:
