@@ -24,6 +24,7 @@ from promptscribe.receiver.answer import (
     unprocessable,
 )
 from promptscribe.receiver.body import MAX_BODY_BYTES, BodyTooLarge, BodyTooSlow
+from promptscribe.receiver.file_page import FilePages
 from promptscribe.receiver.file_route import FileRoutes
 from promptscribe.receiver.guard import LOOPBACK, Guard
 from promptscribe.receiver.ingest import BadRequest
@@ -34,6 +35,7 @@ from promptscribe.receiver.rate import Limits
 from promptscribe.receiver.span_route import SpanRoutes
 from promptscribe.receiver.store import StoreUnavailable
 from promptscribe.receiver.take_route import TakeRoutes
+from promptscribe.receiver.template import Templates
 from promptscribe.receiver.watch import Watch
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ def create_app(
     """
     clock = clock or SystemClock()
     metrics = Metrics()
+    templates = Templates()
     take_routes = TakeRoutes(store, clock, metrics)
     log_routes = LogRoutes(store)
     file_routes = FileRoutes(store)
@@ -85,7 +88,8 @@ def create_app(
                 )
             ],
             Route("/metrics", partial(_metrics, metrics), methods=["GET"]),
-            *PageRoutes(store).routes(),
+            *PageRoutes(store, templates).routes(),
+            *FilePages(store, templates).routes(),
         ],
         middleware=[
             Middleware(Watch, metrics=metrics, clock=clock),

@@ -5,7 +5,7 @@ Its law: pure functions of decoded JSON and of query strings.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from promptscribe.receiver.check import (
     Problem,
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 _FILE_LABELS: Final = ("description", "tags", "readme")
 _VERSION_LABELS: Final = ("version_name", "version_description", "commit_message")
-_SORTS: Final[tuple[Literal["created_at", "updated_at", "name"], ...]] = (
+Sort: TypeAlias = Literal["created_at", "updated_at", "name"]
+_SORTS: Final[tuple[Sort, ...]] = (
     "created_at",
     "updated_at",
     "name",
@@ -110,8 +111,19 @@ def read_name(params: QueryParams, kind: FileKind | None, file_id: str) -> FileN
     )
 
 
-def file_query(params: QueryParams, kind: FileKind | None) -> FileQuery:
+def file_query(
+    params: QueryParams,
+    kind: FileKind | None,
+    default_size: int = 10,
+    default_sort: Sort = "created_at",
+) -> FileQuery:
     """Return the query that a query string stands for.
+
+    Args:
+        params: The query string.
+        kind: The only kind that is meant; None lets the string choose.
+        default_size: Files on a page where the string does not say.
+        default_sort: The order where the string does not say.
 
     Raises:
         BadRequest: With every value that does not fit.
@@ -123,10 +135,10 @@ def file_query(params: QueryParams, kind: FileKind | None) -> FileQuery:
         name=reader.text("name"),
         folder=(reader.text("path") or "").strip("/") or None,
         environment=reader.text("environment"),
-        sort_by=(reader.words("sort_by", _SORTS) or _SORTS)[0],
+        sort_by=(reader.words("sort_by", _SORTS) or [default_sort])[0],
         descending=reader.words("order", ("asc", "desc")) != ["asc"],
         page=reader.page(),
-        size=reader.size(10),
+        size=reader.size(default_size),
     )
     reader.finish()
     return query

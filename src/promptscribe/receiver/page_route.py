@@ -6,18 +6,15 @@ log contains is ever fetched, run or trusted.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import jinja2
 import msgspec
-from starlette.responses import HTMLResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from promptscribe.receiver import figure
 from promptscribe.receiver.conversation import conversation
 from promptscribe.receiver.filter import log_query
+from promptscribe.receiver.template import HERE
 from promptscribe.receiver.trace import cost_of, total
 from promptscribe.receiver.waterfall import waterfall
 
@@ -30,29 +27,14 @@ if TYPE_CHECKING:
 
     from promptscribe.receiver.log_entry import LogOutline, StoredLog
     from promptscribe.receiver.store import Store
+    from promptscribe.receiver.template import Templates
     from promptscribe.receiver.trace import Totals
     from promptscribe.schema import JSONObject, JSONValue
 
 PAGE_SIZE: Final = 50
 _MAX_OUTLINES: Final = 20_000  # of all traces on a page: bounds memory and time
-_HERE: Final = Path(__file__).parent
 # Where clients put the traceback of an error, ours first.
 _TRACEBACKS: Final = ("traceback", "exception.stacktrace", "stacktrace", "stack")
-
-
-def _templates() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        name: getattr(figure, name)
-        for name in ("duration", "count", "dollars", "moment", "full_moment", "pretty")
-    }
-    return environment
 
 
 class LogLine(msgspec.Struct):
@@ -65,9 +47,9 @@ class LogLine(msgspec.Struct):
 class PageRoutes:
     """The pages over a store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, templates: Templates) -> None:
         self._store = store
-        self._templates = _templates()
+        self._templates = templates
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes of the pages and of their style sheet."""
@@ -75,7 +57,7 @@ class PageRoutes:
             Route("/", self.list, methods=["GET"]),
             Route("/trace/{id:path}", self.trace, methods=["GET"]),
             Route("/log/{id:path}", self.log, methods=["GET"]),
-            Mount("/static", StaticFiles(directory=_HERE / "static"), name="static"),
+            Mount("/static", StaticFiles(directory=HERE / "static"), name="static"),
         ]
 
     async def list(self, request: Request) -> Response:
@@ -88,7 +70,7 @@ class PageRoutes:
         page = await self._store.find_logs(msgspec.structs.replace(query, roots=roots))
         traces = list({log.trace_id for log in page.logs})
         outlines = await self._store.read_outlines(traces, _MAX_OUTLINES)
-        return self._render(
+        return self._templates.page(
             "list.html",
             lines=_lines(page.logs, outlines, with_totals=roots),
             total=page.total,
@@ -105,8 +87,12 @@ class PageRoutes:
             return self._missing(request)
         outlines = await self._store.read_outlines([log.trace_id], _MAX_OUTLINES)
         picture = waterfall(outlines)
-        costs = {outline.id: cost_of(outline) for outline in outlines}
-        return self._render("trace.html", chosen=log, picture=picture, costs=costs)
+        return self._templates.page(
+            "trace.html",
+            chosen=log,
+            picture=picture,
+            costs={outline.id: cost_of(outline) for outline in outlines},
+        )
 
     async def log(self, request: Request) -> Response:
         """Show one log in full."""
@@ -118,7 +104,7 @@ class PageRoutes:
         by_id = {outline.id: outline for outline in outlines}
         metadata = dict(log.members.get("metadata") or {})
         outline = by_id.get(log.id)
-        return self._render(
+        return self._templates.page(
             "log.html",
             log=log,
             members=log.members,
@@ -133,14 +119,7 @@ class PageRoutes:
         )
 
     def _missing(self, request: Request) -> Response:
-        return self._render("missing.html", 404, name=request.path_params["id"])
-
-    def _render(
-        self, template: str, status: int = 200, /, **values: object
-    ) -> Response:
-        page = self._templates.get_template(template).render(**values)
-        # A lone surrogate cannot come in; should one be here, the page still goes out.
-        return HTMLResponse(page.encode("utf-8", "replace"), status)
+        return self._templates.page("missing.html", 404, name=request.path_params["id"])
 
 
 def _lines(
