@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import keyword
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -61,6 +62,36 @@ def has_receiver(function: Callable[..., Any]) -> bool:
     code = getattr(function, "__code__", None)
     names: tuple[str, ...] = getattr(code, "co_varnames", ())
     return bool(names) and names[0] in {"self", "cls", "mcs", "mcls"}
+
+
+class Binders:
+    """Names the arguments of a call, whichever way the function was reached."""
+
+    __slots__ = ("bound", "free", "receiver")
+
+    def __init__(self, function: Any) -> None:
+        inner = unwrapped(function)
+        self.free = make_binder(inner)
+        self.receiver = type(inner) is FunctionType and has_receiver(inner)
+        is_method = type(inner) is FunctionType and not isinstance(
+            function, staticmethod
+        )
+        self.bound = make_binder(inner, skip_first=True) if is_method else self.free
+
+    def bind(self, instance: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+        """Return the arguments by name; raises TypeError if they do not fit."""
+        if instance is not None:
+            return self.bound(*args, **kwargs)
+        if self.receiver and args:
+            return self.bound(*args[1:], **kwargs)
+        return self.free(*args, **kwargs)
+
+
+def unwrapped(function: Any) -> Any:
+    """Return the function that a classmethod or staticmethod holds."""
+    if isinstance(function, classmethod | staticmethod):
+        return function.__func__
+    return function
 
 
 def _bind_nameless(*args: Any, **kwargs: Any) -> dict[str, Any]:

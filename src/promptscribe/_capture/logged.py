@@ -5,11 +5,14 @@ Its law: to everybody who asks, pickles, copies or compares, it is the function 
 
 from __future__ import annotations
 
+import copy
 import importlib
 import operator
 from typing import Any
 
 import wrapt
+
+from promptscribe._capture.generator import hide_frame
 
 
 def _find(module: str, qualname: str) -> Any:
@@ -47,3 +50,38 @@ class Logged(wrapt.FunctionWrapper):  # type: ignore[type-arg] # 1.x: not generi
 
     def __deepcopy__(self, memo: Any) -> Any:
         return self
+
+
+class LoggedObject(wrapt.CallableObjectProxy):  # type: ignore[type-arg] # 1.x
+    """A decorated callable object: as one, it does not bind as a method does.
+
+    Args:
+        wrapped: The object.
+        call: Calls it and logs that; takes what `Logged` gives it.
+        again: What makes the same of a copy of the object: a function, the object,
+            and a further argument.
+    """
+
+    def __init__(self, wrapped: Any, call: Any, again: tuple[Any, Any, Any]) -> None:
+        super().__init__(wrapped)
+        self._self_call = call
+        self._self_again = again
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return self._self_call(self.__wrapped__, None, args, kwargs)
+        except BaseException as error:
+            hide_frame(error)
+            raise
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        wrap, wrapped, declared = self._self_again
+        return wrap, (wrapped, declared)
+
+    def __copy__(self) -> Any:
+        wrap, wrapped, declared = self._self_again
+        return wrap(copy.copy(wrapped), declared)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        wrap, wrapped, declared = self._self_again
+        return wrap(copy.deepcopy(wrapped, memo), declared)

@@ -7,17 +7,17 @@ since a shared layer would cost every call 0.1 µs and add a line to every trace
 
 from __future__ import annotations
 
+import functools
 import inspect
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from promptscribe._capture import failure, generator, snapshot, stream
-from promptscribe._capture.arguments import has_receiver, make_binder
+from promptscribe._capture.arguments import Binders, unwrapped
 from promptscribe._capture.beginning import begin
 from promptscribe._capture.context import Inherited, current
-from promptscribe._capture.logged import Logged
+from promptscribe._capture.logged import Logged, LoggedObject
 from promptscribe._capture.recording import NOTHING
 from promptscribe._runtime.state import nowhere as _nowhere
 from promptscribe._runtime.state import runtime
@@ -34,33 +34,10 @@ _PLAIN = {str, dict, list, tuple, int, float, bool, type(None)}
 """Types of results that are no streams; grows with what functions return."""
 
 
-class Binders:
-    """Names the arguments of a call, whichever way the function was reached."""
-
-    __slots__ = ("bound", "free", "receiver")
-
-    def __init__(self, function: Any) -> None:
-        inner = _plain(function)
-        self.free = make_binder(inner)
-        self.receiver = type(inner) is FunctionType and has_receiver(inner)
-        is_method = type(inner) is FunctionType and not isinstance(
-            function, staticmethod
-        )
-        self.bound = make_binder(inner, skip_first=True) if is_method else self.free
-
-    def bind(self, instance: Any, args: Any, kwargs: Any) -> dict[str, Any]:
-        """Return the arguments by name; raises TypeError if they do not fit."""
-        if instance is not None:
-            return self.bound(*args, **kwargs)
-        if self.receiver and args:
-            return self.bound(*args[1:], **kwargs)
-        return self.free(*args, **kwargs)
-
-
 def wrap(function: Any, declared: Plan) -> Any:
     """Return *function* wrapped according to its kind."""
     binders = Binders(function)
-    inner = _plain(function)
+    inner = unwrapped(function)
     if _is(inspect.isasyncgenfunction, inner):
         build = _around_async_generator
     elif _is(inspect.isgeneratorfunction, inner):
@@ -69,13 +46,10 @@ def wrap(function: Any, declared: Plan) -> Any:
         build = _around_coroutine
     else:
         build = _around_function
-    return Logged(function, build(binders, declared))
-
-
-def _plain(function: Any) -> Any:
-    if isinstance(function, classmethod | staticmethod):
-        return function.__func__
-    return function
+    call = build(binders, declared)
+    if not hasattr(type(function), "__get__"):  # a callable object: it does not bind
+        return LoggedObject(function, call, (wrap, function, declared))
+    return Logged(function, call)
 
 
 def _is(predicate: Callable[[Any], bool], function: Any) -> bool:
@@ -182,27 +156,32 @@ def _around_coroutine(binders: Binders, declared: Plan) -> Callable[..., Any]:
             inputs = _UNFIT
         if inputs is not _UNFIT:
             coroutine: Any = _await(declared, inputs, wrapped, args, kwargs)
-            coroutine.__name__ = getattr(wrapped, "__name__", coroutine.__name__)
-            coroutine.__qualname__ = getattr(
-                wrapped, "__qualname__", coroutine.__qualname__
-            )
+            named = wrapped if hasattr(wrapped, "__name__") else _body_of(wrapped)
+            coroutine.__name__ = named.__name__
+            coroutine.__qualname__ = named.__qualname__
             return coroutine
         try:  # outside of the handler: it would become the error's context
             return wrapped(*args, **kwargs)
         except BaseException as error:
             generator.hide_frame(error)
-            _refuse(error, _begin(declared, binders, instance, args, kwargs))
+            _fail(error, _begin(declared, binders, instance, args, kwargs))
             raise
 
     return call
+
+
+def _body_of(function: Any) -> Any:
+    """Return the function that runs when an object without a name is called."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function if hasattr(function, "__name__") else type(function).__call__
 
 
 _UNFIT: Any = {}
 """Stands for arguments that do not fit the function."""
 
 
-def _refuse(error: BaseException, recording: Recording | None) -> None:
-    """End the log of a call whose arguments did not fit."""
+def _fail(error: BaseException, recording: Recording | None) -> None:
     if recording is not None:
         recording.fail(error)
 
@@ -258,7 +237,7 @@ def _around_iterator(
             made = wrapped(*args, **kwargs)
         except BaseException as error:
             generator.hide_frame(error)
-            _refuse(error, _begin(declared, binders, instance, args, kwargs))
+            _fail(error, _begin(declared, binders, instance, args, kwargs))
             raise
         if inputs is _UNFIT:
             return made
