@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 import msgspec
 
 from promptscribe._capture.context import current
+from promptscribe._capture.generator import hide_frame
 from promptscribe._capture.header import Place
 from promptscribe._capture.sink import reset, sink
-from promptscribe._capture.tee import hide_frame
 from promptscribe._runtime.state import runtime
 
 if TYPE_CHECKING:

@@ -77,6 +77,10 @@ class LogPrompt:
         recording = begin(append, self._block, None, self._given())
         current.set(recording)
         self._entered.append((recording, outer))
+        if self._options.capture_stdout:
+            from promptscribe._capture import stdout
+
+            stdout.open_block(recording)
         return recording
 
     def __exit__(
@@ -88,6 +92,10 @@ class LogPrompt:
         recording = self._leave()
         if recording is None:
             return
+        if self._options.capture_stdout:
+            from promptscribe._capture import stdout
+
+            stdout.close_block(recording)
         if error is not None:
             recording.fail(error)
         else:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import wrapt
 
 from promptscribe._capture import failure
+from promptscribe._capture.generator import hide_frame
 
 if TYPE_CHECKING:
     import logging
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 _STREAMS: Final = ("stdout", "stderr")
 _OURS: Final = "promptscribe"
+
+_MOST_KEPT: Final = 8
+"""Stand-ins that are kept for the streams that were replaced last, see `Stage`."""
 
 
 class _Here(threading.local):
@@ -42,9 +46,9 @@ _here: Final = _Here()
 class Tee(wrapt.ObjectProxy):  # type: ignore[type-arg] # 1.x: not generic
     """A stream in all but name; what is written to it is offered as well."""
 
-    def __init__(self, stream: Any, offer: Callable[[str], None]) -> None:
+    def __init__(self, stream: Any) -> None:
         super().__init__(stream)
-        self._self_offer: Callable[[str], None] | None = offer
+        self._self_offer: Callable[[str], None] | None = None
 
     def write(self, text: str) -> Any:
         """Write to the stream, and then offer what was written."""
@@ -75,9 +79,9 @@ class Tee(wrapt.ObjectProxy):  # type: ignore[type-arg] # 1.x: not generic
             self._self_pass_on("".join(lines))
         return result
 
-    def close_tee(self) -> None:
-        """Only pass through from now on: somebody may hold on to this object."""
-        self._self_offer = None
+    def set_offer(self, offer: Callable[[str], None] | None) -> None:
+        """Offer from now on, or only pass through: somebody may hold on to this."""
+        self._self_offer = offer
 
     def _self_pass_on(self, text: str) -> None:
         offer = self._self_offer
@@ -94,6 +98,11 @@ class Stage:
 
     Each of the audience is anything hashable.
 
+    A stand-in that is taken away must not die: before Python 3.14, ``print`` only
+    borrows ``sys.stdout``, and a thread that is in there would crash
+    (python/cpython#130163). So the last ones are kept, and used again for the same
+    streams.
+
     Attributes:
         lock: Guards all that is here, and what the audience makes of what is offered.
     """
@@ -102,7 +111,7 @@ class Stage:
         self.lock = threading.RLock()
         self._offer = offer
         self._audience: set[Hashable] = set()
-        self._tees: list[Tee] = []
+        self._kept: list[Tee] = []
         self._tap: _Tap | None = None
         os.register_at_fork(after_in_child=self._after_fork)
 
@@ -113,13 +122,9 @@ class Stage:
             for name in _STREAMS:
                 stream = getattr(sys, name)
                 if type(stream) is Tee:
-                    if stream._self_offer is not None:
-                        continue
-                    stream = stream.__wrapped__
-                if stream is not None:  # pythonw has none
-                    tee = Tee(stream, self._offer)
-                    setattr(sys, name, tee)
-                    self._tees.append(tee)
+                    stream.set_offer(self._offer)
+                elif stream is not None:  # pythonw has none
+                    setattr(sys, name, self._stand_in(stream))
             if self._tap is None:
                 self._tap = _Tap(self._offer)
 
@@ -133,11 +138,20 @@ class Stage:
                 stream = getattr(sys, name)
                 if type(stream) is Tee:  # else somebody else has replaced it
                     setattr(sys, name, stream.__wrapped__)
-            for tee in self._tees:
-                tee.close_tee()
-            self._tees.clear()
+            for tee in self._kept:
+                tee.set_offer(None)
             self._tap.close()
             self._tap = None
+
+    def _stand_in(self, stream: Any) -> Tee:
+        found = next((t for t in self._kept if t.__wrapped__ is stream), None)
+        tee = found or Tee(stream)
+        if found is not None:
+            self._kept.remove(found)
+        self._kept.append(tee)
+        del self._kept[:-_MOST_KEPT]
+        tee.set_offer(self._offer)
+        return tee
 
     def _after_fork(self) -> None:
         self.lock = threading.RLock()  # another thread may have held it
@@ -193,10 +207,3 @@ def _offer(offer: Callable[[str], None], text: str) -> None:
         offer(text)
     except Exception as problem:  # noqa: BLE001 - who prints is not to be bothered
         failure.note("stdout_failed", problem)
-
-
-def hide_frame(error: BaseException) -> None:
-    """Take our own frame out of an exception's traceback, which begins with it."""
-    traceback = error.__traceback__
-    if traceback is not None:
-        error.__traceback__ = traceback.tb_next

@@ -39,14 +39,18 @@ def wrap(function: Any, declared: Plan) -> Any:
     binders = Binders(function)
     inner = unwrapped(function)
     if _is(inspect.isasyncgenfunction, inner):
-        build = _around_async_generator
+        build, kind = _around_async_generator, "async generator"
     elif _is(inspect.isgeneratorfunction, inner):
-        build = _around_generator
+        build, kind = _around_generator, "generator"
     elif _is(inspect.iscoroutinefunction, inner):
-        build = _around_coroutine
+        build, kind = _around_coroutine, "coroutine"
     else:
-        build = _around_function
+        build, kind = _around_function, "function"
     call = build(binders, declared)
+    if declared.options.capture_stdout:
+        from promptscribe._capture import stdout
+
+        call = stdout.capturing(call, kind)
     if not hasattr(type(function), "__get__"):  # a callable object: it does not bind
         return LoggedObject(function, call, (wrap, function, declared))
     return Logged(function, call)

@@ -1,0 +1,256 @@
+"""The stdout: what a call prints and logs, beside its log.
+
+Its law: a text belongs to the innermost call around it that captures, by the context
+that it is written in, and to no other; so concurrent tasks, and threads that were
+given their context, do not mix. A call that does not capture takes no part in this:
+what it prints belongs to the one around it.
+
+Only what goes through ``sys.stdout`` and ``sys.stderr`` is seen; not bytes written to
+their ``buffer``, the output of other programs, or what somebody redirects elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+from promptscribe._capture import failure
+from promptscribe._capture.context import current
+from promptscribe._capture.generator import hide_frame
+from promptscribe._capture.sink import Sink, reset, sink, stage
+from promptscribe._runtime.state import runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Token
+    from types import TracebackType
+
+    from promptscribe._capture.context import Scope
+    from promptscribe._capture.recording import Recording
+
+
+class Capture:
+    """Collects what is printed inside of ``with``, for one log.
+
+    Args:
+        outer: The scope around the call: if it is current still when the call begins,
+            the call has no log.
+        log: The call's log; None is the one that is current when it begins.
+    """
+
+    __slots__ = ("_log", "_outer", "_sink", "_token")
+
+    def __init__(self, outer: Scope | None, log: Recording | None = None) -> None:
+        self._outer = outer
+        self._log = log
+        self._sink = Sink(sink.get())
+        self._token: Token[Sink | None] | None = None
+
+    def __enter__(self) -> None:
+        self.resume()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.pause()
+        self.finish()
+
+    def resume(self) -> None:
+        """Collect from now on."""
+        scope = current.get()
+        if self._log is None and scope is not None and scope is not self._outer:
+            self._log = scope.recording
+        self._token = sink.set(self._sink)
+        try:
+            stage.enter(self._sink)
+        except Exception as problem:  # noqa: BLE001 - odd streams; the call goes on
+            failure.note("stdout_failed", problem)
+
+    def pause(self) -> None:
+        """Collect nothing from now on."""
+        try:
+            stage.leave(self._sink)
+        except Exception as problem:  # noqa: BLE001 - as above
+            failure.note("stdout_failed", problem)
+        if self._token is not None:
+            reset(self._token)
+            self._token = None
+
+    def finish(self) -> None:
+        """Hand over what was printed; a second time does nothing."""
+        if self._sink.is_closed:
+            return
+        text = self._sink.close()
+        if not text or self._log is None:
+            return
+        try:
+            # In front of what the user said: that wins over what is captured.
+            said, self._log._updates = self._log._updates, []
+            self._log.update(stdout=text)
+            self._log._updates += said or []
+        except Exception as problem:  # noqa: BLE001 - ours
+            failure.note("stdout_failed", problem)
+
+
+_blocks: Final[dict[int | None, Capture]] = {}
+"""The captures of the blocks that are open, by the key of their log."""
+
+
+def open_block(log: Recording) -> None:
+    """Begin to collect what a ``with log_prompt(…)`` block prints."""
+    capture = _blocks[log.key] = Capture(None, log)
+    capture.resume()
+
+
+def close_block(log: Recording) -> None:
+    """End it, before the log ends."""
+    capture = _blocks.pop(log.key, None)
+    if capture is not None:
+        capture.pause()
+        capture.finish()
+
+
+def capturing(
+    call: Callable[[Any, Any, Any, Any], Any], kind: str
+) -> Callable[[Any, Any, Any, Any], Any]:
+    """Return a wrapper like *call* whose function's prints go into its log.
+
+    Args:
+        call: What stands between a caller and a decorated function.
+        kind: Of the function: ``function``, ``coroutine``, ``generator`` or
+            ``async generator``.
+    """
+    run = _RUN[kind]
+
+    def captured(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        if runtime.append is None:
+            return wrapped(*args, **kwargs)
+        capture = Capture(current.get())
+
+        def function(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return run(capture, wrapped, args, kwargs)
+            except BaseException as error:
+                hide_frame(error)
+                hide_frame(error)
+                raise
+
+        for name in ("__name__", "__qualname__"):
+            with contextlib.suppress(AttributeError):
+                setattr(function, name, getattr(wrapped, name))
+        try:
+            return call(function, instance, args, kwargs)
+        except BaseException as error:
+            hide_frame(error)
+            raise
+
+    return captured
+
+
+def _run_function(capture: Capture, function: Any, args: Any, kwargs: Any) -> Any:
+    """Call a function."""
+    with capture:
+        return function(*args, **kwargs)
+
+
+def _run_coroutine(capture: Capture, function: Any, args: Any, kwargs: Any) -> Any:
+    """Call a coroutine function; its arguments are checked now, it runs later."""
+    return _await(capture, function(*args, **kwargs))
+
+
+async def _await(capture: Capture, coroutine: Any) -> Any:
+    try:
+        with capture:
+            return await coroutine
+    except BaseException as error:
+        hide_frame(error)
+        raise
+
+
+def _run_generator(capture: Capture, function: Any, args: Any, kwargs: Any) -> Any:
+    """Call a generator function."""
+    return Steps(capture, function(*args, **kwargs))
+
+
+def _run_async_generator(
+    capture: Capture, function: Any, args: Any, kwargs: Any
+) -> Any:
+    """Call an asynchronous generator function."""
+    return AsyncSteps(capture, function(*args, **kwargs))
+
+
+_RUN: Final = {
+    "function": _run_function,
+    "coroutine": _run_coroutine,
+    "generator": _run_generator,
+    "async generator": _run_async_generator,
+}
+
+
+class Steps:
+    """A generator whose steps are captured, as far as `generator.drive` needs one."""
+
+    __slots__ = ("__name__", "__qualname__", "_capture", "_generator")
+
+    def __init__(self, capture: Capture, generator: Any) -> None:
+        self._capture = capture
+        self._generator = generator
+        self.__name__ = generator.__name__
+        self.__qualname__ = generator.__qualname__
+
+    def send(self, value: Any) -> Any:
+        """Make a step."""
+        try:
+            return self._step(self._generator.send, value)
+        except BaseException as error:
+            hide_frame(error)
+            raise
+
+    def throw(self, thrown: BaseException) -> Any:
+        """Make a step that begins with an exception."""
+        try:
+            return self._step(self._generator.throw, thrown)
+        except BaseException as error:
+            hide_frame(error)
+            raise
+
+    def _step(self, step: Callable[..., Any], *value: Any) -> Any:
+        self._capture.resume()
+        try:
+            result = step(*value)
+        except BaseException as error:
+            self._capture.pause()
+            self._capture.finish()
+            hide_frame(error)
+            raise
+        self._capture.pause()
+        return result
+
+
+class AsyncSteps(Steps):
+    """The same for an asynchronous generator and `generator.drive_async`."""
+
+    __slots__ = ()
+
+    def asend(self, value: Any) -> Any:
+        """Make a step; the generator gets to know of it now, not when it is awaited."""
+        return self._await(self._generator.asend(value))
+
+    def athrow(self, thrown: BaseException) -> Any:
+        """Make a step that begins with an exception."""
+        return self._await(self._generator.athrow(thrown))
+
+    async def _await(self, step: Any) -> Any:
+        self._capture.resume()
+        try:
+            result = await step
+        except BaseException as error:
+            self._capture.pause()
+            self._capture.finish()
+            hide_frame(error)
+            raise
+        self._capture.pause()
+        return result
