@@ -127,3 +127,31 @@ class FilePage(msgspec.Struct):
 
     files: list[FileVersion]
     total: int
+
+
+class MovedVersion(msgspec.Struct, kw_only=True, frozen=True):
+    """A version that comes from another store, ids and times included.
+
+    Attributes:
+        kind: What the file is.
+        file_id: Id of the file there.
+        path: Its path there.
+        version_id: Id of the version there.
+        details: Canonical details.
+        created_us: When the file was made, µs since 1970.
+        updated_us: When the file last changed, µs since 1970.
+        file_labels: As in `FileDraft`.
+        version_labels: As in `FileDraft`.
+        environments: Where the version is deployed.
+    """
+
+    kind: FileKind
+    file_id: str
+    path: str
+    version_id: str
+    details: Details
+    created_us: int
+    updated_us: int
+    file_labels: JSONObject
+    version_labels: JSONObject
+    environments: tuple[Environment, ...] = ()

@@ -136,9 +136,13 @@ def make_version(batch: Batch, kind: FileKind, file_id: str, details: Details) -
     The first version of a file is deployed to the default environment.
     """
     version = version_id(kind, file_id, details)
-    known = batch.connection.execute("SELECT 1 FROM versions WHERE id = ?", (version,))
-    if known.fetchone() is not None:
-        return version
+    # By digest, not by id: a version that moved in keeps the id from there.
+    row = batch.connection.execute(
+        "SELECT id FROM versions WHERE file_id = ? AND digest = ?",
+        (file_id, details.digest),
+    ).fetchone()
+    if row is not None:
+        return str(row[0])
     batch.connection.execute(
         "INSERT INTO versions (id, file_id, digest, details, created_us)"
         " VALUES (?, ?, ?, ?, ?)",

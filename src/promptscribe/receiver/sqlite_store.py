@@ -16,6 +16,7 @@ from promptscribe.receiver import (
     sqlite_file_query,
     sqlite_key,
     sqlite_log,
+    sqlite_move,
     sqlite_query,
 )
 from promptscribe.receiver.sqlite_schema import connect, migrate
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         FilePage,
         FileQuery,
         FileVersion,
+        MovedVersion,
     )
     from promptscribe.receiver.key import KeyEntry, Scope
     from promptscribe.receiver.log_entry import (
@@ -113,6 +115,10 @@ class SqliteStore:
     async def put_version(self, draft: FileDraft) -> str | Refused:
         """Make a version, and its file where that is new."""
         return await self._write(sqlite_file_change.put_version, draft)
+
+    async def move_in(self, version: MovedVersion) -> str | Refused:
+        """Keep a version from another store; return the id that it has here."""
+        return await self._write(sqlite_move.move_in, version)
 
     async def find_file(self, name: FileName) -> FileVersion | Refused:
         """Return a file at one of its versions."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         FilePage,
         FileQuery,
         FileVersion,
+        MovedVersion,
     )
     from promptscribe.receiver.key import KeyEntry, Scope
     from promptscribe.receiver.log_entry import (
@@ -94,6 +95,13 @@ class Store(Protocol):
 
     async def put_version(self, draft: FileDraft) -> str | Refused:
         """Make a version, and its file where that is new; return the version's id."""
+        ...
+
+    async def move_in(self, version: MovedVersion) -> str | Refused:
+        """Keep a version from another store; return the id that it has here.
+
+        It is another one where the same details were here before.
+        """
         ...
 
     async def find_file(self, name: FileName) -> FileVersion | Refused:
