@@ -38,9 +38,30 @@ class BoundLogged(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg] # 1.x
 
 
 class Logged(wrapt.FunctionWrapper):  # type: ignore[type-arg] # 1.x: not generic
-    """A decorated function. It pickles and copies as functions do: by its name."""
+    """A decorated function. It pickles and copies as functions do: by its name.
 
+    Args:
+        wrapped: The function.
+        call: Calls it and logs that; takes function, receiver, arguments by place
+            and by name.
+    """
+
+    __slots__ = ("_self_target",)
     __bound_function_wrapper__ = BoundLogged
+
+    def __init__(self, wrapped: Any, call: Any) -> None:
+        super().__init__(wrapped, call)
+        self._self_target = (call, wrapped)
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        # Instead of wrapt's own, which asks each time for a ``__self__`` that a
+        # function does not have: 0.20 µs against 0.45.
+        call, function = self._self_target
+        try:
+            return call(function, None, args, kwargs)
+        except BaseException as error:
+            hide_frame(error)
+            raise
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return self.__wrapped__.__qualname__
