@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import io
 import logging
 import subprocess
@@ -43,6 +44,7 @@ def _streams_are_put_back():
     before = (sys.stdout, sys.stderr, logging.Logger.callHandlers)
     yield
     assert (sys.stdout, sys.stderr, logging.Logger.callHandlers) == before
+    assert not current_log()
 
 
 def printed(logs):
@@ -446,18 +448,21 @@ def test_redaction_and_save_apply():
 
 
 def test_the_streams_are_the_same_objects_afterwards():
-    """Also after nested, failed and interleaved calls."""
+    """Also after interleaved calls, as tasks make them."""
     before = (sys.stdout, sys.stderr)
-    first = log_prompt("a/first", capture_stdout=True)
-    second = log_prompt("a/second", capture_stdout=True)
+    one, other = contextvars.copy_context(), contextvars.copy_context()
+    block = log_prompt("a/x", capture_stdout=True)
 
-    with captured_logs():
-        first.__enter__()
-        second.__enter__()
+    with captured_logs() as logs:
+        one.run(block.__enter__)
+        other.run(block.__enter__)
         assert sys.stdout is not before[0]
-        first.__exit__(None, None, None)
-        second.__exit__(None, None, None)
+        one.run(print, "one")
+        one.run(block.__exit__, None, None, None)
+        other.run(print, "other")
+        other.run(block.__exit__, None, None, None)
 
+    assert [log.stdout for log in logs] == ["one\n", "other\n"]
     assert (sys.stdout, sys.stderr) == before
     assert sys.stdout is before[0]
 
@@ -736,9 +741,9 @@ with captured_logs() as logs:
     with log_prompt("a/x", capture_stdout=True):
         print("parent", flush=True)
         child = os.fork()
-        print("child" if child == 0 else "still parent", flush=True)
         if child:
             os.waitpid(child, 0)
+        print("still parent" if child else "child", flush=True)
 print(repr(logs[0].stdout), sys.stdout is out, flush=True)
 """
 
