@@ -72,14 +72,16 @@ def test_a_killed_receiver_has_every_log_that_it_acknowledged(process, tmp_path)
 
 
 @pytest.mark.slow
-def test_a_receiver_ends_by_itself_when_asked(process):
-    """SIGTERM closes the store and leaves with 0."""
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_a_receiver_ends_by_itself_when_asked(process, tmp_path, told):
+    """Ctrl-C or SIGTERM: the store is closed, and the exit is a clean one."""
     url = process.stdout.readline().strip()
     httpx.post(f"{url}/prompts/log", json={"path": "a"})
 
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(told)
 
-    assert process.wait(10) in {0, -signal.SIGTERM}
+    assert process.wait(10) == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["logs.db"]
 
 
 def test_logs_are_there_after_a_restart(tmp_path):

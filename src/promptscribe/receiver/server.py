@@ -9,6 +9,7 @@ import asyncio
 import ipaddress
 import socket
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,7 +24,7 @@ from promptscribe.receiver.guard import LOOPBACK
 from promptscribe.receiver.sqlite_store import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 DEFAULT_PORT: Final = 8420
 _SHUTDOWN_TIMEOUT: Final = 10  # whole seconds for requests that are under way
@@ -35,11 +36,19 @@ def default_db() -> Path:
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server that says when it listens."""
+    """A uvicorn server that says when it listens, and returns when it is told to."""
 
     def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
         super().__init__(config)
         self._announce = announce
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with super().capture_signals():
+            yield
+            # Else uvicorn raises the signal again and the process ends on the spot,
+            # with the store still open.
+            self._captured_signals.clear()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
