@@ -7,16 +7,14 @@ the server as a whole is not well, one request at a time asks whether it is agai
 
 from __future__ import annotations
 
-import collections
-import heapq
-import itertools
 import time
 from typing import TYPE_CHECKING, Final
 
 from promptscribe._delivery import retry
 from promptscribe._delivery.circuit import Circuit, is_about_content, is_about_server
-from promptscribe._delivery.parcel import Batch, Parcel
+from promptscribe._delivery.parcel import Batch
 from promptscribe._delivery.route import Bulk, Inquiry, OneByOne
+from promptscribe._delivery.tray import Tray
 from promptscribe.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 
     from promptscribe._delivery.exporter import Source
     from promptscribe._delivery.ledger import Ledger
-    from promptscribe._delivery.parcel import Outcome
+    from promptscribe._delivery.parcel import Outcome, Parcel
     from promptscribe._delivery.route import Route
     from promptscribe._delivery.sender import Senders
     from promptscribe._delivery.transport import Answer, Request, Transport
@@ -60,30 +58,31 @@ class Desk:
     ) -> None:
         self.circuit = Circuit(ledger)
         self.attempts = 0
-        self._source = source
         self._transport = transport
         self._senders = senders
         self._ledger = ledger
-        self._render = render
         self._bury = bury
+        self._tray = Tray(source, ledger, render)
         self._route: Route | None = None
         self._window = 1
-        self._parcels: collections.deque[Parcel] = collections.deque()
-        self._later: list[tuple[float, int, Parcel]] = []
-        self._order = itertools.count()
+        self._retired: list[Transport] = []
         self._passed = 0
-        self._drained = False
 
     @property
     def is_busy(self) -> bool:
         """Whether there is anything on its way or waiting for its turn."""
-        return bool(self._senders.in_flight or self._parcels or self._later)
+        return bool(self._senders.in_flight or self._tray)
+
+    def use_transport(self, transport: Transport) -> None:
+        """Send what comes from now on another way."""
+        self._retired.append(self._transport)
+        self._transport = transport
+        self._route = None
 
     def hurry(self) -> None:
         """Try again now whatever failed a moment ago."""
         self.circuit.hurry()
-        self._parcels.extend(parcel for _, _, parcel in sorted(self._later))
-        self._later.clear()
+        self._tray.hurry()
 
     def work(self, now: float) -> float | None:
         """Settle what came back, send what may go.
@@ -92,8 +91,7 @@ class Desk:
             Seconds until there is more to do, None if nobody knows.
         """
         self.settle()
-        while self._later and self._later[0][0] <= now:
-            self._parcels.append(heapq.heappop(self._later)[2])
+        next_due = self._tray.look(now)
         if now < self.circuit.retry_at:
             return self.circuit.retry_at - now
         while self._senders.in_flight < self._window:
@@ -102,22 +100,25 @@ class Desk:
                 break
         if self._senders.in_flight >= self._window:
             return 60.0  # the answer will wake us
-        return self._later[0][0] - now if self._later else None
+        return next_due
 
     def settle(self) -> None:
         """Do what the answers say, for all that came back."""
+        while self._retired and not self._senders.in_flight:
+            self._retired.pop().close()
         for batch in self._senders.collect():
             self.attempts += 1
             if isinstance(batch.route, Inquiry):
-                self._choose_route(batch.route)
+                self._choose_route(batch.route)  # a late one, of before, is as good
             elif batch.is_whole and len(batch.parcels) > 1:
                 self._split(batch)
             else:
                 self._settle(batch)
 
     def close(self) -> None:
-        """Close the connections."""
-        self._transport.close()
+        """Close the connections, once nobody uses them any more."""
+        for transport in (*self._retired, self._transport):
+            transport.close()
 
     def _choose_route(self, inquiry: Inquiry) -> None:
         if inquiry.problem is not None:
@@ -131,49 +132,17 @@ class Desk:
         route = self._route
         if route is None:
             if hasattr(self._transport, "offer"):
-                if self._senders.in_flight or not self._has_any():
+                if self._senders.in_flight or not self._tray.has_any():
                     return None
                 return Batch(Inquiry(self._transport), [], [])
             route = self._route = OneByOne(self._transport)
-        if not self._parcels:
-            self._load(route.most)
-        parcels: list[Parcel] = []
-        size, most = 0, route.most
-        while self._parcels and len(parcels) < most:
-            parcel = self._parcels[0]
-            most = min(most, parcel.most)
-            size += len(parcel.request.body)
-            if parcels and (len(parcels) >= most or size > route.most_bytes):
-                break
-            parcels.append(self._parcels.popleft())
+        parcels = self._tray.next(route, is_open=self.circuit.is_open)
         return Batch(route, parcels, []) if parcels else None
-
-    def _has_any(self) -> bool:
-        if not self._parcels:
-            self._load(1)
-        return bool(self._parcels)
-
-    def _load(self, limit: int) -> None:
-        found = self._source.take(limit)
-        self._drained = len(found) < limit
-        for record in found:
-            try:
-                request = self._render(record.start, record.end)
-            except Exception as problem:  # noqa: BLE001 - one bad log, not all
-                self._ledger.warn(
-                    "render", "a log cannot be read: %s", type(problem).__name__
-                )
-                request = None
-            if request is None:
-                record.acknowledge()
-                self._ledger.add("dropped", "unreadable")
-                continue
-            self._parcels.append(Parcel(record, request))
 
     def _dispatch(self, batch: Batch) -> bool:
         if self._senders.send(batch):
             return True
-        self._parcels.extendleft(reversed(batch.parcels))
+        self._tray.put_back(batch.parcels)
         return False
 
     def _settle(self, batch: Batch) -> None:
@@ -192,7 +161,7 @@ class Desk:
                 self._set_aside(parcel, outcome)
         if delivered:
             self._ledger.add("delivered", None, delivered)
-        self._parcels.extendleft(reversed(back))
+        self._tray.put_back(back)
         if not self.circuit.is_open:
             self._adapt(batch)
 
@@ -203,7 +172,7 @@ class Desk:
         if not is_about_server(outcome):
             for parcel in batch.parcels:
                 parcel.most = max(len(batch.parcels) // 2, 1)
-        self._parcels.extendleft(reversed(batch.parcels))
+        self._tray.put_back(batch.parcels)
         if not is_about_content(outcome):
             self._pause(outcome, len(batch.parcels))
 
@@ -266,8 +235,7 @@ class Desk:
             self._ledger.add("retried", None)
         else:
             wait = max(wait, self._pause(outcome, 1))
-        due = time.monotonic() + wait
-        heapq.heappush(self._later, (due, next(self._order), parcel))
+        self._tray.set_aside(parcel, time.monotonic() + wait)
 
     def _pause(self, outcome: Answer | Unreachable, logs: int) -> float:
         """Leave the server alone for a while; return how long, in seconds."""
@@ -278,7 +246,7 @@ class Desk:
     def _adapt(self, batch: Batch) -> None:
         """Have more on their way where the server is what everybody waits for."""
         most = _MOST_BULKS if batch.route.is_bulk else MOST_SENDERS
-        if self._drained and not self._parcels:
+        if self._tray.is_drained and not self._tray:
             self._window = max(self._window - 1, 1)
         elif batch.route.is_bulk or batch.seconds > _SLOW:
             self._window = min(self._window * 2, most)

@@ -82,6 +82,7 @@ class Exporter:
         self._ledger = ledger
         # No Event: its lock would hang a signal handler that logs while the code that
         # it interrupted is ringing. A SimpleQueue's ``put`` is re-entrant.
+        self._next_transport: Transport | None = None
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._senders = Senders(self.wake)
         self.desk: Desk | None = None
@@ -127,6 +128,12 @@ class Exporter:
         """Have the thread look at the journal now."""
         if self._bell.empty():
             self._bell.put(None)
+
+    def use_transport(self, transport: Transport | None) -> None:
+        """Send what comes from now on another way, and try at once."""
+        self._next_transport = transport
+        self._urgent = True
+        self.wake()
 
     def flush(self, done: Callable[[], bool], timeout: float, *, eager: bool) -> None:
         """Wait until *done*, for at most *timeout* seconds.
@@ -215,6 +222,9 @@ class Exporter:
         if now >= self._rescan_at or urgent:
             self._source.adopt()
             self._rescan_at = now + _RESCAN
+        if self._next_transport is not None:
+            transport, self._next_transport = self._next_transport, None
+            desk.use_transport(transport)
         if urgent:
             desk.hurry()
         wait = desk.work(now)
@@ -230,6 +240,4 @@ class Exporter:
             self._listen(self._stop_by - time.monotonic())
             desk.settle()
         self._source.clean()
-        self._senders.stop()
-        if not self._senders.in_flight:
-            desk.close()
+        self._senders.stop(desk.close)

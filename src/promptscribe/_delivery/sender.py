@@ -34,6 +34,8 @@ class Senders:
         self._done = done
         self._threads = 0
         self._out: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self._close: Callable[[], None] = lambda: None
+        self._ended: list[None] = []
         self._back: collections.deque[Batch] = collections.deque()
 
     def send(self, batch: Batch) -> bool:
@@ -52,8 +54,15 @@ class Senders:
             self.in_flight -= 1
         return batches
 
-    def stop(self) -> None:
-        """Have the threads end when they are done; does not wait."""
+    def stop(self, close: Callable[[], None]) -> None:
+        """Have the threads end when they are done; does not wait.
+
+        Args:
+            close: Called at the end of the last one.
+        """
+        self._close = close
+        if not self._threads:
+            close()
         for _ in range(self._threads):
             self._out.put(None)
 
@@ -82,3 +91,6 @@ class Senders:
             reach("answered")
             self._back.append(batch)
             self._done()
+        self._ended.append(None)
+        if len(self._ended) == self._threads:
+            self._close()

@@ -183,6 +183,12 @@ class Pipeline:
         """Return what became of the logs so far."""
         return self.ledger.result(self.writer.recorded)
 
+    def use_key(self, settings: Settings) -> None:
+        """Go on with another key: what the old one held up is delivered with it."""
+        before, self.settings = self.settings, settings
+        if before.api_key != settings.api_key and not self._given_transport:
+            self._exporter.use_transport(self._make_transport())
+
     def flush(self, timeout: float, *, eager: bool = True) -> FlushResult:
         """Wait until everything recorded so far is delivered; see `Exporter.flush`."""
         if self.settings.export:

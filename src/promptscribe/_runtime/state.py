@@ -30,7 +30,6 @@ Append: TypeAlias = "Callable[[int, bytes], bool | None]"
 
 _SAME_PIPELINE: Final = (
     "base_url",
-    "api_key",
     "journal_dir",
     "journal_max_bytes",
     "durability",
@@ -192,6 +191,7 @@ class Runtime:
         if not (settings.enabled and settings.keep and settings.capture != "none"):
             append = None
         elif same and self._pipelines:
+            self._pipelines[-1].use_key(settings)
             append = self._pipelines[-1].writer.append
         if self._lent_over is None:
             self.append = append

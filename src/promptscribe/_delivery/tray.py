@@ -1,0 +1,112 @@
+"""The tray: logs that were read from the journal and wait for their turn.
+
+Its law: it holds few: what fits into the requests that are next. The journal has the
+rest, and everything in here as well until it is acknowledged.
+"""
+
+from __future__ import annotations
+
+import collections
+import heapq
+import itertools
+from typing import TYPE_CHECKING
+
+from promptscribe._delivery.parcel import Parcel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from promptscribe._delivery.exporter import Source
+    from promptscribe._delivery.ledger import Ledger
+    from promptscribe._delivery.route import Route
+    from promptscribe._delivery.transport import Request
+
+
+class Tray:
+    """Owned by the exporter's thread.
+
+    Attributes:
+        is_drained: Whether the journal had no more when it was last asked.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        ledger: Ledger,
+        render: Callable[[bytes | None, bytes | None], Request | None],
+    ) -> None:
+        self.is_drained = False
+        self._source = source
+        self._ledger = ledger
+        self._render = render
+        self._fresh: collections.deque[Parcel] = collections.deque()
+        self._again: collections.deque[Parcel] = collections.deque()
+        self._later: list[tuple[float, int, Parcel]] = []
+        self._order = itertools.count()
+
+    def __bool__(self) -> bool:
+        return bool(self._fresh or self._again or self._later)
+
+    def has_any(self) -> bool:
+        """Say whether there is a log to be sent, here or in the journal."""
+        if not (self._fresh or self._again):
+            self._load(1)
+        return bool(self._fresh or self._again)
+
+    def next(self, route: Route, *, is_open: bool) -> list[Parcel]:
+        """Return the logs that go out next, as many as *route* takes at a time.
+
+        What failed before and is due goes first, but not while the server as a whole
+        is not well (*is_open*): then a log that always fails would speak for all.
+        """
+        source = self._again
+        if is_open or not source:
+            if not self._fresh:
+                self._load(route.most)
+            source = self._fresh or source
+        parcels: list[Parcel] = []
+        size, most = 0, route.most
+        while source and len(parcels) < most:
+            parcel = source[0]
+            most = min(most, parcel.most)
+            size += len(parcel.request.body)
+            if parcels and (len(parcels) >= most or size > route.most_bytes):
+                break
+            parcels.append(source.popleft())
+        return parcels
+
+    def put_back(self, parcels: Iterable[Parcel]) -> None:
+        """Have logs go out before all others: they were not tried."""
+        self._fresh.extendleft(reversed(list(parcels)))
+
+    def set_aside(self, parcel: Parcel, due: float) -> None:
+        """Have a log wait until *due*, on the monotonic clock."""
+        heapq.heappush(self._later, (due, next(self._order), parcel))
+
+    def look(self, now: float) -> float | None:
+        """Take back what is due; return seconds until the next is, or None."""
+        while self._later and self._later[0][0] <= now:
+            self._again.append(heapq.heappop(self._later)[2])
+        return self._later[0][0] - now if self._later else None
+
+    def hurry(self) -> None:
+        """Take back everything that was set aside."""
+        self._again.extend(parcel for _, _, parcel in sorted(self._later))
+        self._later.clear()
+
+    def _load(self, limit: int) -> None:
+        found = self._source.take(limit)
+        self.is_drained = len(found) < limit
+        for record in found:
+            try:
+                request = self._render(record.start, record.end)
+            except Exception as problem:  # noqa: BLE001 - one bad log, not all
+                self._ledger.warn(
+                    "render", "a log cannot be read: %s", type(problem).__name__
+                )
+                request = None
+            if request is None:
+                record.acknowledge()
+                self._ledger.add("dropped", "unreadable")
+                continue
+            self._fresh.append(Parcel(record, request))

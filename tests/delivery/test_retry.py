@@ -1,0 +1,73 @@
+"""What an answer means: the table, in both directions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from promptscribe._delivery import retry
+
+FATES = {
+    "delivered": [200, 201, 202, 204, 299, 409],
+    "hold": [300, 301, 302, 303, 307, 308, 401, 403],
+    "again": [408, 425, 429, 500, 501, 502, 503, 504, 507, 599],
+    "rejected": [400, 402, 404, 405, 410, 413, 415, 418, 422, 431],
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "fate"), [(s, fate) for fate, all_ in FATES.items() for s in all_]
+)
+def test_each_status_means_one_thing(status, fate):
+    """2xx is delivered, auth and redirects wait for a person, 5xx comes again."""
+    assert retry.judge(status, {}, now=0.0).fate == fate
+
+
+@given(st.integers(100, 999))
+def test_no_status_is_without_a_meaning(status):
+    """Whatever a server says, a log is delivered, kept or buried, never forgotten."""
+    verdict = retry.judge(status, {}, now=0.0)
+
+    assert verdict.fate in FATES
+    assert verdict.reason == f"http_{status}"
+
+
+NOW = 1_700_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("5", 5.0),
+        ("0", 0.0),
+        (" 120 ", 120.0),
+        ("999999999999", retry.LONGEST_RETRY_AFTER),
+        (format_datetime(datetime.fromtimestamp(NOW + 60, UTC)), 60.0),
+        (format_datetime(datetime.fromtimestamp(NOW - 60, UTC)), 0.0),
+        ("", None),
+        ("soon", None),
+        ("-3", None),
+        ("1.5", None),
+    ],
+)
+def test_retry_after_is_read_as_the_standard_has_it(header, seconds):
+    """Seconds or a date (RFC 9110, 10.2.3), an hour at most, nonsense is none."""
+    wait = retry.read_retry_after({"retry-after": header}, now=NOW)
+
+    assert wait == (None if seconds is None else pytest.approx(seconds, abs=1.0))
+
+
+@given(st.integers(0, 10_000))
+def test_waits_grow_to_a_bound_and_are_spread(failures):
+    """Exponential with jitter: a fleet does not come back in step."""
+    shortest = retry.delay(failures, uniform=lambda low, _high: low)
+    longest = retry.delay(failures, uniform=lambda _low, high: high)
+
+    assert 0 < shortest < longest <= retry.LONGEST_DELAY
+    assert longest == min(
+        retry.LONGEST_DELAY, retry.FIRST_DELAY * 2.0 ** min(failures, 16)
+    )
