@@ -129,17 +129,19 @@ def test_more_requests_than_the_limit_are_429(tmp_path, stopping):
 
 
 def test_guessing_keys_is_slowed_down(tmp_path, stopping):
-    """After many wrong keys an address has to wait, even with a right one."""
+    """After many wrong keys an address has to wait; a right one passes all the same."""
     running = start_in_thread(db=tmp_path / "few.db", api_keys=["right"])
 
     statuses = [
         httpx.get(f"{running.url}/logs", headers={"x-api-key": "wrong"}).status_code
         for _ in range(40)
     ]
+    right = httpx.get(f"{running.url}/logs", headers={"x-api-key": "right"})
     stopping(running)
 
     assert statuses[:30] == [401] * 30
     assert statuses[-1] == 429
+    assert right.status_code == 200
 
 
 def test_a_bucket_fills_with_time():
@@ -150,7 +152,6 @@ def test_a_bucket_fills_with_time():
     assert [limit.wait("a") for _ in range(4)] == [0, 0, 0, 0.5]
     assert limit.wait("b") == 0
     clock.now_ns = 500_000_000
-    assert limit.wait("a", 0) == 0
     assert limit.wait("a") == 0
     assert limit.wait("a") == 0.5
     clock.now_ns = 10**12

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from promptscribe.receiver import cutoff
+from promptscribe.receiver import body, cutoff
 
 
 def test_requests_and_logs_are_counted(client, post):
@@ -64,3 +64,35 @@ def test_a_client_that_does_not_finish_its_headers_is_cut_off(
 
     assert rest == b""
     assert client.get("/health").status_code == 200
+
+
+def test_a_body_that_does_not_come_is_408(receiver, client, monkeypatch):
+    """A client that sends its body a byte at a time does not hold a place for ever."""
+    monkeypatch.setattr(body, "BODY_TIMEOUT", 0.05)
+    port = int(receiver.url.rpartition(":")[2])
+    head = (
+        b"POST /prompts/log HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n"
+    )
+
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(head + b'{"path"')
+        answer = connection.recv(1000)
+        rest = b"x"
+        while rest:
+            rest = connection.recv(1000)
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert client.get("/logs").json()["total"] == 0
+
+
+@pytest.mark.slow
+def test_idle_connections_keep_nobody_waiting(receiver, client):
+    """Hundreds of connections that say nothing, and a page comes all the same."""
+    port = int(receiver.url.rpartition(":")[2])
+    idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(300)]
+
+    answer = client.get("/", timeout=2)
+
+    for connection in idle:
+        connection.close()
+    assert answer.status_code == 200

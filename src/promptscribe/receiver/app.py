@@ -24,6 +24,7 @@ from promptscribe.receiver.answer import (
     unprocessable,
 )
 from promptscribe.receiver.body import MAX_BODY_BYTES, BodyTooLarge, BodyTooSlow
+from promptscribe.receiver.document import document
 from promptscribe.receiver.file_page import FilePages
 from promptscribe.receiver.file_route import FileRoutes
 from promptscribe.receiver.guard import LOOPBACK, Guard
@@ -85,6 +86,7 @@ def create_app(
                     *file_routes.routes(prefix),
                     *span_routes.routes(prefix),
                     Route(f"{prefix}/health", _health, methods=["GET"]),
+                    Route(f"{prefix}/openapi.json", _document, methods=["GET"]),
                 )
             ],
             Route("/metrics", partial(_metrics, metrics), methods=["GET"]),
@@ -115,6 +117,10 @@ def create_app(
 async def _health(_request: Request) -> Response:
     # What else there is than the contract, for clients that can use it.
     return json_answer({"status": "ok", "bulk": True, "gzip": True})
+
+
+async def _document(_request: Request) -> Response:
+    return json_answer(document())
 
 
 async def _metrics(metrics: Metrics, _request: Request) -> Response:

@@ -23,7 +23,7 @@ W = TypeVar("W", bound=str)
 MAX_PAGE_SIZE: Final = 10_000
 MAX_PAGE: Final = 2**31
 _WORDS: Final = {"true": True, "1": True, "false": False, "0": False}
-_EQUAL: Final = (
+EQUAL: Final = (
     "source",
     "user",
     "environment",
@@ -131,7 +131,7 @@ def log_query(params: QueryParams, default_size: int = 10) -> LogQuery:
         in_trace=reader.flag("in_trace_filter"),
         roots=reader.flag("roots") or False,
         failed=reader.flag("failed"),
-        equal=tuple((name, params[name]) for name in _EQUAL if params.get(name)),
+        equal=tuple((name, params[name]) for name in EQUAL if params.get(name)),
         page=reader.page(),
         size=reader.size(default_size),
     )

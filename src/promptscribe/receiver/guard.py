@@ -109,13 +109,13 @@ class Guard:
             return None
         headers = Headers(scope=scope)
         address = (scope.get("client") or ("", 0))[0]
-        wait = self._limits.wrong_keys.wait(address, 0)
-        if wait:
-            return _too_many("Too many wrong keys", wait)
         needed = needed_scope(scope["method"], scope["path"])
         verdict = await self._access.verdict(headers, needed)
         if verdict == "unknown":
-            self._limits.wrong_keys.wait(address)
+            # Right keys pass whatever happens: others may share the address.
+            wait = self._limits.wrong_keys.wait(address)
+            if wait:
+                return _too_many("Too many wrong keys", wait)
             # Browsers ask for a password on this; clients have the contract's 401.
             challenge = {"WWW-Authenticate": 'Basic realm="promptscribe"'}
             return failure(401, "Invalid API key", challenge)

@@ -33,19 +33,14 @@ class Limit:
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def wait(self, client: str, cost: float = 1.0) -> float:
-        """Take from a client's bucket; return 0, or seconds until there is enough.
-
-        Args:
-            client: Whose bucket.
-            cost: How much to take; 0 only looks.
-        """
+    def wait(self, client: str) -> float:
+        """Take one from a client's bucket; return 0, or seconds until there is one."""
         now = self._clock.monotonic_ns() / 1e9
         filled, at = self._buckets.pop(client, (self._burst, now))
         filled = min(self._burst, filled + (now - at) * self._rate)
-        missing = max(cost, 1.0) - filled
+        missing = 1.0 - filled
         if missing <= 0:
-            filled -= cost
+            filled -= 1.0
         self._buckets[client] = (filled, now)
         if len(self._buckets) > _MOST_CLIENTS:
             self._buckets.popitem(last=False)

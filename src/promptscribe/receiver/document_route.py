@@ -1,0 +1,168 @@
+"""The routes of the OpenAPI document, and their query parameters.
+
+Its law: tables only; what bodies hold is in `document_schema`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from promptscribe.receiver.filter import EQUAL, MAX_PAGE_SIZE
+
+if TYPE_CHECKING:
+    from promptscribe.schema import JSONObject
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """One route.
+
+    Attributes:
+        method: HTTP method.
+        path: Path; ``{kind}`` stands for prompts, tools and flows.
+        summary: What it does.
+        query: Names of query parameters.
+        body: Name of the body's schema, after the kind's; None for no body.
+        status: Status of a success.
+        takes: Media type of the body.
+        answers: Media type of the answer.
+    """
+
+    method: str
+    path: str
+    summary: str
+    query: tuple[str, ...] = ()
+    body: str | None = None
+    status: str = "200"
+    takes: str = "application/json"
+    answers: str = "application/json"
+
+
+def _query(name: str, schema: JSONObject, *, required: bool = False) -> JSONObject:
+    return {"in": "query", "name": name, "required": required, "schema": schema}
+
+
+_SIZE: Final[JSONObject] = {"type": "integer", "minimum": 0, "maximum": MAX_PAGE_SIZE}
+_TEXTUAL: Final = (
+    "version_id",
+    "environment",
+    "file_id",
+    "path",
+    "search",
+    "metadata_search",
+    "name",
+    *EQUAL,
+)
+PARAMETERS: Final[JSONObject] = {
+    **{name: _query(name, {"type": "string"}) for name in _TEXTUAL},
+    **{
+        name: _query(name, {"type": "boolean"})
+        for name in ("in_trace_filter", "include_trace_children", "roots", "failed")
+    },
+    **{
+        name: _query(name, {"type": "string", "format": "date-time"})
+        for name in ("start_date", "end_date")
+    },
+    "id": _query("id", {"type": "array", "items": {"type": "string"}}),
+    "ids": _query(
+        "id",
+        {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        required=True,
+    ),
+    "deployed": _query("version_id", {"type": "string"}, required=True),
+    "page": _query("page", {"type": "integer", "minimum": 1, "default": 1}),
+    "size": _query("size", _SIZE),
+    "sort_by": _query("sort_by", {"enum": ["created_at", "updated_at", "name"]}),
+    "order": _query("order", {"enum": ["asc", "desc"]}),
+    "type": _query("type", {"enum": ["prompt", "tool", "flow"]}),
+}
+
+_TARGET: Final = ("version_id", "environment")
+_PAGE: Final = ("page", "size")
+_SORTED: Final = (*_PAGE, "name", "sort_by", "order")
+_LOGS: Final = (
+    *_PAGE,
+    "file_id",
+    "path",
+    "version_id",
+    "id",
+    "search",
+    "metadata_search",
+    "start_date",
+    "end_date",
+    "in_trace_filter",
+    "include_trace_children",
+    "roots",
+    "failed",
+    *EQUAL,
+)
+_NDJSON: Final = "application/x-ndjson"
+
+OPERATIONS: Final = (
+    Operation("GET", "/health", "Say that it runs, and what it can do"),
+    Operation("POST", "/{kind}/log", "Take in a log", _TARGET, "LogRequest"),
+    Operation(
+        "POST",
+        "/prompts/logs",
+        "Take in many logs, a status for each",
+        body="Lines",
+        takes=_NDJSON,
+        answers=_NDJSON,
+    ),
+    Operation("GET", "/logs", "Page through logs, newest first", _LOGS),
+    Operation("DELETE", "/logs", "Delete logs", ("ids",), status="204"),
+    Operation("GET", "/logs/{id}", "Read a log with all below it"),
+    *[
+        Operation(
+            "PATCH",
+            path,
+            "Change a log; a null takes a member away",
+            body=f"{kind}LogUpdateRequest",
+        )
+        for kind, path in (
+            ("Prompt", "/prompts/{id}/log/{log_id}"),
+            ("Tool", "/tools/{id}/log/{log_id}"),
+            ("Flow", "/flows/logs/{log_id}"),
+        )
+    ],
+    Operation("GET", "/{kind}", "Page through files", _SORTED),
+    Operation("POST", "/{kind}", "Make a version", body="UpsertRequest"),
+    Operation("GET", "/{kind}/{id}", "Read a file at a version", _TARGET),
+    Operation("DELETE", "/{kind}/{id}", "Delete a file; its logs stay", status="204"),
+    Operation("GET", "/{kind}/{id}/versions", "All versions, newest first"),
+    Operation("GET", "/{kind}/{id}/environments", "What is deployed where"),
+    Operation(
+        "POST",
+        "/{kind}/{id}/environments/{environment_id}",
+        "Deploy a version",
+        ("deployed",),
+    ),
+    Operation(
+        "DELETE",
+        "/{kind}/{id}/environments/{environment_id}",
+        "Take away what is deployed",
+        status="204",
+    ),
+    *[
+        Operation("PATCH", f"/{kind}/{{id}}", "Move or rename a file", body="Move")
+        for kind in ("prompts", "tools", "flows")
+    ],
+    Operation("GET", "/files", "Page through files", (*_SORTED, "path", "type")),
+    Operation(
+        "POST",
+        "/files/retrieve-by-path",
+        "Find a file by its path",
+        ("environment",),
+        "Path",
+    ),
+    Operation("GET", "/directories", "All directories"),
+    Operation("GET", "/directories/{id}", "One directory, by id or as root"),
+    Operation("GET", "/evaluations", "None: there are no evaluations here", _PAGE),
+    Operation(
+        "POST",
+        "/import/otel/v1/traces",
+        "Take in spans of the hosted service's decorators",
+        body="Spans",
+    ),
+)
