@@ -3,7 +3,6 @@
 Run it with ``pytest testing_your_code.py``: nothing is sent anywhere.
 """
 
-
 import pytest
 
 from promptscribe import PromptLog, log_prompt
