@@ -1,0 +1,64 @@
+"""Moving out and in again: nothing is lost on the way."""
+
+import json
+
+import pytest
+
+from promptscribe.receiver.exporter import export_files, slug
+from promptscribe.receiver.importer import import_humanloop
+
+
+def tree(root):
+    """Every record of an export, without the times of the last use."""
+
+    def plain(value):
+        if isinstance(value, dict):
+            return {k: plain(v) for k, v in value.items() if k != "last_used_at"}
+        return [plain(each) for each in value] if isinstance(value, list) else value
+
+    records = {}
+    for path in sorted(root.rglob("*")):
+        name = str(path.relative_to(root))
+        if path.suffix == ".jsonl":
+            lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+            records[name] = sorted(map(plain, lines), key=lambda log: log["id"])
+        elif path.is_file() and not path.name.startswith("."):
+            records[name] = plain(json.loads(path.read_bytes()))
+    return records
+
+
+def test_export_import_export_is_the_same(client, post, wire, tmp_path):
+    """Files, versions, deployments, traces and every member of a log."""
+    for name in ("prompts_log_full_sync", "seed_sdk_0_8_8_prompts_log"):
+        post(**wire(name)["json"])
+    client.post("/flows/log", json=wire("flows_log_full")["json"])
+    client.post("/tools/log", json=wire("tools_log_full")["json"])
+    post(path="plain", inputs={"big": 2**70, "nul": "a\0b"}, trace_parent_id="never")
+    post(path="quiet", save=False, output="x", prompt={"model": "m"})
+    made = client.post("/prompts", json=wire("prompts_upsert_full")["json"]).json()
+    client.post("/prompts", json={"path": "wire/upsert", "model": "second"})
+    client.post(
+        f"/prompts/{made['id']}/environments/env_stag",
+        params={"version_id": made["version_id"]},
+    )
+    steps = []
+
+    number = export_files(
+        tmp_path / "logs.db", tmp_path / "one", lambda *step: steps.append(step)
+    )
+    report = import_humanloop(tmp_path / "one", tmp_path / "fresh.db")
+    again = export_files(tmp_path / "fresh.db", tmp_path / "two")
+
+    assert number == again == 6
+    assert report.missing == []
+    assert steps[-1] == (7, 7)
+    assert tree(tmp_path / "two") == tree(tmp_path / "one")
+
+
+@pytest.mark.parametrize("name", ["../../x", "a/b", "", ".", "ä", "x" * 200, "a\0b"])
+def test_an_id_is_no_way_out_of_the_folder(name):
+    """Whatever an id is, its file name is plain and its own."""
+    assert "/" not in slug(name)
+    assert slug(name).strip("._") != ""
+    assert slug(name) != slug(name + "x")
+    assert slug("pr_KgSGud0KbySNLCUL") == "pr_KgSGud0KbySNLCUL"
