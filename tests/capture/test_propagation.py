@@ -92,7 +92,7 @@ def test_the_handler_of_a_request_continues_its_trace():
 
 @given(
     st.dictionaries(
-        st.text(max_size=10),
+        st.text('bdnü =,;%0"', max_size=10),  # no word for a secret
         st.text(min_size=1, max_size=12)
         | st.integers(-(10**11), 10**11)  # longer ones may be card numbers
         | st.floats(allow_nan=False, allow_infinity=False)
@@ -103,8 +103,6 @@ def test_the_handler_of_a_request_continues_its_trace():
 @example({"a": "1", "b": 1, "c": "true", "d": '"x"', "e": "null", "f": "NaN"})
 def test_small_values_of_metadata_arrive_as_they_were(metadata):
     """Text that looks like a number stays text, a number stays a number."""
-    metadata = {k: v for k, v in metadata.items() if k.isprintable()}
-
     log = received(sent(metadata=metadata)[1])
 
     assert (log.metadata or {}) == metadata
@@ -301,6 +299,16 @@ def test_no_header_whatsoever_disturbs_the_handler(headers):
     assert log.error is None
 
 
+def test_values_that_nobody_of_ours_would_send_are_not_taken():
+    """Only members that travel, and no longer than they may be."""
+    long = "u" * 257
+    baggage = f"promptscribe.user={long},promptscribe.save=true,promptscribe.output=x"
+
+    log = received({"baggage": baggage})
+
+    assert (log.user, log.save, log.output) == (None, None, "0")
+
+
 def test_headers_that_cannot_be_read_or_written_disturb_nobody():
     """Whatever a framework calls headers: the request goes first."""
 
@@ -437,6 +445,19 @@ def test_a_bound_function_is_the_function_in_all_but_context():
     with pytest.raises(ZeroDivisionError) as caught:
         bound(1, by=0)
     assert [entry.name for entry in caught.traceback][1:] == ["divide"]
+
+
+async def test_a_bound_coroutine_function_raises_what_it_raises():
+    """The same exception, without our frame, and the context as before."""
+
+    async def fail():
+        raise ValueError("bad")
+
+    with pytest.raises(ValueError, match="bad") as caught:
+        await propagate(fail)()
+
+    assert [entry.name for entry in caught.traceback][1:] == ["fail"]
+    assert not current_log()
 
 
 def test_trio_takes_the_parent_along_into_threads():

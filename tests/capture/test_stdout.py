@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import promptscribe
 from promptscribe import current_log, log_prompt
 from promptscribe._capture.sink import LONGEST_OUTPUT, Sink
 from promptscribe.context import propagate
@@ -344,6 +345,22 @@ def test_a_call_that_raises_keeps_its_text_and_its_traceback(error):
     assert logs[0].stdout == "so far\n"
 
 
+async def test_a_coroutine_that_raises_keeps_its_text_and_its_traceback():
+    """As a function does."""
+
+    @captures
+    async def fail():
+        print("so far")
+        await asyncio.sleep(0)
+        raise ValueError("bad")
+
+    with captured_logs() as logs, pytest.raises(ValueError, match="bad") as caught:
+        await fail()
+
+    assert [entry.name for entry in caught.traceback][1:] == ["fail"]
+    assert logs[0].stdout == "so far\n"
+
+
 def test_wrong_arguments_are_told_as_ever():
     """The function's own words; a coroutine function tells them at once."""
 
@@ -360,10 +377,8 @@ def test_wrong_arguments_are_told_as_ever():
             function(wrong=1)
 
 
-def test_while_nothing_is_recorded_nothing_is_captured(monkeypatch):
+def test_while_nothing_is_recorded_nothing_is_captured():
     """`enabled=False` leaves the streams alone."""
-    import promptscribe
-
     promptscribe.configure(enabled=False)
 
     @captures
@@ -527,6 +542,8 @@ def test_what_a_stream_raises_reaches_whoever_prints():
     def work():
         with pytest.raises(TypeError):
             sys.stdout.write(1)
+        with pytest.raises(TypeError):
+            sys.stdout.writelines([1])
         with contextlib.redirect_stdout(closed), pytest.raises(ValueError):  # noqa: PT011
             say("x")
 
@@ -534,6 +551,24 @@ def test_what_a_stream_raises_reaches_whoever_prints():
         work()
 
     assert printed(logs) == {"say": None, "work": None}
+
+
+def test_streams_that_are_missing_or_take_no_text_disturb_nobody(monkeypatch):
+    """Someone may have deleted one; another one may be for bytes."""
+    chunks = []
+    for_bytes = io.StringIO()
+    for_bytes.write = chunks.append
+    monkeypatch.setattr(sys, "stdout", for_bytes)
+    monkeypatch.delattr(sys, "stderr")
+
+    with captured_logs() as logs, log_prompt("a/x", capture_stdout=True):
+        sys.stdout.write(b"bytes")
+        sys.stdout.write("text")
+
+    monkeypatch.undo()
+    assert chunks == [b"bytes", "text"]
+    assert logs[0].stdout == "text"
+    assert promptscribe.force_flush(0).reasons == {"stdout_failed": 1}
 
 
 def test_what_is_redirected_goes_where_it_is_redirected_to():
@@ -583,7 +618,7 @@ def test_text_that_passes_two_stand_ins_is_captured_once(monkeypatch):
             self.stream = stream
 
         def write(self, text):
-            return self.stream.write(text)
+            return self.stream.writelines([text])
 
     with captured_logs() as logs, log_prompt("a/outer", capture_stdout=True):
         with contextlib.redirect_stdout(Prefixed(sys.stdout)):
@@ -664,6 +699,24 @@ def test_a_record_whose_arguments_do_not_fit_disturbs_nobody(monkeypatch, capsys
         logger.warning("%d", "no number")
 
     assert logs[0].stdout == "WARNING app: <arguments do not fit>\n"
+
+
+def test_what_a_handler_raises_reaches_whoever_logs():
+    """Most never do; with ours around or not, it is the same."""
+
+    class Strict(logging.Handler):
+        def emit(self, record):
+            raise KeyError(record.msg)
+
+    logger = logging.Logger("app")  # noqa: LOG001 - it is gone with the test
+    logger.addHandler(Strict())
+
+    with captured_logs() as logs, log_prompt("a/x", capture_stdout=True):
+        with pytest.raises(KeyError):
+            logger.warning("one")
+        print("text")
+
+    assert logs[0].stdout == "text\n"
 
 
 def test_somebody_who_taps_logging_meanwhile_keeps_working():

@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
-from promptscribe._capture import failure
 from promptscribe._capture.context import current
 from promptscribe._capture.generator import hide_frame
 from promptscribe._capture.sink import Sink, reset, sink, stage
@@ -22,7 +21,6 @@ from promptscribe._runtime.state import runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextvars import Token
     from types import TracebackType
 
     from promptscribe._capture.context import Scope
@@ -44,7 +42,7 @@ class Capture:
         self._outer = outer
         self._log = log
         self._sink = Sink(sink.get())
-        self._token: Token[Sink | None] | None = None
+        self._token: Any = None
 
     def __enter__(self) -> None:
         self.resume()
@@ -64,35 +62,22 @@ class Capture:
         if self._log is None and scope is not None and scope is not self._outer:
             self._log = scope.recording
         self._token = sink.set(self._sink)
-        try:
-            stage.enter(self._sink)
-        except Exception as problem:  # noqa: BLE001 - odd streams; the call goes on
-            failure.note("stdout_failed", problem)
+        stage.enter(self._sink)
 
     def pause(self) -> None:
         """Collect nothing from now on."""
-        try:
-            stage.leave(self._sink)
-        except Exception as problem:  # noqa: BLE001 - as above
-            failure.note("stdout_failed", problem)
-        if self._token is not None:
-            reset(self._token)
-            self._token = None
+        stage.leave(self._sink)
+        reset(self._token)
 
     def finish(self) -> None:
-        """Hand over what was printed; a second time does nothing."""
-        if self._sink.is_closed:
-            return
+        """Hand over what was printed."""
         text = self._sink.close()
         if not text or self._log is None:
             return
-        try:
-            # In front of what the user said: that wins over what is captured.
-            said, self._log._updates = self._log._updates, []
-            self._log.update(stdout=text)
-            self._log._updates += said or []
-        except Exception as problem:  # noqa: BLE001 - ours
-            failure.note("stdout_failed", problem)
+        # In front of what the user said: that wins over what is captured.
+        said, self._log._updates = self._log._updates, []
+        self._log.update(stdout=text)
+        self._log._updates += said or []
 
 
 _blocks: Final[dict[int | None, Capture]] = {}
@@ -107,10 +92,9 @@ def open_block(log: Recording) -> None:
 
 def close_block(log: Recording) -> None:
     """End it, before the log ends."""
-    capture = _blocks.pop(log.key, None)
-    if capture is not None:
-        capture.pause()
-        capture.finish()
+    capture = _blocks.pop(log.key)
+    capture.pause()
+    capture.finish()
 
 
 def capturing(

@@ -89,7 +89,7 @@ class Tee(wrapt.ObjectProxy):  # type: ignore[type-arg] # 1.x: not generic
             _offer(offer, text)
             return
         for name in _STREAMS:  # put back by a `redirect_stdout` that outlived a call
-            if getattr(sys, name) is self:
+            if getattr(sys, name, None) is self:
                 setattr(sys, name, self.__wrapped__)
 
 
@@ -120,7 +120,7 @@ class Stage:
         with self.lock:
             self._audience.add(who)
             for name in _STREAMS:
-                stream = getattr(sys, name)
+                stream = getattr(sys, name, None)
                 if type(stream) is Tee:
                     stream.set_offer(self._offer)
                 elif stream is not None:  # pythonw has none
@@ -135,7 +135,7 @@ class Stage:
             if self._audience or self._tap is None:
                 return
             for name in _STREAMS:
-                stream = getattr(sys, name)
+                stream = getattr(sys, name, None)
                 if type(stream) is Tee:  # else somebody else has replaced it
                     setattr(sys, name, stream.__wrapped__)
             for tee in self._kept:
