@@ -47,6 +47,7 @@ def test_the_public_names_are_these():
         "inject",
         "log_context",
         "log_prompt",
+        "propagate",
         "record_log",
         "shutdown",
         "start_log",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from promptscribe._capture.binding import propagate
     from promptscribe._capture.decorator import log_prompt
     from promptscribe._capture.manual import log_context, record_log, start_log
     from promptscribe._capture.propagation import extract, inject
@@ -38,6 +39,7 @@ __all__ = [
     "inject",
     "log_context",
     "log_prompt",
+    "propagate",
     "record_log",
     "shutdown",
     "start_log",
@@ -56,6 +58,7 @@ _HOMES = {
     "inject": "_capture.propagation",
     "log_context": "_capture.manual",
     "log_prompt": "_capture.decorator",
+    "propagate": "_capture.binding",
     "record_log": "_capture.manual",
     "shutdown": "_runtime.control",
     "start_log": "_capture.manual",

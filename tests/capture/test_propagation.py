@@ -19,8 +19,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import promptscribe
-from promptscribe import current_log, extract, inject, log_context, log_prompt
-from promptscribe.context import propagate
+from promptscribe import (
+    current_log,
+    extract,
+    inject,
+    log_context,
+    log_prompt,
+    propagate,
+)
 from promptscribe.testing import FixedClock, captured_logs
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -496,7 +502,7 @@ POOL = """
 import json, multiprocessing, sys
 from concurrent.futures import ProcessPoolExecutor
 from promptscribe import current_log, log_context, log_prompt
-from promptscribe.context import propagate
+from promptscribe import propagate
 from promptscribe.testing import captured_logs
 
 @log_prompt(path="a/child")

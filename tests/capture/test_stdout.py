@@ -19,9 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import promptscribe
-from promptscribe import current_log, log_prompt
+from promptscribe import current_log, log_prompt, propagate
 from promptscribe._capture.sink import LONGEST_OUTPUT, Sink
-from promptscribe.context import propagate
 from promptscribe.errors import ConfigurationError
 from promptscribe.testing import captured_logs
 

@@ -15,10 +15,10 @@ from promptscribe import (
     inject,
     log_context,
     log_prompt,
+    propagate,
     record_log,
     start_log,
 )
-from promptscribe.context import propagate
 from promptscribe.testing import captured_logs
 
 

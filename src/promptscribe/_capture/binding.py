@@ -66,7 +66,7 @@ def propagate(function: Callable[P, R], /) -> Callable[P, R]:
     Example:
         >>> from concurrent.futures import ThreadPoolExecutor
         >>> from promptscribe import log_prompt
-        >>> from promptscribe.context import propagate
+        >>> from promptscribe import propagate
         >>> from promptscribe.testing import captured_logs
         >>> @log_prompt(path="support/leaf")
         ... def leaf(number: int) -> str:
