@@ -55,13 +55,14 @@ def stand_in(stream: Any, tape: Tape, scope: Scope | None = None) -> Any:
     if kind is None:
         return stream
     if kind == "generator":
-        return _named(drive(stream, lambda: (scope, tape.hand_over)), stream)
+        return named_as(drive(stream, lambda: (scope, tape.hand_over)), stream)
     if kind == "async generator":
-        return _named(drive_async(stream, lambda: (scope, tape.hand_over)), stream)
+        return named_as(drive_async(stream, lambda: (scope, tape.hand_over)), stream)
     return _CLASSES[kind](stream, tape)
 
 
-def _named(recorded: Any, stream: Any) -> Any:
+def named_as(recorded: Any, stream: Any) -> Any:
+    """Return what runs in another's place under that one's name."""
     recorded.__name__ = stream.__name__
     recorded.__qualname__ = stream.__qualname__
     return recorded

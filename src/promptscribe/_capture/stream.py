@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from promptscribe._capture import failure
-from promptscribe._capture.stand_in import stand_in
-from promptscribe._capture.stream_kind import is_providers, kind_of
-from promptscribe._capture.tape import Tape
+from promptscribe._capture.context import current
+from promptscribe._capture.generator import hide_frame, leave_scope
+from promptscribe._capture.stand_in import named_as, stand_in
+from promptscribe._capture.stream_kind import RUNNING, is_providers, kind_of
+from promptscribe._capture.tape import ABANDONED, Tape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,20 +26,20 @@ _HELD: Final = "stream"
 
 
 def is_provider_stream(value: Any) -> bool:
-    """Say whether a value is a stream of a provider's SDK, or holds one.
+    """Say whether a value is a stream of a provider's SDK, or gives one.
 
     A raw response (``with_raw_response``) whose body has been read holds none.
     """
     if type(value) is dict:
-        value = value.get(_HELD)
+        return kind_of(value.get(_HELD)) == "iterable"
     kind = kind_of(value)
-    if kind in {"generator", "async generator"}:
+    if kind in RUNNING:
         return is_providers(value)
     return kind is not None and (kind not in _RESPONSES or not value.is_closed)
 
 
 def is_stream(value: Any) -> bool:
-    """Say whether a value is a provider's stream, or holds one, or any generator."""
+    """Say whether a value is a provider's stream, or gives one, or any generator."""
     return kind_of(value) in {"generator", "async generator"} or is_provider_stream(
         value
     )
@@ -57,11 +59,57 @@ def record_stream(
         whole: Takes the response, if it turns out to be whole after all.
         scope: What is current while the stream's own code runs, if it is a generator.
     """
-    tape = Tape(finish, whole)
+    return _stand_in(stream, Tape(finish, whole), scope)
+
+
+def _stand_in(stream: Any, tape: Tape, scope: Scope | None) -> Any:
     if type(stream) is dict:
         stream[_HELD] = stand_in(stream[_HELD], tape)
         return stream
+    if kind_of(stream) == "coroutine":
+        return named_as(_await(_Unawaited(stream, tape), tape, scope), stream)
     return stand_in(stream, tape, scope)
+
+
+async def _await(unawaited: _Unawaited, tape: Tape, scope: Scope | None) -> Any:
+    """Await a coroutine of an SDK and record what it gives, or stand in for that."""
+    coroutine = unawaited.take()
+    token = current.set(scope)
+    try:
+        result = await coroutine
+    except BaseException as error:
+        leave_scope(token)
+        hide_frame(error)
+        tape.finish(None, error)
+        raise
+    leave_scope(token)
+    if is_provider_stream(result):
+        return _stand_in(result, tape, scope)
+    tape.finish_whole(payload(result))
+    return result
+
+
+class _Unawaited:
+    """Holds a coroutine until it is awaited.
+
+    If it never is, the warning about that is the stand-in's: one, as before.
+    """
+
+    __slots__ = ("_coroutine", "_tape")
+
+    def __init__(self, coroutine: Any, tape: Tape) -> None:
+        self._coroutine = coroutine
+        self._tape = tape
+
+    def take(self) -> Any:
+        """Return the coroutine to await."""
+        coroutine, self._coroutine = self._coroutine, None
+        return coroutine
+
+    def __del__(self) -> None:
+        if self._coroutine is not None:
+            self._coroutine.close()
+            self._tape.finish(ABANDONED)
 
 
 def payload(value: Any) -> Any:

@@ -6,7 +6,7 @@ nothing is patched, and an object is asked for nothing to find out.
 
 from __future__ import annotations
 
-from types import AsyncGeneratorType, GeneratorType
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, Final, Literal, TypeAlias
 
 from promptscribe._capture import adapter
@@ -21,6 +21,7 @@ StreamKind: TypeAlias = Literal[
     "async response",
     "generator",
     "async generator",
+    "coroutine",
 ]
 """``iterable`` has no ``__next__``; ``both`` is read either way; a ``manager`` gives
 the stream when it is entered, a ``response`` when it is asked to ``parse()``."""
@@ -84,8 +85,11 @@ _GENERATORS: Final = (
     "together",
     "vertexai",
 )
-"""Packages whose generators are streams. A generator of the user's own code is not:
-a plain function that returns one hands on the very object."""
+"""Packages whose generators are streams, and whose coroutines give responses. Those of
+the user's own code are neither: a plain function hands on the very object."""
+
+RUNNING: Final = frozenset({"generator", "async generator", "coroutine"})
+"""Kinds that are Python's own; whose they are tells the code that runs."""
 
 _MOST_TYPES: Final = 1_000
 
@@ -93,6 +97,7 @@ _mro_of: Final = type.__dict__["__mro__"].__get__
 _known: Final[dict[type, StreamKind | None]] = {
     GeneratorType: "generator",
     AsyncGeneratorType: "async generator",
+    CoroutineType: "coroutine",
 }
 
 
@@ -112,9 +117,10 @@ def kind_of(value: Any) -> StreamKind | None:
         return found
 
 
-def is_providers(generator: Any) -> bool:
-    """Say whether a generator runs code of a provider's SDK."""
-    frame = getattr(generator, "gi_frame", None) or getattr(generator, "ag_frame", None)
+def is_providers(running: Any) -> bool:
+    """Say whether a generator or a coroutine runs code of a provider's SDK."""
+    names = ("gi_frame", "ag_frame", "cr_frame")
+    frame = next((getattr(running, n) for n in names if hasattr(running, n)), None)
     if frame is None:
         return False
     module = frame.f_globals.get("__name__")

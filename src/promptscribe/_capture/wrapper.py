@@ -19,6 +19,7 @@ from promptscribe._capture.beginning import begin
 from promptscribe._capture.context import Inherited, current
 from promptscribe._capture.logged import Logged, LoggedObject
 from promptscribe._capture.recording import NOTHING
+from promptscribe._capture.stream_kind import kind_of
 from promptscribe._runtime.state import nowhere as _nowhere
 from promptscribe._runtime.state import runtime
 
@@ -135,7 +136,7 @@ def _settle(recording: Recording, result: Any) -> Any:
             return stream.record_stream(
                 result, recording.finish_stream, recording.finish, recording
             )
-        if not stream.is_stream(result) and len(_PLAIN) < 1_000:
+        if kind_of(result) is None and len(_PLAIN) < 1_000:
             _PLAIN.add(type(result))  # types made at run time must not pile up here
         recording.finish(stream.payload(result))
     except Exception as problem:  # noqa: BLE001 - ours
