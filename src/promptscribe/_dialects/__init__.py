@@ -1,0 +1,1 @@
+"""The dialects: what the spans of other instrumentations mean, as prompt logs."""
