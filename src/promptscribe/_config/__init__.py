@@ -1,0 +1,20 @@
+"""The settings: what can be set, where it comes from, and what is a legal value."""
+
+from promptscribe._config.resolution import is_under_pytest, resolve
+from promptscribe._config.setting import (
+    NAMES,
+    Durability,
+    Settings,
+    default_journal_dir,
+)
+from promptscribe._config.value import is_loopback
+
+__all__ = [
+    "NAMES",
+    "Durability",
+    "Settings",
+    "default_journal_dir",
+    "is_loopback",
+    "is_under_pytest",
+    "resolve",
+]

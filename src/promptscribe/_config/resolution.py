@@ -1,0 +1,121 @@
+"""Where each setting comes from.
+
+Its law: code beats environment beats ``[tool.promptscribe]`` in pyproject.toml beats
+default, one setting at a time. Nothing is read before it is needed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from promptscribe._config.setting import ENVIRONMENT_NAMES, Settings
+from promptscribe._config.value import convert, is_loopback
+from promptscribe.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+def resolve(
+    code: Mapping[str, object],
+    *,
+    environ: Mapping[str, str] | None = None,
+    complain: Callable[[ConfigurationError], None] | None = None,
+) -> Settings:
+    """Return the settings in force.
+
+    Args:
+        code: What was given to `promptscribe.configure`.
+        environ: Environment variables; those of the process if None.
+        complain: Called for each wrong value instead of raising; the value is then
+            passed over. For when a decorated function is already being called.
+
+    Raises:
+        ConfigurationError: A value is wrong; names setting or variable.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    asked = "base_url" in code or "export" in code
+    candidates = [
+        *((name, name, value) for name, value in _from_pyproject(complain)),
+        *_from_environment(environ),
+        *((name, name, value) for name, value in code.items() if value is not None),
+    ]
+    for name, spelled, value in candidates:
+        try:
+            values[name] = convert(name, spelled, value)
+        except ConfigurationError as wrong:
+            if complain is None:
+                raise
+            complain(wrong)
+    asked = asked or "PROMPTSCRIBE_EXPORT" in environ
+    settings = Settings(**values, keep=asked or not is_under_pytest(environ))
+    try:
+        _check_insecure(settings)
+    except ConfigurationError as wrong:
+        if complain is None:
+            raise
+        complain(wrong)
+        values["export"] = False
+        return Settings(**values, keep=settings.keep)
+    return settings
+
+
+def is_under_pytest(environ: Mapping[str, str]) -> bool:
+    """Say whether this very process is a test run.
+
+    A program that a test starts is not: it is the real thing.
+    """
+    return "pytest" in sys.modules and (
+        "PYTEST_VERSION" in environ or "PYTEST_CURRENT_TEST" in environ
+    )
+
+
+def _from_environment(
+    environ: Mapping[str, str],
+) -> list[tuple[str, str, object]]:
+    found: list[tuple[str, str, object]] = []
+    for name, variables in ENVIRONMENT_NAMES.items():
+        for variable in variables:
+            if environ.get(variable):
+                found.append((name, variable, environ[variable]))
+                break
+    return found
+
+
+def _from_pyproject(
+    complain: Callable[[ConfigurationError], None] | None,
+) -> list[tuple[str, object]]:
+    import tomllib
+
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        path = folder / "pyproject.toml"
+        try:
+            text = path.read_text("utf-8")
+        except OSError:
+            continue
+        if "tool.promptscribe" not in text:
+            return []
+        try:
+            table = tomllib.loads(text).get("tool", {}).get("promptscribe", {})
+        except tomllib.TOMLDecodeError as problem:
+            wrong = ConfigurationError(str(path), f"is not TOML: {problem}")
+            if complain is None:
+                raise wrong from problem
+            complain(wrong)
+            return []
+        return list(table.items())
+    return []
+
+
+def _check_insecure(settings: Settings) -> None:
+    plain = settings.base_url.lower().startswith("http://")
+    if plain and not settings.allow_insecure and not is_loopback(settings.base_url):
+        raise ConfigurationError(
+            "base_url",
+            "sends prompts and the key in plain text to another machine: "
+            "use https, or set allow_insecure=True if the network is yours",
+        )

@@ -1,0 +1,96 @@
+"""What can be set, with its defaults and the names of its environment variables.
+
+Its law: values only; where they come from is another file's matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from promptscribe._secret import Secret
+
+Durability: TypeAlias = Literal["memory", "process", "host", "sync"]
+
+DEFAULT_BASE_URL: Final = "http://127.0.0.1:8420"
+DEFAULT_JOURNAL_MAX_BYTES: Final = 256 << 20
+DEFAULT_FLUSH_TIMEOUT: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set.
+
+    Attributes:
+        base_url: The server; ``/prompts/log`` is added to it.
+        api_key: Sent as ``X-API-KEY``.
+        environment: Label for every log, for example ``production``.
+        source: Label for every log: what makes the calls.
+        journal_dir: Folder of the journal; one folder a server is made in it.
+        journal_max_bytes: Most bytes on disk that wait for one server.
+        durability: What a log survives once its call has returned: ``memory``
+            nothing, ``process`` the end of the process, ``host`` also that of the
+            machine but for the last half second, ``sync`` also that, at 0.1 ms to
+            several ms a call.
+        export: Whether this process delivers; if not, the journal is left to
+            ``promptscribe drain`` or to another process.
+        flush_timeout: Seconds that the exit of the program may wait at most.
+        enabled: False records nothing at all.
+        allow_insecure: Allow plain http to a host that is not this machine.
+        capture: ``all``; ``metadata`` keeps no payload; ``none`` logs nothing.
+        redact: True for the built-in patterns, or a function from text to text.
+        sample_rate: Part of the traces that is kept, 0 to 1; errors always are.
+    """
+
+    base_url: str = DEFAULT_BASE_URL
+    api_key: Secret | None = None
+    environment: str | None = None
+    source: str | None = None
+    journal_dir: Path | None = None
+    journal_max_bytes: int = DEFAULT_JOURNAL_MAX_BYTES
+    durability: Durability = "process"
+    export: bool = True
+    flush_timeout: float = DEFAULT_FLUSH_TIMEOUT
+    enabled: bool = True
+    allow_insecure: bool = False
+    capture: Literal["all", "metadata", "none"] = "all"
+    redact: bool | Callable[[str], str] = False
+    sample_rate: float = 1.0
+    keep: bool = True
+    """Whether logs are kept at all: not under pytest, unless asked for."""
+
+    def is_limiting(self) -> bool:
+        """Say whether a call has to look at these settings before it is recorded."""
+        return self.capture != "all" or bool(self.redact) or self.sample_rate < 1
+
+    def journal_root(self) -> Path:
+        """Return the folder for this server's lanes, made by nobody yet."""
+        parts = urlsplit(self.base_url)
+        path = parts.path.strip("/").replace("/", "-")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        name = f"{parts.scheme}-{parts.hostname}-{port}{'-' + path if path else ''}"
+        safe = "".join(c if c.isalnum() or c in "-." else "_" for c in name)
+        return (self.journal_dir or default_journal_dir()) / safe[:200]
+
+
+NAMES: Final = tuple(f.name for f in fields(Settings) if f.name != "keep")
+
+ENVIRONMENT_NAMES: Final = {
+    name: (f"PROMPTSCRIBE_{name.upper()}",) for name in NAMES
+} | {
+    # What the hosted service's own SDK reads: moving in takes no new variable.
+    "base_url": ("PROMPTSCRIBE_BASE_URL", "HUMANLOOP_BASE_URL"),
+    "api_key": ("PROMPTSCRIBE_API_KEY", "HUMANLOOP_API_KEY"),
+}
+
+
+def default_journal_dir() -> Path:
+    """Return the journal's folder in this user's state directory."""
+    import platformdirs
+
+    return platformdirs.user_state_path("promptscribe") / "journal"
