@@ -1,0 +1,296 @@
+"""The other providers' SDKs: each stream that they return is one log of all it said.
+
+Each needs its SDK (``pip install promptscribe[sdks]``); without it, it is skipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import sys
+
+import pytest
+
+from promptscribe import log_prompt
+from promptscribe.testing import captured_logs
+
+pytestmark = [
+    pytest.mark.slow,  # importing one of these takes up to two seconds
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+]
+
+ASK = [{"role": "user", "content": "Weather?"}]
+CLAUDE = {"model": "claude-sonnet-5", "max_tokens": 99, "messages": ASK}
+GPT = {"model": "gpt-5-mini", "messages": ASK}
+GEMINI = {"model": "gemini-2.5-flash", "contents": "Weather?"}
+BEDROCK = {
+    "modelId": "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    "messages": [{"role": "user", "content": [{"text": "Weather?"}]}],
+}
+LOOK = "Let me look."
+ANTHROPIC_FACTS = (LOOK, "tool_use", 2009, 393)
+OPENAI_FACTS = (LOOK, "tool_calls", 2006, 300)
+GEMINI_FACTS = (LOOK, "STOP", 1034, 160)
+COHERE_FACTS = (LOOK, "TOOL_CALL", 17, 12)
+
+
+kept = []
+
+
+def sdk(name):
+    """Import an SDK, or skip the test that needs it."""
+    pytest.importorskip(name.partition(".")[0])
+    return importlib.import_module(name)
+
+
+def anthropic(base):
+    return sdk("anthropic").Anthropic(base_url=base, max_retries=0).messages
+
+
+def anthropic_async(base):
+    return sdk("anthropic").AsyncAnthropic(base_url=base, max_retries=0).messages
+
+
+def groq(base):
+    return sdk("groq").Groq(api_key="none", base_url=base).chat.completions
+
+
+def gemini(base):
+    genai = sdk("google.genai")
+    options = genai.types.HttpOptions(base_url=base)
+    client = genai.Client(api_key="none", http_options=options)
+    kept.append(client)  # it closes its connections when nobody refers to it
+    return client
+
+
+def mistral(base):
+    client = sdk("mistralai.client")
+    return client.Mistral(api_key="none", server_url=f"{base}/mistral").chat
+
+
+def cohere(base):
+    return sdk("cohere").ClientV2(api_key="none", base_url=base)
+
+
+def cohere_first(base):
+    return sdk("cohere").Client(api_key="none", base_url=base)
+
+
+def bedrock(base):
+    return sdk("boto3").client("bedrock-runtime", endpoint_url=base)
+
+
+def langchain(base):
+    chat = sdk("langchain_openai").ChatOpenAI
+    return chat(model="gpt-5-mini", base_url=f"{base}/v1", stream_usage=True)
+
+
+def litellm(base):
+    module = sdk("litellm")
+    usage = {"include_usage": True}
+    asked = {"api_base": f"{base}/v1", "stream": True, "stream_options": usage}
+    return lambda **ask: module.completion(**(ask | asked))
+
+
+def entered(manager):
+    with manager as stream:
+        return list(stream)
+
+
+def texts(manager):
+    with manager as stream:
+        assert stream.text_stream is stream.text_stream
+        assert "".join(stream.text_stream) == LOOK
+        assert stream.current_message_snapshot.usage.output_tokens == 393
+
+
+def final(manager):
+    with manager as stream:
+        assert stream.get_final_text() == LOOK
+        assert stream.get_final_message().usage.output_tokens == 393
+
+
+async def read_async(stream):
+    return [chunk async for chunk in stream]
+
+
+async def texts_async(manager):
+    async with manager as stream:
+        assert "".join([text async for text in stream.text_stream]) == LOOK
+
+
+async def final_async(manager):
+    async with manager as stream:
+        assert (await stream.get_final_message()).usage.output_tokens == 393
+
+
+STREAMS = {
+    "anthropic stream": (
+        lambda b: anthropic(b).create(**CLAUDE, stream=True),
+        list,
+        ANTHROPIC_FACTS,
+    ),
+    "anthropic raw stream": (
+        lambda b: anthropic(b).with_raw_response.create(**CLAUDE, stream=True),
+        lambda raw: list(raw.parse()),
+        ANTHROPIC_FACTS,
+    ),
+    "anthropic helper": (
+        lambda b: anthropic(b).stream(**CLAUDE),
+        entered,
+        ANTHROPIC_FACTS,
+    ),
+    "anthropic texts": (
+        lambda b: anthropic(b).stream(**CLAUDE),
+        texts,
+        ANTHROPIC_FACTS,
+    ),
+    "anthropic final": (
+        lambda b: anthropic(b).stream(**CLAUDE),
+        final,
+        ANTHROPIC_FACTS,
+    ),
+    "anthropic async": (
+        lambda b: anthropic_async(b).create(**CLAUDE, stream=True),
+        read_async,
+        ANTHROPIC_FACTS,
+    ),
+    "anthropic async texts": (
+        lambda b: anthropic_async(b).stream(**CLAUDE),
+        texts_async,
+        ANTHROPIC_FACTS,
+    ),
+    "anthropic async final": (
+        lambda b: anthropic_async(b).stream(**CLAUDE),
+        final_async,
+        ANTHROPIC_FACTS,
+    ),
+    "groq": (lambda b: groq(b).create(**GPT, stream=True), list, OPENAI_FACTS),
+    "groq raw": (
+        lambda b: groq(b).with_raw_response.create(**GPT, stream=True),
+        lambda raw: list(raw.parse()),
+        OPENAI_FACTS,
+    ),
+    "gemini": (
+        lambda b: gemini(b).models.generate_content_stream(**GEMINI),
+        list,
+        GEMINI_FACTS,
+    ),
+    "gemini async": (
+        lambda b: gemini(b).aio.models.generate_content_stream(**GEMINI),
+        read_async,
+        GEMINI_FACTS,
+    ),
+    "mistral": (
+        lambda b: mistral(b).stream(model="magistral-medium-latest", messages=ASK),
+        list,
+        ("Rain.", "stop", 16, 34),
+    ),
+    "cohere": (
+        lambda b: cohere(b).chat_stream(model="command-a-03-2025", messages=ASK),
+        list,
+        COHERE_FACTS,
+    ),
+    "cohere, first API": (
+        lambda b: cohere_first(b).chat_stream(message="Weather?"),
+        list,
+        (LOOK, "COMPLETE", 17, 12),
+    ),
+    "ollama": (
+        lambda b: sdk("ollama").Client(b).chat("qwen3:4b", ASK, stream=True),
+        list,
+        (LOOK, "stop", 26, 298),
+    ),
+    "bedrock": (
+        lambda b: bedrock(b).converse_stream(**BEDROCK),
+        lambda answer: list(answer["stream"]),
+        ANTHROPIC_FACTS,
+    ),
+    "langchain": (lambda b: langchain(b).stream("Weather?"), list, OPENAI_FACTS),
+    "langchain async": (
+        lambda b: langchain(b).astream("Weather?"),
+        read_async,
+        OPENAI_FACTS,
+    ),
+    "litellm": (
+        lambda b: litellm(b)(model="openai/gpt-5-mini", messages=ASK),
+        list,
+        OPENAI_FACTS,
+    ),
+}
+
+
+@pytest.mark.parametrize(("ask", "read", "facts"), STREAMS.values(), ids=STREAMS)
+def test_a_stream_is_one_log_of_all_it_said(provider, ask, read, facts):
+    """Output, reason, tokens, chunk count and time to first token."""
+
+    async def read_later(answer):
+        answer = await answer if inspect.iscoroutine(answer) else answer
+        answer = read(answer)
+        return await answer if inspect.iscoroutine(answer) else answer
+
+    async def main():
+        return await read_later(log_prompt(ask)(provider))
+
+    with captured_logs() as logs:
+        if inspect.iscoroutinefunction(read):
+            asyncio.run(main())
+        else:
+            read(log_prompt(ask)(provider))
+
+    log = logs[0]
+    assert len(logs) == 1
+    assert facts == (
+        log.output, log.finish_reason, log.prompt_tokens, log.output_tokens
+    )  # fmt: skip
+    assert log.metadata["chunks"] > 1
+    assert 0 < log.metadata["time_to_first_token"] <= log.provider_latency
+    assert "stream" not in log.metadata
+    assert log.error is None
+
+
+@pytest.mark.parametrize(
+    ("ask", "facts"),
+    [
+        (lambda b: anthropic(b).with_raw_response.create(**CLAUDE), ANTHROPIC_FACTS),
+        (lambda b: groq(b).with_raw_response.create(**GPT), OPENAI_FACTS),
+        (lambda b: bedrock(b).converse(**BEDROCK), ANTHROPIC_FACTS),
+    ],
+    ids=["anthropic raw", "groq raw", "bedrock"],
+)
+def test_a_whole_response_is_handed_on_as_itself(provider, ask, facts):
+    """Raw responses are logged by what they hold."""
+    with captured_logs() as logs:
+        answer = log_prompt(ask)(provider)
+
+    log = logs[0]
+    assert not type(answer).__module__.startswith("promptscribe")
+    assert facts == (
+        log.output, log.finish_reason, log.prompt_tokens, log.output_tokens
+    )  # fmt: skip
+
+
+def test_a_response_of_an_asynchronous_raw_client_is_logged(provider):
+    """Anthropic's ``parse`` is a coroutine there; the body has been read already."""
+    create = anthropic_async(provider).with_raw_response.create
+
+    async def main():
+        raw = await log_prompt(create)(**CLAUDE)
+        return await raw.parse()
+
+    with captured_logs() as logs:
+        message = asyncio.run(main())
+
+    assert message.usage.output_tokens == logs[0].output_tokens == 393
+
+
+def test_nothing_is_imported_to_know_a_stream():
+    """The table goes by names; an SDK that is not used is not loaded."""
+    import promptscribe._capture.stream_kind as table
+
+    for package in table._CLASSES:
+        assert not hasattr(table, package)
+    assert "cerebras" not in sys.modules
