@@ -1,6 +1,7 @@
 """POST /prompts/logs: many logs in one request, an answer for each line."""
 
 import gzip
+import itertools
 import json
 
 import pytest
@@ -103,3 +104,55 @@ def test_bombs_and_strange_encodings_are_refused(client, content, encoding, stat
 
     assert answer.status_code == status
     assert client.get("/logs").json()["total"] == 0
+
+
+def shape(record):
+    return {record["id"]: [shape(child) for child in record["trace_children"]]}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations("tabc")))
+def test_a_trace_in_one_request_is_the_same_in_every_order(client, order):
+    """Exporters send children first: they finish first."""
+    parents = {"t": None, "a": "t", "b": "a", "c": "b"}
+    bodies = [
+        {"path": "p", "log_id": name, "trace_parent_id": parents[name], "start_time": 1}
+        for name in order
+    ]
+
+    send(client, lines(*bodies))
+
+    assert shape(client.get("/logs/t").json()) == {"t": [{"a": [{"b": [{"c": []}]}]}]}
+    roots = client.get("/logs", params={"roots": "true"}).json()
+    assert [log["id"] for log in roots["records"]] == ["t"]
+    assert {client.get(f"/logs/{name}").json()["trace_id"] for name in "abc"} == {"t"}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations("abc")))
+def test_a_ring_in_one_request_is_cut(client, order):
+    """One of the logs is the top, and all can be read."""
+    parents = {"a": "c", "b": "a", "c": "b"}
+    bodies = [
+        {"path": "p", "log_id": name, "trace_parent_id": parents[name]}
+        for name in order
+    ]
+
+    send(client, lines(*bodies))
+
+    assert client.get("/logs", params={"roots": "true"}).json()["total"] == 1
+    assert len({client.get(f"/logs/{n}").json()["trace_id"] for n in "abc"}) == 1
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_a_trace_may_be_split_over_requests(client, cut):
+    """Some of it waits in the file, some comes now."""
+    parents = {"c": "b", "b": "a", "a": "t", "t": None}
+    bodies = [
+        {"path": "p", "log_id": name, "trace_parent_id": parent}
+        for name, parent in parents.items()
+    ]
+
+    send(client, lines(*bodies[:cut]))
+    send(client, lines(*bodies[cut:]))
+
+    assert shape(client.get("/logs/t").json()) == {"t": [{"a": [{"b": [{"c": []}]}]}]}
+    assert client.get("/logs", params={"roots": "true"}).json()["total"] == 1

@@ -4,7 +4,7 @@ import pytest
 
 from promptscribe.receiver.difference import difference, readable
 
-HOSTILE = "<script>alert(1)</script>\"'{{7*7}}"
+HOSTILE = "<script>alert(1)</script>\"'{{7*191}}"
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_details_are_escaped(client):
     for page in ("/library", f"/library/{made['id']}"):
         text = client.get(page).text
         assert "<script" not in text
-        assert "49" not in text.replace(made["id"], "").replace(made["version_id"], "")
+        assert "1337" not in text
 
 
 def test_a_file_without_details_and_an_unknown_one_have_a_page(client, post):

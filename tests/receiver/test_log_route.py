@@ -116,6 +116,38 @@ def test_unknown_names_are_404_and_nothing_is_kept(client, post, params, body):
     assert client.get("/logs", params={"path": "never/seen"}).json()["total"] == 0
 
 
+def test_a_first_log_may_name_the_default_environment(client):
+    """The first version is deployed there by being the first."""
+    answer = client.post(
+        "/prompts/log",
+        params={"environment": "production"},
+        json={"path": "new", "prompt": KERNEL},
+    )
+
+    assert answer.status_code == 200
+
+
+def test_a_file_of_another_kind_is_409(client, post):
+    """A path is a Prompt or a Tool, by path and by id."""
+    log = post(path="a/b")
+
+    by_path = client.post("/tools/log", json={"path": "a/b"})
+    by_id = client.post("/flows/log", json={"id": log["prompt_id"]})
+
+    assert (by_path.status_code, by_id.status_code) == (409, 409)
+
+
+def test_counts_beyond_every_column_are_kept(client, post):
+    """A nonsense count comes back as sent, and stays out of the sums."""
+    post(path="a", log_id="x", prompt_tokens=2**80, prompt_cost=10**400)
+
+    record = json.loads(client.get("/logs/x").text)
+
+    assert record["prompt_tokens"] == 2**80
+    assert record["prompt_cost"] == 10**400
+    assert client.get("/trace/x").status_code == 200
+
+
 def test_a_repeat_answers_as_the_first_time(client, post):
     """A log_id that is known stores nothing, whatever else the repeat says."""
     first = post(path="a/b", log_id="mine", prompt=KERNEL, output="first")

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sqlite3
+import threading
 from contextlib import closing
 
 import httpx
@@ -131,6 +132,65 @@ def test_one_bad_operation_harms_no_other(tmp_path):
     assert isinstance(second, RuntimeError)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT x FROM t").fetchall() == [("good",)] * 2
+
+
+def test_a_chore_is_done_in_a_pause_and_may_fail(tmp_path, monkeypatch):
+    """After the writes, step by step; a busy file only puts it off."""
+    monkeypatch.setattr(sqlite_writer, "_PAUSE", 0.01)
+    path = tmp_path / "some.db"
+    migrate(path)
+    done = threading.Event()
+    steps = []
+
+    def chore(connection):
+        steps.append(1)
+        if len(steps) == 4:
+            done.set()
+            connection.execute("BEGIN")
+            raise sqlite3.OperationalError("busy")
+        return len(steps) in {1, 3}
+
+    writer = Writer(path, SystemClock(), chore)
+
+    def write(batch):
+        return batch.connection.execute("SELECT 1").fetchone()
+
+    first = asyncio.run(writer.run(write))
+    while len(steps) < 2:
+        done.wait(0.01)
+    second = asyncio.run(writer.run(write))
+    assert done.wait(5)
+    third = asyncio.run(writer.run(write))
+    writer.close()
+
+    assert first == second == third == (1,)
+
+
+def test_a_client_that_has_gone_holds_nobody_up(tmp_path):
+    """Its log is stored; only the answer finds nobody."""
+    path = tmp_path / "some.db"
+    migrate(path)
+    writer = Writer(path, SystemClock())
+    entered, leave = threading.Event(), threading.Event()
+
+    def slow(batch):
+        entered.set()
+        return leave.wait(5)
+
+    async def impatient():
+        waiting = asyncio.create_task(writer.run(slow))
+        await asyncio.to_thread(entered.wait, 5)
+        waiting.cancel()
+        leave.set()
+        return await writer.run(lambda batch: "next")
+
+    async def gone():
+        return asyncio.ensure_future(writer.run(lambda batch: None))
+
+    assert asyncio.run(impatient()) == "next"
+    asyncio.run(gone())
+    assert asyncio.run(writer.run(lambda batch: "still here")) == "still here"
+    writer.close()
 
 
 def test_a_closed_store_says_so(tmp_path):

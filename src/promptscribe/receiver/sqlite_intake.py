@@ -92,8 +92,8 @@ class Intake:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._rows: list[Row] = []
-        # Logs by id, and ids that logs in the file name as their missing parent:
-        # all that were asked for, and right until somebody else touches logs.
+        # Logs by id, and ids that logs in the file name as their missing parent or
+        # top: all that were asked for, and right until somebody else touches logs.
         self._seen: dict[str, Seen] = {}
         self._waiting: set[str] = set()
         # The rows again, for a parent that comes after its children.
@@ -160,6 +160,8 @@ class Intake:
             "UPDATE logs SET trace_id = ? WHERE trace_id = ? AND trace_id <> id",
             (row.trace_id, row.id),
         )
+        # Should that one arrive in this transaction, it has logs in the file too.
+        self._waiting.add(row.trace_id)
 
     def flush(self) -> None:
         """Write the rows, and forget what was seen: others may change it now."""
