@@ -69,8 +69,6 @@ def read(draft: Draft) -> None:
     if said is not None:
         _read_response(draft, said)
     put_raw_usage(draft, raw)  # the reasoning tokens are only in here
-    if draft.span.began == draft.span.ended:
-        _read_duration(draft)
 
 
 def _read_response(draft: Draft, said: dict[str, object]) -> None:
@@ -81,8 +79,9 @@ def _read_response(draft: Draft, said: dict[str, object]) -> None:
     put_raw_usage(draft, said.get("usage"))
 
 
-def _read_duration(draft: Draft) -> None:
+def began(span: Span) -> int:
     """Give a stream its length back: the span was written when all was over."""
-    seconds = draft.take("duration", figure)
-    if isinstance(seconds, int | float) and 0 < seconds < 1e6:
-        draft.members["began"] = draft.span.ended - int(seconds * 1e9)
+    seconds = figure(span.attributes.get("duration"))
+    if span.began == span.ended and seconds is not None and 0 < seconds < 1e6:
+        return span.ended - int(seconds * 1e9)
+    return span.began

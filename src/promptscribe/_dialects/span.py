@@ -78,3 +78,24 @@ class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
     def has_ids(self) -> bool:
         """Whether both ids are what W3C calls valid: present and not zero."""
         return bool(self.trace_id.strip("0")) and bool(self.span_id.strip("0"))
+
+    def as_plain(self) -> JSONObject:
+        """Give the span as objects and arrays, for a journal."""
+        plain: JSONObject = {
+            name: getattr(self, name) for name in self.__struct_fields__
+        }
+        plain["events"] = [
+            {"name": e.name, "time": e.time, "attributes": e.attributes}
+            for e in self.events
+        ]
+        return plain
+
+
+def from_plain(plain: JSONObject) -> Span:
+    """Build a span of what `Span.as_plain` gave, whatever became of it.
+
+    Raises:
+        ValueError: It is no span any more.
+    """
+    kept = {name: value for name, value in plain.items() if value is not None}
+    return msgspec.convert(kept, Span, strict=False)

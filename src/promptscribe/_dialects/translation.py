@@ -89,12 +89,27 @@ def response_id(span: Span) -> str | None:
     return found or word(span.attributes.get("ai.response.id"))
 
 
+def model(span: Span) -> str | None:
+    """Give the model that was asked for, where the span says so."""
+    for name in (gen_ai.REQUEST_MODEL, "llm.model_name", "ai.model.id"):
+        found = word(span.attributes.get(name))
+        if found is not None:
+            return found
+    return None
+
+
+def began(span: Span) -> int:
+    """Give the time at which the call began, nanoseconds since 1970."""
+    is_logs = logfire.SPAN_TYPE in span.attributes
+    return max(logfire.began(span) if is_logs else span.began, 0)
+
+
 def read_call(span: Span) -> dict[str, Any]:
     """Return the members of a log that the span of a call says.
 
     Returns:
         Members without ids and times; ``$usage`` has the token counts, for whoever
-        prices them; ``began`` is there if the call began before its span.
+        prices them.
     """
     draft = Draft(span, {**_details(span), **span.attributes})
     for dialect in DIALECTS:

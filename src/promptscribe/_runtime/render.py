@@ -43,10 +43,12 @@ def read_log(start: bytes | None, end: bytes | None) -> schema.PromptLog:
     _add_error(members, last)
     _add_inputs(members, first)
     _add_request(members, updates.get(record.REQUEST))
+    told = _read_told(members, updates)
+    _fill(members, "prompt", told.get("prompt"))  # a response knows the model at most
     if last is not None:
         _add_result(members, last, updates.get(record.RESPONSE))
         _add_stream(members, first, last.stream or updates.get(record.STREAM))
-    _add_captured(members, record.plain(updates.get(record.CAPTURED)))
+    _add_captured(members, told)
     if members.get("save") is False:
         _strip(members)
     return _finish(members)
@@ -159,10 +161,25 @@ def read_response(value: Any) -> Members:
     return members
 
 
-def _add_captured(members: Members, captured: Any) -> None:
-    for name, value in (captured or {}).items():
+def _read_told(members: Members, updates: Members) -> Members:
+    if record.SPAN not in updates and record.CAPTURED not in updates:
+        return {}
+    from promptscribe._runtime import told  # few logs have a span
+
+    return told.read(updates, is_own=not {"path", "id"} & members.keys())
+
+
+def _add_captured(members: Members, captured: Members) -> None:
+    if "$usage" in captured:
+        from promptscribe._runtime import told
+
+        facts = told.read_facts(captured)
+        if facts is not None:
+            _add_usage(members, facts)
+    for name, value in captured.items():
         if name != "metadata":
-            _fill(members, name, value)
+            if name in schema.MEMBERS:
+                _fill(members, name, value)
         elif type(value) is dict:
             for key, item in value.items():
                 _note(members, key, item)
@@ -258,6 +275,8 @@ def _strip(members: Members) -> None:
     if type(metadata) is dict:
         for name in ("traceback", "choices"):
             metadata.pop(name, None)
+        if type(metadata.get("otel")) is dict:
+            metadata["otel"].pop("attributes", None)
 
 
 def _as_text(value: Any) -> str | None:

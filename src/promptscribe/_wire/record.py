@@ -57,6 +57,9 @@ REQUEST: Final = "$request"
 CAPTURED: Final = "$captured"
 """Key in an update: members read off a response that is not kept itself."""
 
+SPAN: Final = "$span"
+"""Key in an update: an OpenTelemetry span that tells of the same call."""
+
 STREAM: Final = "$stream"
 """Key in an update: if that response was a stream, the same as in an end."""
 

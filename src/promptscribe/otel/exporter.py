@@ -1,0 +1,81 @@
+"""The span exporter: ``OTEL_TRACES_EXPORTER=promptscribe``.
+
+Its law: exporting is journaling; it waits for nobody and fails for nobody. What an SDK
+holds in its own batch is lost with the process all the same: where that matters, the
+span processor is the door.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from promptscribe._capture import failure
+from promptscribe._runtime.state import runtime
+from promptscribe.errors import ConfigurationError
+from promptscribe.otel.intake import intake
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.sdk.trace import ReadableSpan
+
+
+class PromptscribeSpanExporter(SpanExporter):
+    """Logs the calls of models among the spans that an SDK exports.
+
+    Made without arguments by ``OTEL_TRACES_EXPORTER``, and with those of the file by
+    ``OTEL_CONFIG_FILE``: each is a setting of `promptscribe.configure`.
+
+    Args:
+        base_url: The server.
+        api_key: Its key.
+        environment: Label for every log.
+        source: Label for every log.
+        **others: Settings of later versions; unknown ones are told and passed over.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        environment: str | None = None,
+        source: str | None = None,
+        **others: Any,
+    ) -> None:
+        self._is_shut_down = False
+        given = {
+            "base_url": base_url,
+            "api_key": api_key,
+            "environment": environment,
+            "source": source,
+            **others,
+        }
+        # One at a time: a wrong value must not cost the others, nor the application
+        # its whole OpenTelemetry.
+        for name, value in given.items():
+            if value is not None:
+                try:
+                    runtime.configure({name: value}, None)
+                except ConfigurationError as wrong:
+                    failure.note("bad_setting", str(wrong))
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Journal the calls among the spans."""
+        if self._is_shut_down:
+            return SpanExportResult.FAILURE
+        for span in spans:
+            intake.observe(span)  # parents end after their children
+        for span in spans:
+            intake.end(span)
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        """Take no more; what was exported is in the journal, and on its way."""
+        self._is_shut_down = True
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Wait until every log is delivered; false if the time was too short."""
+        return runtime.flush(max(timeout_millis, 0) / 1000).pending == 0

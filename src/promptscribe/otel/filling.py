@@ -1,0 +1,87 @@
+"""The filling: a call made inside a decorated function becomes that function's log.
+
+Its law: one call fills the log around it; from the second on, each is a log of its
+own, the first one too. A call that failed and was made again gives way to the one that
+did not. What the user said, and what the function returned, wins over the span.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from promptscribe._capture.controlled import ControlledRecording, to_plain
+from promptscribe._capture.recording import Recording
+from promptscribe._dialects import translation
+from promptscribe._wire import record
+
+if TYPE_CHECKING:
+    from promptscribe._dialects.span import Span
+
+_OWN: Final = ("path", "source", "environment", "error")
+"""What a span says of itself: the log around it has its own."""
+
+
+class Fills:
+    """Knows which logs are filled by which call; the caller holds a lock."""
+
+    def __init__(self) -> None:
+        self._fills: dict[int, _Fill] = {}
+
+    def take(self, recording: Recording, span: Span) -> list[Span]:
+        """Fill a log with a call, or find that it is one of several.
+
+        Returns:
+            The calls that are to be logs of their own.
+        """
+        self._forget()
+        key = recording.key or 0
+        before = self._fills.get(key)
+        if before is None:
+            self._fills[key] = _Fill(recording, span)
+            return []
+        first = before.withdraw()
+        if first is None:
+            return [span]
+        if first.status == "ERROR":
+            self._fills[key] = _Fill(recording, span)
+            return [first]
+        return [first, span]
+
+    def _forget(self) -> None:
+        for key in [k for k, v in self._fills.items() if not is_open(v.recording)]:
+            del self._fills[key]
+
+
+class _Fill:
+    """One log and the call that it is filled with; None once there are several."""
+
+    def __init__(self, recording: Recording, span: Span) -> None:
+        self.recording = recording
+        self._span: Span | None = span
+        Recording._add(recording, _update(recording, span))
+        self._update = recording._updates[-1] if recording._updates else None
+
+    def withdraw(self) -> Span | None:
+        """Take the call out of the log again, and return it."""
+        span, self._span = self._span, None
+        updates = self.recording._updates or []
+        self.recording._updates = [u for u in updates if u is not self._update]
+        self._update = None
+        return span
+
+
+def is_open(recording: Recording) -> bool:
+    """Say whether a log's call is still under way."""
+    return recording._append is not None
+
+
+def _update(recording: Recording, span: Span) -> dict[str, Any]:
+    """Return what a recording is told: the span, or what its rules leave of it."""
+    if not isinstance(recording, ControlledRecording):
+        return {record.SPAN: span.as_plain()}
+    rules = recording._rules
+    members = translation.read_call(span)
+    if rules.is_bare:
+        members = translation.withhold(members)
+    said = {k: v for k, v in members.items() if k not in _OWN}
+    return {record.CAPTURED: rules.members(to_plain(said))}

@@ -1,0 +1,70 @@
+"""The installation: our span processor at the application's own tracer provider.
+
+Its law: a provider that is there is added to, never replaced; where there is none yet,
+none is made, unless asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final
+
+from opentelemetry import trace
+
+from promptscribe._capture import failure
+from promptscribe._runtime.state import runtime
+from promptscribe.errors import ConfigurationError
+from promptscribe.otel.processor import PromptscribeSpanProcessor
+
+SWITCH: Final = "PROMPTSCRIBE_OTEL"
+"""Environment variable; ``false`` keeps ``opentelemetry-instrument`` from it."""
+
+_MARK: Final = "_promptscribe_installed"
+
+
+def install(tracer_provider: Any = None) -> bool:
+    """Log every call of a model that a tracer provider's spans tell of.
+
+    Call it after the application has set up OpenTelemetry; a second time does nothing.
+    Under ``opentelemetry-instrument`` there is no need to.
+
+    Args:
+        tracer_provider: An SDK's provider; the global one if None.
+
+    Returns:
+        Whether the provider has the processor now. False means that there is no
+        provider to add it to, or one of another make (ddtrace's has no
+        ``add_span_processor``).
+
+    Raises:
+        ConfigurationError: *tracer_provider* was given and takes no processors.
+
+    Example:
+        >>> from opentelemetry.sdk.trace import TracerProvider
+        >>> from promptscribe.otel import install
+        >>> install(TracerProvider())
+        True
+    """
+    provider: Any = tracer_provider or trace.get_tracer_provider()
+    add = getattr(provider, "add_span_processor", None)
+    if add is None:
+        if tracer_provider is not None:
+            raise ConfigurationError(
+                "tracer_provider", "takes no span processors: it is not the SDK's"
+            )
+        return False
+    if not getattr(provider, _MARK, False):
+        add(PromptscribeSpanProcessor())
+        setattr(provider, _MARK, True)
+    return True
+
+
+def post_instrument() -> None:
+    """Install at the end of ``opentelemetry-instrument``'s work; never raises."""
+    try:
+        if os.environ.get(SWITCH, "").strip().lower() in {"0", "false", "no", "off"}:
+            return
+        if runtime.settings.enabled and not install():
+            failure.note("otel_not_installed", "there is no SDK tracer provider")
+    except Exception as problem:  # noqa: BLE001 - the application starts regardless
+        failure.note("otel_failed", problem)

@@ -1,0 +1,141 @@
+"""The lineage: which span was started under which, and inside of which log.
+
+Its law: bounded, whatever the application leaves open. What was seen to start is known
+exactly; of what was only seen to end, the ids are known.
+
+Spans that are no logs (agents, tools, HTTP) do not break the chain: the nearest
+ancestor that is a log is looked for through them. Between the spans of OpenTelemetry
+and the logs of this library the nearer one counts: a span that was started inside the
+same log as its parent is nearer to the parent; any other is nearer to its log.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from promptscribe._dialects import translation
+from promptscribe.otel.reading import read_span
+
+if TYPE_CHECKING:
+    from promptscribe._capture.context import Scope
+    from promptscribe._dialects.span import Span
+
+MOST: Final = 16_384
+"""Spans that are remembered; some 0.5 KB each."""
+
+Key = tuple[int, int]
+"""Trace id and span id."""
+
+
+class Node:
+    """One span, as far as it is known.
+
+    Attributes:
+        parent: Span id of the one that it was started under, or None.
+        scope: The log that it was started inside of, or None.
+        live: The span itself while it runs.
+        log_id: Id of its log, once it is known to be one.
+        call: The span as data, once it has ended and if it is a call.
+        extra: The span of the same call that was found inside of it.
+        told: Log id that another process named as the parent.
+    """
+
+    __slots__ = ("call", "extra", "live", "log_id", "parent", "scope", "told")
+
+    def __init__(self, parent: int | None, scope: Scope | None, live: Any) -> None:
+        self.parent = parent
+        self.scope = scope
+        self.live = live
+        self.log_id: str | None = None
+        self.call: Span | None = None
+        self.extra: Span | None = None
+        self.told: str | None = None
+
+
+class Ancestor(NamedTuple):
+    """The nearest log above a span.
+
+    Attributes:
+        log_id: Its id; None if there is none.
+        scope: Set if it is a log of this library's own.
+        node: Set if it is a span.
+    """
+
+    log_id: str | None
+    scope: Scope | None = None
+    node: Node | None = None
+
+
+class Lineage:
+    """Remembers spans; the caller holds a lock."""
+
+    def __init__(self) -> None:
+        self._nodes: OrderedDict[Key, Node] = OrderedDict()
+
+    def add(self, key: Key, node: Node) -> None:
+        """Remember a span that started, or that ended unseen."""
+        self._nodes[key] = node
+        while len(self._nodes) > MOST:
+            self._nodes.popitem(last=False)
+
+    def get(self, key: Key) -> Node | None:
+        """Return what is known of a span."""
+        return self._nodes.get(key)
+
+    def nearest(self, key: Key) -> Ancestor:
+        """Return the nearest log above a span."""
+        node = self._nodes.get(key)
+        if node is None:
+            return Ancestor(None)
+        trace = key[0]
+        seen = {key[1]}
+        while node.parent and node.parent not in seen:
+            seen.add(node.parent)
+            outer = self._nodes.get((trace, node.parent))
+            if outer is None:
+                return self._outside(trace, node)
+            if _log_of(outer.scope) != _log_of(node.scope):
+                break
+            if _is_call(outer):
+                return Ancestor(_id(trace, node.parent), node=outer)
+            node = outer
+        return self._of_scope(node)
+
+    def _outside(self, trace: int, node: Node) -> Ancestor:
+        """Return who is above a span whose parent nobody here has seen."""
+        found = self._of_scope(node)
+        if found.log_id is not None:
+            return found
+        # Another process: it told us, or its span is the best that there is to name.
+        return Ancestor(node.told or _id(trace, node.parent or 0))
+
+    @staticmethod
+    def _of_scope(node: Node) -> Ancestor:
+        scope = node.scope
+        if scope is None or scope.key is None or scope.trace is None:
+            return Ancestor(node.told)
+        recording = scope.recording
+        told = recording.id if recording else None
+        trace = int.from_bytes(scope.trace, "big")
+        return Ancestor(told or _id(trace, scope.key), scope=scope)
+
+
+def _id(trace: int, span: int) -> str:
+    return f"log_{trace:032x}{span:016x}"
+
+
+def _log_of(scope: Scope | None) -> int | None:
+    return None if scope is None else scope.key
+
+
+def _is_call(node: Node) -> bool:
+    if node.live is None:
+        return node.call is not None
+    attributes = getattr(node.live, "attributes", None)
+    return may_be_call(attributes) and translation.is_call(read_span(node.live))
+
+
+def may_be_call(attributes: Any) -> bool:
+    """Say whether any dialect is spoken, for less than reading the span costs."""
+    return any(str(name).startswith(translation.SIGNS) for name in attributes or ())

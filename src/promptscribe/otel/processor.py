@@ -1,0 +1,49 @@
+"""The span processor: a call is in the journal before its span's ``end()`` returns.
+
+Its law: no batch, no thread, no queue of its own. Spans that no dialect is spoken in
+cost some hundred nanoseconds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import baggage
+from opentelemetry.sdk.trace import SpanProcessor
+
+from promptscribe._runtime.state import runtime
+from promptscribe.otel.intake import intake
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.sdk.trace import ReadableSpan, Span
+
+PARENT: Final = "promptscribe.parent"
+"""Entry of the baggage in which `promptscribe.inject` names the current log."""
+
+
+class PromptscribeSpanProcessor(SpanProcessor):
+    """Logs every call of a model that a tracer provider's spans tell of.
+
+    Add it to a provider with ``provider.add_span_processor``, or have
+    `promptscribe.otel.install` do so.
+    """
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Remember where a span stands."""
+        parent = getattr(span, "parent", None)
+        told: Any = None
+        if parent is not None and getattr(parent, "is_remote", False):
+            told = baggage.get_baggage(PARENT, parent_context)
+        intake.start(span, told if isinstance(told, str) else None)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Log a span if it is the call of a model."""
+        intake.end(span)
+
+    def shutdown(self) -> None:
+        """Do nothing: what was logged is in the journal, and on its way."""
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Wait until every log is delivered; false if the time was too short."""
+        return runtime.flush(max(timeout_millis, 0) / 1000).pending == 0

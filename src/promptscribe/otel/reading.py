@@ -1,0 +1,103 @@
+"""The reading: a span of the SDK, of any version or make, as our plain noun.
+
+Its law: total and by duck typing: what is missing is left out, what is odd is kept as
+text. No span is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from promptscribe._dialects.span import KINDS, STATUSES, Event, Span
+
+if TYPE_CHECKING:
+    from promptscribe.schema import JSONObject, JSONValue
+
+DEEPEST: Final = 64
+"""Levels of an attribute that are followed."""
+
+_SCALARS: Final = (str, bool, int, float)
+
+
+def read_span(span: Any) -> Span:
+    """Return a span of the SDK as plain data.
+
+    Args:
+        span: A ``ReadableSpan``, ended or not.
+    """
+    context = getattr(span, "context", None)
+    parent = getattr(span, "parent", None)
+    scope = getattr(span, "instrumentation_scope", None)
+    status = getattr(span, "status", None)
+    parent_id = _number(parent, "span_id")
+    return Span(
+        trace_id=f"{_number(context, 'trace_id'):032x}",
+        span_id=f"{_number(context, 'span_id'):016x}",
+        parent_id=f"{parent_id:016x}" if parent_id else None,
+        name=str(getattr(span, "name", "")),
+        kind=_word(getattr(span, "kind", None), KINDS, "INTERNAL"),
+        began=_time(span, "start_time"),
+        ended=_time(span, "end_time"),
+        status=_word(getattr(status, "status_code", None), STATUSES, "UNSET"),
+        status_message=_text(getattr(status, "description", None)),
+        attributes=read_attributes(getattr(span, "attributes", None)),
+        events=[_event(event) for event in getattr(span, "events", None) or ()],
+        resource=read_attributes(
+            getattr(getattr(span, "resource", None), "attributes", None)
+        ),
+        scope=str(getattr(scope, "name", "") or ""),
+        scope_version=_text(getattr(scope, "version", None)),
+        dropped=_number(span, "dropped_attributes"),
+    )
+
+
+def read_attributes(attributes: Any) -> JSONObject:
+    """Return attributes as plain data."""
+    if not isinstance(attributes, Mapping):
+        return {}
+    return {str(name): plain(value) for name, value in attributes.items()}
+
+
+def plain(value: Any, depth: int = 0) -> JSONValue:
+    """Return a value of an attribute as objects, arrays and single values."""
+    if value is None or isinstance(value, _SCALARS):
+        return value
+    if depth > DEEPEST:
+        return None
+    if isinstance(value, Mapping):
+        return {str(name): plain(item, depth + 1) for name, item in value.items()}
+    if isinstance(value, bytes | bytearray):
+        return bytes(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name), depth + 1) for f in fields(value)}
+    if isinstance(value, Sequence | set | frozenset):
+        return [plain(item, depth + 1) for item in value]
+    return str(value)
+
+
+def _event(event: Any) -> Event:
+    return Event(
+        name=str(getattr(event, "name", "")),
+        time=_time(event, "timestamp"),
+        attributes=read_attributes(getattr(event, "attributes", None)),
+    )
+
+
+def _number(holder: Any, name: str) -> int:
+    value = getattr(holder, name, None)
+    return value if isinstance(value, int) and value >= 0 else 0
+
+
+def _time(holder: Any, name: str) -> int:
+    return min(_number(holder, name), 2**63 - 1)
+
+
+def _word(member: Any, known: tuple[str, ...], default: str) -> str:
+    name = getattr(member, "name", None)
+    return name if name in known else default
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None

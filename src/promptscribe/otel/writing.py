@@ -1,0 +1,87 @@
+"""The writing: a call that already happened becomes one whole frame.
+
+Its law: what `record_log` keeps to is kept to here: labels of the context, sampling,
+capture level and redaction apply before the journal sees a byte.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from promptscribe._capture import controlled, snapshot
+from promptscribe._capture.beginning import new_key, new_trace
+from promptscribe._capture.recording import WHOLE
+from promptscribe._clock import format_log_id
+from promptscribe._dialects import translation
+from promptscribe._runtime.state import runtime
+from promptscribe._wire import record
+from promptscribe.otel.lineage import Ancestor
+
+if TYPE_CHECKING:
+    from promptscribe._capture.context import Scope
+    from promptscribe._dialects.span import Span
+
+_decode: Final = msgspec.msgpack.Decoder(ext_hook=lambda *_: None).decode
+
+
+def around(scope: Scope | None) -> Ancestor:
+    """Return the log that encloses the code that runs."""
+    if scope is None or scope.key is None or scope.trace is None:
+        return Ancestor(None)
+    told = scope.recording.id if scope.recording else None
+    trace = int.from_bytes(scope.trace, "big")
+    return Ancestor(told or format_log_id(trace, scope.key), scope=scope)
+
+
+def write(span: Span, above: Ancestor) -> None:
+    """Write the log of a call.
+
+    Args:
+        span: The call.
+        above: The nearest log above it.
+    """
+    append = runtime.append
+    if append is None:
+        return
+    scope = above.scope
+    trace = bytes.fromhex(span.trace_id) if span.has_ids else new_trace()
+    labels: Any = runtime.members if scope is None else scope.members
+    given: dict[str, Any] = {}
+    if span.has_ids:
+        given["log_id"] = span.log_id
+    if above.log_id is not None:
+        given["trace_parent_id"] = above.log_id
+    update: dict[str, Any] = {record.SPAN: span.as_plain()}
+    if _is_limited(scope, labels):
+        if not controlled.is_kept(scope, trace) and span.status != "ERROR":
+            runtime.ledger.note("sampled_out")
+            return
+        update, labels = _limited(span, labels)
+    key = new_key()
+    began = translation.began(span)
+    ended = max(span.ended, began)
+    first = (key, trace, None, began, None, labels, None, given)
+    # Not returned: there is no result; false and not nil, as the times are the call's.
+    last = (key, ended, False, None, None, [update], None)
+    append(WHOLE, snapshot.encode((key, first, last)))
+
+
+def _is_limited(scope: Scope | None, labels: Any) -> bool:
+    if runtime.controls is not None or (scope is not None and scope.dropped):
+        return True
+    return labels is not None and _decode(labels).get("save") is False
+
+
+def _limited(span: Span, labels: Any) -> tuple[dict[str, Any], Any]:
+    """Return what may be kept of a call, as members, and of its labels."""
+    save = None if labels is None else _decode(labels).get("save")
+    members = translation.read_call(span)
+    bare = runtime.controls is not None and runtime.controls.capture == "metadata"
+    if bare or save is False:
+        members = translation.withhold(members)
+    given = members if save is None else {**members, "save": save}
+    kept, labels = controlled.limit(given, labels)
+    kept.pop("save", None)
+    return {record.CAPTURED: kept}, labels
