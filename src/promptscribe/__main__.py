@@ -1,4 +1,4 @@
-"""The command line: ``promptscribe demo | serve | drain | trace``.
+"""The command line: ``promptscribe demo | serve | drain | keys | import | export``.
 
 Its law: a mistake of the user's is one clear sentence on stderr and exit code 2, a
 failure one sentence and exit code 1; a traceback is always a bug of ours.
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from promptscribe import __version__
 from promptscribe.errors import PromptscribeError
+from promptscribe.receiver import command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         "--timeout", type=float, default=60.0, help="seconds (default 60)"
     )
     drain.set_defaults(run=_drain)
+
+    command.add_commands(commands)
     return parser
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from promptscribe.receiver.file_entry import FileQuery
 from promptscribe.receiver.log_entry import LogQuery
@@ -41,6 +41,23 @@ def export_files(
     store = SqliteStore(db)
     try:
         return asyncio.run(_export(store, directory, progress))
+    finally:
+        store.close()
+
+
+def export_lines(
+    db: Path, file: BinaryIO, progress: Callable[[int, int], None] | None = None
+) -> int:
+    """Write every log as a line of JSON, newest first; return their number.
+
+    Args:
+        db: The SQLite file; the receiver may be running.
+        file: Where to.
+        progress: Called with the number of logs that are written, and of all.
+    """
+    store = SqliteStore(db)
+    try:
+        return asyncio.run(_export_lines(store, file, progress))
     finally:
         store.close()
 
@@ -100,15 +117,38 @@ async def _files(store: Store) -> AsyncIterator[tuple[FileVersion, int]]:
 async def _logs(store: Store, file: FileVersion, folder: Path) -> int:
     written = 0
     page = 1
+    async for lines, _ in _pages(store, file.id):
+        (folder / f"{page}.jsonl").write_bytes(b"".join(lines))
+        written += len(lines)
+        page += 1
+    return written
+
+
+async def _export_lines(
+    store: Store, file: BinaryIO, progress: Callable[[int, int], None] | None
+) -> int:
+    written = 0
+    async for lines, total in _pages(store, None):
+        file.write(b"".join(lines))
+        written += len(lines)
+        if progress is not None:
+            progress(written, max(total, written))
+    return written
+
+
+async def _pages(
+    store: Store, file_id: str | None
+) -> AsyncIterator[tuple[list[bytes], int]]:
+    """Yield the lines of a page of logs, and how many logs there are in all."""
+    page = 1
     while True:
-        query = LogQuery(file_id=file.id, page=page, size=_PAGE)
+        query = LogQuery(file_id=file_id, page=page, size=_PAGE)
         found = await store.find_logs(query)
         if not found.logs:
-            return written
+            return
         ids = list({log.version_id for log in found.logs})
         versions = await store.read_versions(ids)
         # Each log stands in its own file's lines: children are not written twice.
-        lines = [log_text(log, Tree([log]), versions) for log in found.logs]
-        (folder / f"{page}.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
-        written += len(lines)
+        lines = [log_text(log, Tree([log]), versions) + b"\n" for log in found.logs]
+        yield lines, found.total
         page += 1

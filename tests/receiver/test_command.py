@@ -1,0 +1,140 @@
+"""The receiver's commands, as they are typed."""
+
+import json
+import os
+import pty
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from promptscribe.receiver.server import start_in_thread
+
+SAMPLE = Path(__file__).parent / "export_sample"
+
+pytestmark = pytest.mark.slow
+
+
+def promptscribe(*words, **more):
+    command = [sys.executable, "-m", "promptscribe", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **more)
+
+
+@pytest.fixture
+def db(tmp_path):
+    return tmp_path / "logs.db"
+
+
+def test_keys_are_made_listed_and_revoked(db):
+    """A running receiver asks for a key with the next request, and knows it gone."""
+    receiver = start_in_thread(db=db)
+    with httpx.Client(base_url=receiver.url) as client:
+        assert client.get("/logs").status_code == 200
+
+        key = promptscribe("keys", "add", "ci", "--scope", "read", "--db", db)
+        header = {"X-API-KEY": key.stdout.strip()}
+
+        assert client.get("/logs").status_code == 401
+        assert client.get("/logs", headers=header).status_code == 200
+        body = {"path": "a"}
+        posted = client.post("/prompts/log", headers=header, json=body)
+        assert posted.status_code == 403
+
+        (line,) = promptscribe("keys", "list", "--db", db).stdout.splitlines()
+        key_id, hint, scopes, _, state, name = line.split("\t")
+        assert (scopes, state, name) == ("read", "in use", "ci")
+        assert hint[-4:] == key.stdout.strip()[-4:]
+        assert key.stdout.strip() not in line
+        assert key_id in key.stderr
+
+        assert promptscribe("keys", "revoke", key_id, "--db", db).returncode == 0
+        assert client.get("/logs", headers=header).status_code == 401
+        again = promptscribe("keys", "revoke", key_id, "--db", db)
+        assert again.returncode == 1
+        assert f"no key {key_id}" in again.stderr
+        assert "revoked 20" in promptscribe("keys", "list", "--db", db).stdout
+    receiver.stop()
+
+
+def test_an_export_moves_in_and_out_again(db, tmp_path):
+    """Import, export, import, export: the same records, and one log a line."""
+    moved = promptscribe("import", "humanloop", SAMPLE, "--db", db)
+    assert moved.returncode == 0, moved.stderr
+    assert moved.stdout.startswith("6 logs, 3 files and 4 versions")
+    assert moved.stderr == ""
+
+    out = promptscribe("export", tmp_path / "one", "--db", db)
+    other = tmp_path / "other.db"
+    promptscribe("import", "humanloop", tmp_path / "one", "--db", other)
+    lines = promptscribe("export", "--jsonl", "-", "--db", db).stdout
+    file = tmp_path / "logs.jsonl"
+    promptscribe("export", "--jsonl", file, "--db", other)
+
+    assert "6 logs are in" in out.stderr
+    ids = {json.loads(line)["id"] for line in lines.splitlines()}
+    assert len(ids) == 6
+    assert ids == {json.loads(line)["id"] for line in file.read_text().splitlines()}
+
+
+def test_what_an_export_lacks_is_told(db, tmp_path):
+    """Whoever moves in learns what is not here, and why."""
+    export = shutil.copytree(SAMPLE, tmp_path / "export")
+    prompt = export / "files" / "pr_nzzS79LePY1UjmFQ"
+    lines = (prompt / "logs" / "1.jsonl").read_text("utf-8").splitlines()
+    (prompt / "logs" / "1.jsonl").write_text("\n".join(lines[1:]), "utf-8")
+    (export / "files" / "ds_1").mkdir()
+    (export / "files" / "ds_1" / "file.json").write_text('{"type": "dataset"}')
+
+    moved = promptscribe("import", "humanloop", export, "--db", db)
+
+    assert moved.returncode == 0
+    assert "missing: demo/assistant: the export has 3 of 4 logs" in moved.stderr
+    assert "not moved: 1 x dataset" in moved.stderr
+
+
+def test_a_person_sees_a_bar(db):
+    """On a terminal the progress is drawn; the last state is all of it."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "promptscribe", "import", "humanloop", SAMPLE]
+    running = subprocess.Popen(
+        [*command, "--db", db], stderr=theirs, stdout=subprocess.DEVNULL
+    )
+    os.close(theirs)
+    drawn = b""
+    try:
+        while chunk := os.read(ours, 4096):
+            drawn += chunk
+    except OSError:  # what Linux says at the end of a terminal
+        pass
+    os.close(ours)
+
+    assert running.wait() == 0
+    assert b"[##########....................] 1 of 3" in drawn
+    assert b"[##############################] 3 of 3\r\n" in drawn
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["import", "humanloop", "nowhere"], "there is no nowhere"),
+        (["import", "humanloop", "."], "has no files in it"),
+        (["export"], "give a folder, or --jsonl"),
+        (["export", "out", "--db", "nowhere.db"], "there is no nowhere.db"),
+        (["keys", "list", "--db", "nowhere.db"], "there is no nowhere.db"),
+        (["keys", "list", "--db", "text.txt"], "not a database"),
+    ],
+)
+def test_a_mistake_is_one_sentence(tmp_path, words, sentence):
+    """No traceback, and no empty file under a mistyped name."""
+    (tmp_path / "text.txt").write_text("this is text " * 100)
+    environment = os.environ | {"XDG_DATA_HOME": str(tmp_path / "data")}
+
+    done = promptscribe(*words, cwd=tmp_path, env=environment)
+
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "nowhere.db").exists()
