@@ -73,8 +73,14 @@ class PromptscribeSpanExporter(SpanExporter):
         return SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
-        """Take no more; what was exported is in the journal, and on its way."""
-        self._is_shut_down = True
+        """Take no more, and give what was exported a moment to be delivered.
+
+        The SDK exports its last batch when the program exits; what is begun then has
+        no exit handler of its own any more. The rest stays in the journal.
+        """
+        if not self._is_shut_down:
+            self._is_shut_down = True
+            runtime.flush(runtime.settings.flush_timeout)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Wait until every log is delivered; false if the time was too short."""
