@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from promptscribe._capture import adapter, snapshot
+from promptscribe._capture import adapter, ambient, snapshot
 from promptscribe._capture.context import current
 from promptscribe._capture.recording import START, Recording, raw
 from promptscribe._clock import getrandbits
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _encode: Final = adapter.encode_fast
 _LARGE: Final = snapshot.LARGE
+_OTEL: Final = ambient.MODULE
+_modules: Final = ambient.modules
 _get_current: Final = current.get
 _new: Final = Recording.__new__
 
@@ -74,7 +76,12 @@ def begin(
         trace = outer.trace
         parent = outer.key
     if trace is None or outer is None:
-        trace = getrandbits(128).to_bytes(16, "big")
+        span = ambient.find_span() if _OTEL in _modules else None
+        if span is None:
+            trace = getrandbits(128).to_bytes(16, "big")
+        else:
+            trace = span[0]
+            given = ambient.with_parent(given, span[1])
         anchor = recording.anchor = runtime.wall_ns() - now
     else:
         anchor = recording.anchor = outer.anchor

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from promptscribe import schema
-from promptscribe._capture import failure, redaction, snapshot, template
+from promptscribe._capture import ambient, failure, redaction, snapshot, template
 from promptscribe._capture.options import NO_OPTIONS
 from promptscribe._capture.recording import START, Recording
 from promptscribe._clock import getrandbits
@@ -177,13 +177,18 @@ def begin_controlled(
     if plan.make_prompt is not None:
         given["prompt"] = _make_prompt(plan.make_prompt, inputs)
     kept = None if rules.is_bare else _select(inputs, plan.options)
-    kept_trace, recording = _new(plan, outer)
+    span = None
+    if (outer is None or outer.trace is None) and ambient.MODULE in ambient.modules:
+        span = ambient.find_span()
+    kept_trace, recording = _new(plan, outer, None if span is None else span[0])
     labels: Any = recording.members
     if not rules.is_open:
         kept = rules.clean(to_plain(kept))
         given = rules.members(to_plain(given))
         declared = rules.members(to_plain(plan.members))
         labels = rules.members(_decode(labels)) if labels is not None else None
+    if span is not None:
+        given = ambient.with_parent(given, span[1])
     recording._plan = plan
     recording._rules = rules
     recording._inputs = inputs if inputs is not None else said.get("inputs")
@@ -228,11 +233,13 @@ def is_kept(outer: Scope | None, trace: bytes, rate: float | None = None) -> boo
     return rate is None or int.from_bytes(trace[8:], "big") < rate * 2**64
 
 
-def _new(plan: Plan, outer: Scope | None) -> tuple[bool, ControlledRecording]:
+def _new(
+    plan: Plan, outer: Scope | None, found: bytes | None
+) -> tuple[bool, ControlledRecording]:
     """Return whether the trace is kept, and a recording with its place in it."""
     trace = None if outer is None else outer.trace
     if trace is None or outer is None:
-        trace = getrandbits(128).to_bytes(16, "big")
+        trace = found or getrandbits(128).to_bytes(16, "big")
         anchor = runtime.wall_ns() - runtime.monotonic_ns()
     else:
         anchor = outer.anchor

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from promptscribe import _clock, schema
-from promptscribe._capture import failure, snapshot
+from promptscribe._capture import ambient, failure, snapshot
 from promptscribe._capture.beginning import begin, new_key, new_trace
 from promptscribe._capture.context import Inherited, current
 from promptscribe._capture.options import NO_PLAN
@@ -151,7 +151,12 @@ def record_log(path: str | None = None, **members: Unpack[schema.LogDetails]) ->
     outer = current.get()
     given: dict[str, Any] = {"path": path, **members} if path else dict(members)
     key = new_key()
-    trace = (outer.trace if outer is not None else None) or new_trace()
+    trace = outer.trace if outer is not None else None
+    if trace is None and ambient.MODULE in ambient.modules:
+        span = ambient.find_span()
+        if span is not None:
+            trace, given = span[0], ambient.with_parent(given, span[1])
+    trace = trace or new_trace()
     append = runtime.append
     try:
         if append is not None:

@@ -1,0 +1,38 @@
+"""The ambient span: where a trace of ours begins inside a trace of OpenTelemetry's.
+
+Its law: nothing is imported for it. Where nobody has loaded OpenTelemetry there is no
+span, and asking costs one look into a dict (10 ns, once a trace); elsewhere 1 µs.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final
+
+from promptscribe._capture import failure
+
+MODULE: Final = "opentelemetry.trace"
+modules: Final = sys.modules
+
+PARENT: Final = "otel_parent_span_id"
+"""Key in the metadata of the trace's first log: the span that it was made under."""
+
+
+def find_span() -> tuple[bytes, str] | None:
+    """Return trace id and span id, the latter as text, of the span that is active."""
+    try:
+        context = modules[MODULE].get_current_span().get_span_context()
+        if not context.is_valid:
+            return None
+        return context.trace_id.to_bytes(16, "big"), f"{context.span_id:016x}"
+    except Exception as problem:  # noqa: BLE001 - another's tracing: half loaded, odd
+        failure.note("otel_failed", problem)
+        return None
+
+
+def with_parent(given: Any, span_id: str) -> dict[str, Any]:
+    """Return the members of a log, and in its metadata the span above it."""
+    given = given or {}
+    metadata = given.get("metadata")
+    known = metadata if type(metadata) is dict else {}
+    return {**given, "metadata": {PARENT: span_id, **known}}
