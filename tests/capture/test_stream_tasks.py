@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 import trio
 
 from promptscribe import current_log, log_context, log_prompt
@@ -96,65 +95,6 @@ def test_a_stream_may_be_closed_in_another_task(capsys):
 
     assert (logs[0].output, logs[0].metadata["stream"]) == ("a", "closed early")
     assert capsys.readouterr().err == ""
-
-
-@log_prompt(path="endless")
-async def endless(waits):
-    """Wait for ever after the first chunk."""
-    yield "a"
-    waits.set()
-    await asyncio.Event().wait()
-
-
-async def read_all(stream):
-    return [part async for part in stream]
-
-
-async def wait_for():
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(read_all(endless(asyncio.Event())), 0.01)
-    assert not current_log()
-
-
-async def timeout():
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.01):
-            await read_all(endless(asyncio.Event()))
-    assert not current_log()
-
-
-async def cancel():
-    waits = asyncio.Event()
-    task = asyncio.create_task(read_all(endless(waits)))
-    await waits.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-
-
-async def abort():
-    waits = asyncio.Event()
-
-    async def fail():
-        await waits.wait()
-        raise LookupError
-
-    async def both():
-        async with asyncio.TaskGroup() as group:
-            group.create_task(read_all(endless(waits)))
-            group.create_task(fail())
-
-    with pytest.raises(ExceptionGroup):
-        await both()
-
-
-@pytest.mark.parametrize("way", [wait_for, timeout, cancel, abort])
-def test_a_cancelled_stream_is_one_log_with_what_came_and_the_error(way):
-    """Told apart from an error of the provider's, and from the end."""
-    with captured_logs() as logs:
-        asyncio.run(way())
-
-    assert [(log.output, log.error) for log in logs] == [("a", "CancelledError")]
 
 
 def test_streams_and_coroutines_run_under_trio():

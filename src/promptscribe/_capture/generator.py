@@ -8,8 +8,11 @@ is "created in a different Context": OpenTelemetry's oldest open complaint,
 opentelemetry-python#2606.)
 
 The steps are written out, once for each kind, because a layer between would show in
-tracebacks and in every chunk's time. A chunk costs 0.06 µs more than ``append`` and
-``yield`` alone; 0.05 of it is the scope (tests/benchmarks, scenario "stream").
+tracebacks and in every chunk's time: 0.08 µs more than ``append`` and ``yield`` alone,
+0.12 where the consumer is inside of a log (``tests/benchmarks/stream.py``). All but
+0.02 of it is the context variable. Nothing cheaper is right: a scope that is changed in
+place shows in every task that copied the context, and a context of the body's own
+would hide the variables that body and consumer set for each other.
 """
 
 from __future__ import annotations
@@ -43,7 +46,6 @@ def drive(generator: Any, begin: Begin) -> Generator[Any, Any, Any]:
     first = ending = value = None
     keep, enter, leave = chunks.append, current.set, current.reset
     send = step = generator.send
-    _settle_context()
     while True:
         token = enter(scope)
         try:
@@ -81,7 +83,6 @@ async def drive_async(generator: Any, begin: Begin) -> AsyncGenerator[Any, Any]:
     keep, enter, leave, send = (
         chunks.append, current.set, current.reset, generator.asend
     )  # fmt: skip
-    _settle_context()
     while True:
         token = enter(scope)
         try:
@@ -109,17 +110,6 @@ async def drive_async(generator: Any, begin: Begin) -> AsyncGenerator[Any, Any]:
             hide_frame(thrown)
             ending = CLOSED if type(thrown) is GeneratorExit else None
             step = generator.athrow(thrown)
-
-
-def _settle_context() -> None:
-    """Make the variable present in this context: "none" instead of "not set".
-
-    Setting and resetting a variable that a context has costs half of what adding and
-    removing it does (56 ns against 112, CPython 3.11), and a stream does it at each
-    step.
-    """
-    if current.get() is None:
-        current.set(None)
 
 
 def _first_step(generator: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
