@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import dataclasses
 import functools
 import inspect
 import traceback
@@ -103,7 +104,8 @@ def on_class(body, decorate, over, *, outer):
 
 
 FORMS = {
-    "decorated": lambda body, d: d(body),
+    "@d": lambda body, d: d(body),
+    "@d(...)": lambda body, d: (log_prompt(path="p") if d is log_prompt else d)(body),
     "decorated twice": lambda body, d: d(d(body)),
     "lambda": lambda body, d: d(lambda question, style="short": body(question, style)),
     "method": as_method,
@@ -206,6 +208,13 @@ def test_arguments_that_do_not_fit_are_refused_at_once_in_the_same_words(form, b
     assert logs[0].error.startswith("TypeError: ")
 
 
+@dataclasses.dataclass(frozen=True)
+class Frozen(Exception):
+    """Refuses to be assigned to, its traceback included."""
+
+    reason: str
+
+
 ERRORS = {
     "Exception": ValueError("no"),
     "KeyboardInterrupt": KeyboardInterrupt(),
@@ -214,6 +223,7 @@ ERRORS = {
     "GeneratorExit": GeneratorExit(),
     "ExceptionGroup": ExceptionGroup("two", [ValueError("a"), TypeError("b")]),
     "RecursionError": RecursionError("deep"),
+    "a frozen dataclass": Frozen("no"),
 }
 
 
@@ -267,7 +277,8 @@ def test_an_exception_is_the_same_object_with_the_same_traceback(body, error):
     """No line of ours in it, nothing chained to it, whatever is raised."""
 
     def see(decorate):
-        error.__traceback__ = error.__context__ = None
+        BaseException.__traceback__.__set__(error, None)
+        BaseException.__context__.__set__(error, None)
         with pytest.raises(BaseException) as caught:  # noqa: PT011 - any of them
             drain(decorate(failing(body, error))())
         assert caught.value is error

@@ -18,7 +18,7 @@ would hide the variables that body and consumer set for each other.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from promptscribe._capture.context import current
 from promptscribe._capture.tape import CLOSED
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from promptscribe._capture.tape import Finish
 
     Begin = Callable[[], "tuple[Scope | None, Finish]"]
+
+
+_get_traceback: Final = BaseException.__dict__["__traceback__"].__get__
+_set_traceback: Final = BaseException.__dict__["__traceback__"].__set__
 
 
 def drive(generator: Any, begin: Begin) -> Generator[Any, Any, Any]:
@@ -140,8 +144,9 @@ def hide_frame(error: BaseException) -> None:
     """Take our own frame out of an exception's traceback, which begins with it.
 
     A bare ``raise`` afterwards does not add it again (CPython ``ceval.c``,
-    ``RAISE_VARARGS`` without argument goes on without ``PyTraceBack_Here``).
+    ``RAISE_VARARGS`` without argument goes on without ``PyTraceBack_Here``). By the
+    descriptor: an exception that is a frozen dataclass refuses to be assigned to.
     """
-    traceback = error.__traceback__
+    traceback = _get_traceback(error)
     if traceback is not None:
-        error.__traceback__ = traceback.tb_next
+        _set_traceback(error, traceback.tb_next)

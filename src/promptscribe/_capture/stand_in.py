@@ -75,6 +75,7 @@ class StandIn(wrapt.ObjectProxy):  # type: ignore[type-arg] # 1.x: not generic
         super().__init__(stream)
         self._self_tape = tape
         self._self_others: dict[int, tuple[Any, Any]] = {}
+        self._self_is_last = True
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self.__wrapped__, name)
@@ -113,14 +114,14 @@ class StandIn(wrapt.ObjectProxy):  # type: ignore[type-arg] # 1.x: not generic
         return await self.__wrapped__.__aexit__(*exception)
 
     def __del__(self) -> None:
-        tape = getattr(self, "_self_tape", None)
-        if tape is not None:
-            tape.finish(ABANDONED)
+        if getattr(self, "_self_is_last", False):
+            self._self_tape.finish(ABANDONED)
 
     def _self_entered(self, entered: Any) -> Any:
         """Return what stands for that which entering gave."""
         if entered is self.__wrapped__:
             return self
+        self._self_is_last = False  # this one may go while that one is read
         return stand_in(entered, self._self_tape)
 
     def _self_other(self, value: Any, make: Callable[[Any], Any]) -> Any:

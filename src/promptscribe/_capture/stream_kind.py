@@ -68,6 +68,15 @@ _CLASSES: Final[dict[str, dict[str, StreamKind]]] = {
         "EventStream": "iterator",
         "EventStreamAsync": "async iterator",
     },
+    "promptscribe": {  # what stands for a stream is one, for the log around
+        "IteratorStandIn": "iterator",
+        "IterableStandIn": "iterable",
+        "AsyncIteratorStandIn": "async iterator",
+        "BothStandIn": "both",
+        "ResponseStandIn": "response",
+        "AsyncResponseStandIn": "async response",
+        "StandIn": "manager",
+    },
     "litellm": {"CustomStreamWrapper": "both"},  # litellm_core_utils
     "botocore": {"EventStream": "iterable"},  # botocore/eventstream.py
 }

@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from promptscribe import log_prompt
+from promptscribe import current_log, log_prompt
 from promptscribe.testing import captured_logs
 
 openai = pytest.importorskip("openai")
@@ -66,3 +66,56 @@ def test_a_connection_that_breaks_mid_stream_is_the_logs_error(provider):
     assert logs[0].metadata["chunks"] > 0
     assert "stand_in.py" not in str(caught.getrepr(chain=False))
     assert len(logs) == 1
+
+
+def test_the_manager_may_go_while_its_stream_is_read(client):
+    """So may a raw response: what is held is the stream."""
+    create = client.chat.completions.with_raw_response.create
+
+    def enter(manager):
+        return manager.__enter__()
+
+    ask = {name: value for name, value in STREAM.items() if name != "stream"}
+    with captured_logs() as logs:
+        raw = log_prompt(create)(**STREAM).parse()
+        entered = enter(log_prompt(client.chat.completions.stream)(**ask))
+        gc.collect()
+        list(raw)
+        list(entered)
+
+    assert [log.output for log in logs] == ["Let me look."] * 2
+    assert not any("stream" in log.metadata for log in logs)
+
+
+def test_a_stream_handed_on_through_two_decorated_functions_is_in_both_logs(client):
+    """The outer one's log is as complete as the inner one's, and ends with it."""
+    inner = log_prompt(path="inner")(client.chat.completions.create)
+    outer = log_prompt(path="outer")(lambda: inner(**STREAM))
+
+    with captured_logs() as logs:
+        stream = outer()
+        assert isinstance(stream, openai.Stream)
+        list(stream)
+
+    assert {log.path: log.output for log in logs} == {
+        "inner": "Let me look.",
+        "outer": "Let me look.",
+    }
+    by_path = {log.path: log for log in logs}
+    assert by_path["inner"].trace_parent_id == by_path["outer"].log_id
+
+
+def test_a_recorded_stream_that_is_returned_ends_its_log_when_it_ends(client):
+    """`return current_log().record(stream)`."""
+
+    @log_prompt
+    def ask():
+        return current_log().record(client.chat.completions.create(**STREAM))
+
+    with captured_logs() as logs:
+        stream = ask()
+        assert logs == []
+        list(stream)
+
+    assert [log.output for log in logs] == ["Let me look."]
+    assert logs[0].metadata["chunks"] == 13
