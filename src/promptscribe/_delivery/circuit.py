@@ -48,7 +48,9 @@ class Circuit:
         """Leave the server alone for a while; return how long, in seconds."""
         if isinstance(outcome, Unreachable):
             self._ledger.warn(
-                "unreachable", "the server cannot be reached: %s", outcome.reason
+                "unreachable",
+                "the server cannot be reached, logs are kept until it can be: %s",
+                outcome.reason,
             )
             return self._wait("retry_unreachable", None, retry.LONGEST_DELAY_REFUSED)
         verdict = retry.judge(outcome.status, outcome.headers, now=time.time())

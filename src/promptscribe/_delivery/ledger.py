@@ -96,7 +96,9 @@ class Ledger:
             self._spoke[kind] = now
         import logging  # not before there is something to say
 
-        logging.getLogger("promptscribe").warning(message, *values)
+        # Named in the text too: without any logging set up, only the text is shown.
+        line = "promptscribe: " + message
+        logging.getLogger("promptscribe").warning(line, *values)
 
     def result(self, recorded: int) -> FlushResult:
         """Return the sums, given the logs that were recorded in this process."""
