@@ -81,7 +81,7 @@ class Runtime:
         self._pipelines: list[Pipeline] = []
         self._lent_over: Append | None = None
         self.ledger = Ledger()
-        self.controls: _config.Settings | None = None
+        self.controls: _config.Settings | None = _when_asked(self)
         self.members: msgspec.Raw | None = None
         self.append: Append | None = self._first_append
         self.use_clock(_clock.SystemClock())
@@ -228,6 +228,25 @@ class Runtime:
     def _complain(self, wrong: ConfigurationError) -> None:
         self.ledger.note("bad_setting")
         self.ledger.warn(f"setting {wrong.name}", "setting passed over: %s", wrong)
+
+
+class _Unasked:
+    """Stands for the settings until they are read: the first call has to look.
+
+    Else the first log would be written as if the environment said nothing.
+    """
+
+    __slots__ = ("_runtime",)
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._runtime.settings, name)
+
+
+def _when_asked(runtime: Runtime) -> Any:
+    return _Unasked(runtime)
 
 
 def _resolve(

@@ -1,0 +1,41 @@
+"""The first log of a process, which is made before any setting was asked for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+SECRET = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCD"  # noqa: S105
+
+PROGRAM = f"""
+from promptscribe import log_prompt
+
+with log_prompt("a", inputs={{"key": "{SECRET}"}}):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"PROMPTSCRIBE_REDACT": "true"}, {"PROMPTSCRIBE_CAPTURE": "metadata"}],
+    ids=["redact", "capture"],
+)
+def test_the_environment_holds_for_the_first_log_as_well(tmp_path, setting):
+    """What is to be left out never reaches the disk, not even once."""
+    journal = tmp_path / "journal"
+    settings = {
+        "PROMPTSCRIBE_JOURNAL_DIR": str(journal),
+        "PROMPTSCRIBE_EXPORT": "false",
+        **setting,
+    }
+
+    subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=os.environ | settings, check=True
+    )
+
+    written = b"".join(p.read_bytes() for p in journal.rglob("*") if p.is_file())
+    assert written
+    assert SECRET.encode() not in written
