@@ -50,7 +50,7 @@ def test_a_log_takes_the_trace_of_the_span_around_it(span, captured_logs, limite
 
 
 def test_blocks_and_logs_without_a_block_do_so_as_well(span, captured_logs):
-    """``with log_prompt``, ``start_log``, ``record_log``, and inside ``log_context``."""
+    """A block, ``start_log``, ``record_log``, and inside of ``log_context``."""
     with log_context(user="u"), log_prompt("a"):
         pass
     start_log("b").end()

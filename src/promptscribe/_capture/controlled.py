@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from promptscribe import schema
-from promptscribe._capture import ambient, failure, redaction, snapshot, template
+from promptscribe._capture import (
+    ambient,
+    emitted,
+    failure,
+    redaction,
+    snapshot,
+    template,
+)
 from promptscribe._capture.options import NO_OPTIONS
 from promptscribe._capture.recording import START, Recording
 from promptscribe._clock import getrandbits
@@ -32,11 +39,22 @@ _WITHHELD: Final = "withheld"
 class ControlledRecording(Recording):
     """A recording that looks at each value before it is written."""
 
-    __slots__ = ("_inputs", "_plan", "_rules")
+    __slots__ = ("_emission", "_inputs", "_plan", "_rules")
 
     _plan: Plan
     _rules: Rules
     _inputs: Any
+    _emission: emitted.Emission | None
+
+    def enter(self) -> None:
+        """Make the log's span active, if it has one."""
+        if self._emission is not None:
+            self._emission.enter()
+
+    def leave(self) -> None:
+        """Make the span active that was before."""
+        if self._emission is not None:
+            self._emission.leave()
 
     def finish(self, result: Any) -> None:
         """End the log of a call that returned."""
@@ -66,6 +84,7 @@ class ControlledRecording(Recording):
         error: tuple[str, str, str | None] | None,
         stream: tuple[int | None, str | None, int] | None,
     ) -> None:
+        self.leave()
         kept: Any = None
         try:
             if returned:
@@ -181,6 +200,13 @@ def begin_controlled(
     if (outer is None or outer.trace is None) and ambient.MODULE in ambient.modules:
         span = ambient.find_span()
     kept_trace, recording = _new(plan, outer, None if span is None else span[0])
+    parent: int | str | None = None if outer is None else outer.key
+    recorded_by = append
+    recording._emission = emission = emitted.emit(said, outer) if kept_trace else None
+    if emission is not None:
+        parent = emitted.parent_of(outer, emission.trace)
+        recording.trace, recording.key = emission.trace, emission.key
+        recorded_by = emission.tap(append)
     labels: Any = recording.members
     if not rules.is_open:
         kept = rules.clean(to_plain(kept))
@@ -195,7 +221,7 @@ def begin_controlled(
     first = (
         recording.key,
         recording.trace,
-        None if outer is None else outer.key,
+        parent,
         recording.anchor + runtime.monotonic_ns(),
         declared,
         labels,
@@ -203,12 +229,13 @@ def begin_controlled(
         given or None,
     )
     payload = snapshot.encode(first)
-    kept_by = append if kept_trace else nowhere
+    kept_by = recorded_by if kept_trace else nowhere
     took = kept_by(START, payload)
     if took is None:  # a fork without Python's hooks: the ids were the parent's next
         return begin_controlled(append, plan, inputs, said, outer)
-    recording._append = append
+    recording._append = recorded_by
     recording._first = None if took else payload
+    recording.enter()
     return recording
 
 

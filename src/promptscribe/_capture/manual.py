@@ -126,7 +126,9 @@ def start_log(path: str, **members: Unpack[schema.LogDetails]) -> Recording:
     """
     check_names(dict(members))
     append = runtime.append or nowhere
-    return begin(append, NO_PLAN, None, {**members, "path": path})
+    log = begin(append, NO_PLAN, None, {**members, "path": path})
+    log.leave()  # it encloses nothing
+    return log
 
 
 def record_log(path: str | None = None, **members: Unpack[schema.LogDetails]) -> str:

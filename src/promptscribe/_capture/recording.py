@@ -125,6 +125,12 @@ class Recording:
         """
         self._add({REQUEST: dict(request)})
 
+    def enter(self) -> None:
+        """Do nothing: only a log that is a span as well has something to enter."""
+
+    def leave(self) -> None:
+        """Do nothing, see `enter`."""
+
     def populate(self, **inputs: Any) -> list[JSONObject]:
         """Fill the prompt's template with the inputs.
 

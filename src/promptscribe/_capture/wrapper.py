@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from promptscribe._capture import failure, generator, snapshot, stream
+from promptscribe._capture import emitted, failure, generator, snapshot, stream
 from promptscribe._capture.arguments import Binders, unwrapped
 from promptscribe._capture.beginning import begin
 from promptscribe._capture.context import Inherited, current
@@ -133,6 +133,7 @@ def _settle(recording: Recording, result: Any) -> Any:
     """End the log of a call that returned something; return what the caller gets."""
     try:
         if stream.is_provider_stream(result):
+            recording.leave()  # what the consumer does meanwhile is not inside
             return stream.record_stream(
                 result, recording.finish_stream, recording.finish, recording
             )
@@ -248,7 +249,8 @@ def _around_iterator(
             return made
         try:
             # Inputs and parent as they are now; the log begins with the first step.
-            recorded = drive(made, _Beginning(declared, inputs))
+            beginning = _Beginning(declared, inputs)
+            recorded = drive(beginning.steps(made), beginning)
             recorded.__name__ = made.__name__
             recorded.__qualname__ = made.__qualname__
         except Exception as problem:  # noqa: BLE001 - ours
@@ -262,12 +264,19 @@ def _around_iterator(
 class _Beginning:
     """Begins the log of a generator, as of where and with what it was created."""
 
-    __slots__ = ("_declared", "_inputs", "_outer")
+    __slots__ = ("_declared", "_inputs", "_outer", "_recording")
 
     def __init__(self, declared: Plan, inputs: Any) -> None:
         self._declared = declared
         self._inputs = msgspec.Raw(snapshot.encode(inputs))
         self._outer = current.get() or Inherited(None, runtime.members)
+        self._recording: Recording | None = None
+
+    def steps(self, made: Any) -> Any:
+        """Return the generator as it is driven."""
+        if not emitted.is_active():
+            return made
+        return emitted.Steps(made, lambda: self._recording)
 
     def __call__(self) -> tuple[Scope, Finish]:
         append = runtime.append or _nowhere
@@ -276,4 +285,6 @@ class _Beginning:
         except Exception as problem:  # noqa: BLE001 - ours
             failure.note("recording_failed", problem)
             return self._outer, NOTHING.finish_stream
+        recording.leave()  # it is entered with each step
+        self._recording = recording
         return recording, recording.finish_stream

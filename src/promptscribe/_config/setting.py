@@ -45,6 +45,7 @@ class Settings:
         capture: ``all``; ``metadata`` keeps no payload; ``none`` logs nothing.
         redact: True for the built-in patterns, or a function from text to text.
         sample_rate: Part of the traces that is kept, 0 to 1; errors always are.
+        otel_spans: Whether logs are spans of the application's OpenTelemetry, too.
     """
 
     base_url: str = DEFAULT_BASE_URL
@@ -61,12 +62,18 @@ class Settings:
     capture: Literal["all", "metadata", "none"] = "all"
     redact: bool | Callable[[str], str] = False
     sample_rate: float = 1.0
+    otel_spans: bool = False
     keep: bool = True
     """Whether logs are kept at all: not under pytest, unless asked for."""
 
     def is_limiting(self) -> bool:
         """Say whether a call has to look at these settings before it is recorded."""
-        return self.capture != "all" or bool(self.redact) or self.sample_rate < 1
+        return (
+            self.capture != "all"
+            or bool(self.redact)
+            or self.sample_rate < 1
+            or self.otel_spans
+        )
 
     def journal_root(self) -> Path:
         """Return the folder for this server's lanes, made by nobody yet."""

@@ -149,6 +149,7 @@ _CONVERTERS: Final[dict[str, Callable[[str, object], object]]] = {
     "capture": _capture,
     "redact": _redact,
     "sample_rate": _rate,
+    "otel_spans": _flag,
 }
 
 

@@ -38,6 +38,7 @@ def configure(
     capture: Literal["all", "metadata", "none"] | None = None,
     redact: bool | Callable[[str], str] | None = None,
     sample_rate: float | None = None,
+    otel_spans: bool | None = None,
     transport: Transport | None = None,
     clock: Clock | None = None,
 ) -> None:
@@ -69,6 +70,9 @@ def configure(
             takes a text and returns one. What it fails on is not kept.
         sample_rate: Part of the traces that is kept, 0 to 1, decided by the trace's
             id; calls that raise are always kept.
+        otel_spans: Whether each log is also a span of the application's own
+            OpenTelemetry, if it has one; with content only where
+            ``OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`` allows it.
         transport: Sends requests instead of HTTP, see `promptscribe.testing`.
         clock: Tells the time instead of the machine's clock.
 
@@ -94,6 +98,7 @@ def configure(
         "capture": capture,
         "redact": redact,
         "sample_rate": sample_rate,
+        "otel_spans": otel_spans,
     }
     runtime.configure(code, transport)
     if clock is not None:

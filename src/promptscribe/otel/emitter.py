@@ -1,0 +1,166 @@
+"""The emitter: ``configure(otel_spans=True)``, logs as spans of the application's own.
+
+Its law: the application's tracer provider or none. A span carries content only where
+OpenTelemetry's own switch allows it, and never what the log may not have. Where an
+instrumented client tells of the call, our span does not tell of it again.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+)
+
+from promptscribe import __version__
+from promptscribe._capture import failure
+from promptscribe._capture.recording import END, START
+from promptscribe._clock import to_ns
+from promptscribe._dialects import emission
+from promptscribe._runtime import render
+from promptscribe._runtime.state import runtime
+from promptscribe.otel.intake import OURS
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span
+
+    from promptscribe._capture.context import Scope
+    from promptscribe._runtime.state import Append
+    from promptscribe.schema import PromptLog
+
+CONTENT: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+"""OpenTelemetry's own switch for content in spans; off by default."""
+
+_ALLOWED: Final = frozenset({"span_only", "span_and_event", "true"})
+_SMALLEST_KEY: Final = 1 << 32
+"""Smaller span ids take fewer bytes than a frame's key has; an id generator that
+counts from one makes them. Such a log keeps an id of its own."""
+
+
+def emit(members: dict[str, Any], outer: Scope | None) -> Emitted | None:
+    """Begin a span for a log; see `promptscribe._capture.emitted.emit`."""
+    around = otel_context.get_current()
+    if otel_context.get_value(otel_context._SUPPRESS_INSTRUMENTATION_KEY, around):
+        return None
+    if not trace.get_current_span(around).get_span_context().is_valid:
+        around = _beneath(outer, around)
+    tracer = trace.get_tracer(OURS, __version__)
+    prompt = members.get("prompt")
+    model = prompt.get("model") if type(prompt) is dict else None
+    span = tracer.start_span(
+        f"chat {model}" if type(model) is str else str(members.get("path") or "log"),
+        context=around,
+        kind=SpanKind.CLIENT if model is not None else SpanKind.INTERNAL,
+        record_exception=False,
+        set_status_on_exception=False,
+    )
+    ids = span.get_span_context()
+    if not ids.is_valid or ids.span_id < _SMALLEST_KEY:
+        span.end()
+        return None
+    return Emitted(span, trace.set_span_in_context(span, around))
+
+
+def _beneath(outer: Scope | None, around: Context) -> Context:
+    """Return a context in which the log around is the parent, if there is one.
+
+    It may be of another process, or of before OpenTelemetry was set up.
+    """
+    if outer is None or outer.key is None or outer.trace is None:
+        return around
+    parent = SpanContext(
+        int.from_bytes(outer.trace, "big"),
+        outer.key,
+        is_remote=True,
+        trace_flags=TraceFlags(TraceFlags.SAMPLED),
+    )
+    return trace.set_span_in_context(NonRecordingSpan(parent), around)
+
+
+class Emitted:
+    """One span, begun together with a log.
+
+    Attributes:
+        trace: Its trace id, 16 bytes.
+        key: Its span id.
+    """
+
+    def __init__(self, span: Span, inside: Context) -> None:
+        ids = span.get_span_context()
+        self.trace = ids.trace_id.to_bytes(16, "big")
+        self.key = ids.span_id
+        self._span = span
+        self._inside = inside
+        self._tokens: list[Any] = []
+        self._start: bytes | None = None
+
+    def enter(self) -> None:
+        """Make the span active."""
+        self._tokens.append(otel_context.attach(self._inside))
+
+    def leave(self) -> None:
+        """Make active what was before; in another context, there is no need to."""
+        if self._tokens:
+            token = self._tokens.pop()
+            # Not `detach`: it writes an error into the application's log.
+            with suppress(ValueError, RuntimeError, AttributeError):
+                token.var.reset(token)
+
+    def tap(self, append: Append) -> Append:
+        """Return an append that passes frames on, and ends the span with the log."""
+
+        def tapped(kind: int, payload: bytes) -> bool | None:
+            took = append(kind, payload)
+            if kind == START:
+                self._start = payload
+                if took is None:  # it begins anew, in a forked child
+                    self._span.end()
+            else:
+                self._end(kind, payload)
+            return took
+
+        return tapped
+
+    def _end(self, kind: int, payload: bytes) -> None:
+        try:
+            start = self._start if kind == END else None
+            log = render.read_log(start, payload)
+            if self._span.is_recording():
+                self._tell(log)
+            ended = to_ns(log.end_time) if log.end_time else runtime.wall_ns()
+            self._span.end(ended)
+        except Exception as problem:  # noqa: BLE001 - the call is over, and logged
+            failure.note("otel_failed", problem)
+            self._span.end()
+
+    def _tell(self, log: PromptLog) -> None:
+        metadata = log.metadata or {}
+        repeats = type(metadata.get("otel")) is not dict
+        if repeats:
+            self._span.update_name(emission.name_of(log))
+        else:
+            self._span.update_name(log.path or "log")
+        content = os.environ.get(CONTENT, "").strip().lower() in _ALLOWED
+        told = emission.attributes_of(log, content=content, repeats=repeats)
+        self._span.set_attributes(told)
+        if log.error is None:
+            return
+        name, _, message = log.error.partition(": ")
+        said = message if content else ""
+        self._span.set_status(Status(StatusCode.ERROR, said or name))
+        event = {"exception.type": name, "exception.message": said}
+        traceback = metadata.get("traceback")
+        if content and type(traceback) is str:
+            event["exception.stacktrace"] = traceback
+        self._span.add_event("exception", event)
