@@ -1,0 +1,315 @@
+"""The pages in real Chromium: they work, stay at home, and run nothing of a log's."""
+
+import re
+import shutil
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from promptscribe.receiver.request import KERNELS, LOG_REQUEST
+from promptscribe.receiver.server import start_in_thread
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A receiver with a trace, two versions, an error, and a hostile log a kind."""
+    running = start_in_thread(db=tmp_path_factory.mktemp("site") / "logs.db")
+    with httpx.Client(base_url=running.url) as client:
+        fill(client)
+    yield running.url
+    running.stop()
+
+
+@pytest.fixture
+def open_page(browser, site):
+    """Open a page whose complaints, dialogs and requests are watched."""
+    contexts = []
+    complaints = []
+
+    def watched(path, **options):
+        context = browser.new_context(base_url=site, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda said: complaints.append(f"console: {said.text}"))
+        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+        page.on("dialog", lambda shown: complaints.append(f"ran: {shown.message}"))
+        page.on("request", lambda asked: leaves(asked.url))
+        page.goto(path)
+        return page
+
+    def leaves(url):
+        if not url.startswith((f"{site}/", "data:")):
+            complaints.append(f"left: {url}")
+
+    yield watched
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def fill(client):
+    def post(kind, **body):
+        answer = client.post(f"/{kind}s/log", json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    post(
+        "flow",
+        path="shop/agent",
+        log_id="top",
+        flow={"attributes": {"v": 1}},
+        start_time=100,
+        end_time=104,
+    )
+    for number, temperature in enumerate((0.2, 0.9)):
+        post(
+            "prompt",
+            path="shop/answer",
+            log_id=f"call-{number}",
+            trace_parent_id="top",
+            prompt={"model": "gpt-4o", "temperature": temperature},
+            messages=[{"role": "user", "content": "Where is my parcel?"}],
+            output_message={"role": "assistant", "content": f"On its way: {number}."},
+            output=f"On its way: {number}.",
+            provider_response={"id": "chatcmpl-1"},
+            start_time=101 + number,
+            end_time=102 + number,
+        )
+    post("tool", path="shop/look-up", log_id="broken", error="KeyError: 'parcel'")
+    for kind, log in HOSTILE_LOGS.items():
+        post(kind, **log)
+    post("prompt", path="x", log_id=f"id-{HOSTILE}", trace_parent_id=HOSTILE)
+
+
+# Every way in that there is: a tag, a handler, the end of an attribute, of a text
+# area and of a script, an address that is a script, and a template.
+HOSTILE = (
+    "</script></title></textarea></pre><script>alert(1)</script>"
+    "<img src=x onerror=alert(2)><svg onload=alert(3)>"
+    "\"'><a href=\"javascript:alert(4)\" onmouseover='alert(5)' autofocus "
+    "onfocus=alert(6)>x</a>{{7*7}}${7*7}<!--<iframe srcdoc='<script>alert(7)</script>'>"
+)
+LINK = "javascript:alert(8)"
+NASTY = {HOSTILE: HOSTILE, "list": [HOSTILE, {HOSTILE: LINK}], LINK: LINK}
+MESSAGE = {
+    "role": HOSTILE,
+    "name": HOSTILE,
+    "tool_call_id": HOSTILE,
+    "content": [
+        {"type": "text", "text": HOSTILE},
+        {"type": "image_url", "image_url": {"url": LINK}},
+        {"type": "image_url", "image_url": {"url": f"data:text/html,{HOSTILE}"}},
+        {"type": "image_url", "image_url": {"url": "data:image/svg+xml;base64,PHN2"}},
+        {"type": HOSTILE, HOSTILE: HOSTILE},
+    ],
+    "tool_calls": [
+        {"id": HOSTILE, "function": {"name": HOSTILE, "arguments": HOSTILE}},
+        {HOSTILE: HOSTILE},
+    ],
+    "thinking": [{"thinking": HOSTILE}, {HOSTILE: HOSTILE}],
+}
+TOOL = {"name": HOSTILE, "description": HOSTILE, "parameters": NASTY}
+KERNEL = {
+    **dict.fromkeys(("model", "provider", "source_code", "stop"), HOSTILE),
+    **dict.fromkeys(("other", "attributes", "setup_values"), NASTY),
+    "template": [MESSAGE | {"content": HOSTILE}],
+    "tools": [TOOL],
+    "function": TOOL,
+    "linked_tools": [HOSTILE],
+    "response_format": {"type": HOSTILE, "json_schema": NASTY},
+    "reasoning_effort": HOSTILE,
+}
+MEMBERS = {
+    "path": HOSTILE.replace("//", "/"),
+    "tool_choice": {"type": HOSTILE, "function": {"name": HOSTILE}},
+    "messages": [MESSAGE, MESSAGE],
+    "output_message": MESSAGE,
+    "metadata": NASTY | {"traceback": HOSTILE},
+    **dict.fromkeys(("inputs", "provider_request", "provider_response"), NASTY),
+}
+# What has no text that anybody could choose.
+CLOSED = re.compile(
+    r".*_(tokens|cost|time|latency|status|at)|id|save|endpoint|template_language"
+    r"|max_tokens|temperature|top_p|.*_penalty|seed"
+)
+
+
+def hostile_log(kind):
+    members = {
+        name: MEMBERS.get(name, HOSTILE)
+        for name in LOG_REQUEST[kind]
+        if not CLOSED.fullmatch(name)
+    }
+    kernel = {
+        name: KERNEL[name] for name in KERNELS[kind] if not CLOSED.fullmatch(name)
+    }
+    own = {"path": f"{kind}/{members['path']}", "log_id": f"hostile-{kind}"}
+    return members | own | {kind: kernel}
+
+
+HOSTILE_LOGS = {kind: hostile_log(kind) for kind in ("prompt", "tool", "flow")}
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_from_the_list_to_a_log(open_page, script):
+    """A click leads to the trace, another to the log; with and without script."""
+    page = open_page("/", java_script_enabled=script)
+
+    page.get_by_role("link", name="shop/agent").click()
+    assert page.locator(".waterfall tbody tr").count() == 3
+    page.get_by_role("link", name="shop/answer").first.click()
+    assert page.locator(".turn.user").inner_text().endswith("Where is my parcel?")
+    assert "On its way: 0." in page.locator(".turn.assistant").inner_text()
+    page.get_by_text("Response of the provider").click()
+    assert page.get_by_text('"chatcmpl-1"').first.is_visible()
+    page.get_by_role("link", name="Trace", exact=True).click()
+    assert "/trace/" in page.url
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_lists_are_filtered(open_page, script):
+    """Text, path and errors, by the form, as a person does it."""
+    page = open_page("/?view=logs", java_script_enabled=script)
+
+    page.get_by_label("Text").fill("parcel")
+    page.get_by_role("button", name="Filter").click()
+    assert page.locator("tbody tr").count() == 3
+    page.get_by_label("errors only").check()
+    page.get_by_role("button", name="Filter").click()
+    (shown,) = page.locator("tbody tr").all()
+    assert "shop/look-up" in shown.inner_text()
+    page.get_by_label("Path").fill("nowhere")
+    page.get_by_role("button", name="Filter").click()
+    assert page.get_by_text("Nothing matches").is_visible()
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_versions_are_compared(open_page, script):
+    """The library leads to a Prompt; what its versions differ in is shown."""
+    page = open_page("/library", java_script_enabled=script)
+
+    page.get_by_role("link", name="shop/answer").click()
+
+    assert "0.2" in page.locator(".diff .removed").inner_text()
+    assert "0.9" in page.locator(".diff .added").inner_text()
+    page.get_by_role("button", name="Compare").click()
+    assert page.locator(".diff .added").count() == 1
+
+
+@pytest.mark.parametrize("path", ["/", "/trace/call-0", "/log/call-0", "/log/broken"])
+def test_light_and_dark(open_page, path):
+    """Both can be read (WCAG AA: 4.5 to 1), and are not the same."""
+    grounds = set()
+    for scheme in ("light", "dark"):
+        page = open_page(path, color_scheme=scheme)
+        colors = page.evaluate(
+            "[...document.querySelectorAll('h1, p, td, th, a, dd, dt, code, pre')]"
+            ".filter(each => each.innerText.trim()).map(each => {"
+            " let ground = each;"
+            " while (ground && getComputedStyle(ground).backgroundColor"
+            "   === 'rgba(0, 0, 0, 0)') ground = ground.parentElement;"
+            " return [getComputedStyle(each).color,"
+            "  getComputedStyle(ground || document.body).backgroundColor]})"
+        )
+        worst = min(contrast(*pair) for pair in map(tuple, colors))
+        assert worst >= 4.5, (scheme, worst)
+        grounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert len(grounds) == 2
+
+
+def contrast(ink, ground):
+    """The WCAG's contrast of two colours as Chromium writes them."""
+
+    def luminance(color):
+        parts = [int(float(part)) / 255 for part in re.findall(r"[\d.]+", color)[:3]]
+        red, green, blue = (
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+            for part in parts
+        )
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    dark, light = sorted((luminance(ink), luminance(ground)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_the_hostile_logs_leave_no_field_out():
+    """What the next test proves holds for every member that has text."""
+    for kind, log in HOSTILE_LOGS.items():
+        left_out = LOG_REQUEST[kind] - log.keys()
+        assert all(CLOSED.fullmatch(name) for name in left_out), left_out
+
+
+@pytest.mark.parametrize(
+    ("kind", "bypass_csp"),
+    [("prompt", False), ("prompt", True), ("tool", True), ("flow", True)],
+)
+def test_nothing_that_a_log_holds_runs(open_page, site, kind, bypass_csp):
+    """Stored script stays text on every page, even if the policy did not help."""
+    file_id = httpx.get(f"{site}/logs/hostile-{kind}").json()[kind]["id"]
+    text = quote(HOSTILE, safe="")
+    page = open_page("/", bypass_csp=bypass_csp)
+
+    for path in (
+        "/",
+        "/?view=logs",
+        f"/?view=logs&search={text}&path={text}&user={text}",
+        f"/log/hostile-{kind}",
+        f"/trace/hostile-{kind}",
+        f"/log/{quote('id-' + HOSTILE, safe='')}",
+        f"/trace/{quote('id-' + HOSTILE, safe='')}",
+        "/library",
+        f"/library?name={text}",
+        f"/library/{file_id}",
+    ):
+        page.goto(path)
+        for summary in page.locator("summary").all():
+            summary.click()
+        page.mouse.move(200, 300)
+        found = page.locator(
+            "script, iframe, svg[onload], img[src=x], a[href^='javascript:'],"
+            " [onerror], [onfocus], [onmouseover], [srcdoc]"
+        )
+        assert found.count() == 0, path
+        assert "49" not in page.title()
+
+
+def test_neither_a_missing_name_nor_a_raw_log_runs(browser, site):
+    """The name in an address is anybody's text as well; JSON is never a page."""
+    context = browser.new_context(base_url=site, bypass_csp=True)
+    page = context.new_page()
+    ran = []
+    page.on("dialog", lambda shown: ran.append(shown.message))
+
+    for path in ("/log/", "/trace/", "/library/"):
+        answer = page.goto(path + quote(HOSTILE.replace("/", "|"), safe=""))
+        assert answer.status == 404
+        assert page.locator("script, [onerror], [onload]").count() == 0
+    page.goto("/logs/hostile-prompt")
+    assert page.locator("script, [onerror], [onload]").count() == 0
+    context.close()
+
+    assert ran == []
