@@ -2,6 +2,7 @@
 
 from promptscribe._config.resolution import is_under_pytest, resolve
 from promptscribe._config.setting import (
+    DEFAULT_BASE_URL,
     NAMES,
     Durability,
     Settings,
@@ -10,6 +11,7 @@ from promptscribe._config.setting import (
 from promptscribe._config.value import is_loopback
 
 __all__ = [
+    "DEFAULT_BASE_URL",
     "NAMES",
     "Durability",
     "Settings",

@@ -112,10 +112,13 @@ def _from_pyproject(
 
 
 def _check_insecure(settings: Settings) -> None:
-    plain = settings.base_url.lower().startswith("http://")
-    if plain and not settings.allow_insecure and not is_loopback(settings.base_url):
-        raise ConfigurationError(
-            "base_url",
-            "sends prompts and the key in plain text to another machine: "
-            "use https, or set allow_insecure=True if the network is yours",
-        )
+    for name in ("base_url", "otlp_endpoint"):
+        url: str | None = getattr(settings, name)
+        if url is None or settings.allow_insecure or is_loopback(url):
+            continue
+        if url.lower().startswith("http://"):
+            raise ConfigurationError(
+                name,
+                "sends prompts and the key in plain text to another machine: "
+                "use https, or set allow_insecure=True if the network is yours",
+            )

@@ -46,6 +46,9 @@ class Settings:
         redact: True for the built-in patterns, or a function from text to text.
         sample_rate: Part of the traces that is kept, 0 to 1; errors always are.
         otel_spans: Whether logs are spans of the application's OpenTelemetry, too.
+        otlp_endpoint: A server that takes OTLP over HTTP; ``/v1/traces`` is added to
+            it. Logs go there as spans: instead of to *base_url* where that is the
+            default, else beside.
     """
 
     base_url: str = DEFAULT_BASE_URL
@@ -63,6 +66,7 @@ class Settings:
     redact: bool | Callable[[str], str] = False
     sample_rate: float = 1.0
     otel_spans: bool = False
+    otlp_endpoint: str | None = None
     keep: bool = True
     """Whether logs are kept at all: not under pytest, unless asked for."""
 
@@ -81,6 +85,10 @@ class Settings:
         path = parts.path.strip("/").replace("/", "-")
         port = parts.port or (443 if parts.scheme == "https" else 80)
         name = f"{parts.scheme}-{parts.hostname}-{port}{'-' + path if path else ''}"
+        if self.otlp_endpoint is not None:
+            # What waits for it must not be taken over by who does not deliver there.
+            other = urlsplit(self.otlp_endpoint)
+            name += f"-otlp-{other.hostname}-{other.port or other.scheme}"
         safe = "".join(c if c.isalnum() or c in "-." else "_" for c in name)
         return (self.journal_dir or default_journal_dir()) / safe[:200]
 

@@ -66,6 +66,10 @@ def _url(spelled: str, value: object) -> str:
     return text.rstrip("/")
 
 
+def _endpoint(spelled: str, value: object) -> str:
+    return _url(spelled, value).removesuffix("/v1/traces")
+
+
 def _key(spelled: str, value: object) -> Secret:
     if isinstance(value, Secret):
         return value
@@ -150,6 +154,7 @@ _CONVERTERS: Final[dict[str, Callable[[str, object], object]]] = {
     "redact": _redact,
     "sample_rate": _rate,
     "otel_spans": _flag,
+    "otlp_endpoint": _endpoint,
 }
 
 

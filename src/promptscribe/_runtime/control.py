@@ -39,6 +39,7 @@ def configure(
     redact: bool | Callable[[str], str] | None = None,
     sample_rate: float | None = None,
     otel_spans: bool | None = None,
+    otlp_endpoint: str | None = None,
     transport: Transport | None = None,
     clock: Clock | None = None,
 ) -> None:
@@ -73,6 +74,9 @@ def configure(
         otel_spans: Whether each log is also a span of the application's own
             OpenTelemetry, if it has one; with content only where
             ``OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`` allows it.
+        otlp_endpoint: A server that takes OTLP over HTTP, for example a collector's
+            ``http://127.0.0.1:4318``: logs go there as spans. Instead of to
+            *base_url* where that is the default, else beside.
         transport: Sends requests instead of HTTP, see `promptscribe.testing`.
         clock: Tells the time instead of the machine's clock.
 
@@ -99,6 +103,7 @@ def configure(
         "redact": redact,
         "sample_rate": sample_rate,
         "otel_spans": otel_spans,
+        "otlp_endpoint": otlp_endpoint,
     }
     runtime.configure(code, transport)
     if clock is not None:

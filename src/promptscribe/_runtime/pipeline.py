@@ -9,7 +9,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Final
 
-from promptscribe._config import is_loopback
+from promptscribe._config import DEFAULT_BASE_URL, is_loopback
 from promptscribe._delivery.exporter import Exporter
 from promptscribe._delivery.ledger import Ledger
 from promptscribe._delivery.transport import HttpTransport, Request
@@ -89,11 +89,20 @@ class Pipeline:
         settings = self.settings
         if not settings.export:
             return None
-        return self._given_transport or HttpTransport(
+        first = self._given_transport or HttpTransport(
             settings.base_url,
             settings.api_key,
             use_proxy=not is_loopback(settings.base_url),
         )
+        endpoint = settings.otlp_endpoint
+        if endpoint is None:
+            return first
+        from promptscribe._runtime.otlp import BothTransports, OtlpTransport
+
+        http = HttpTransport(endpoint, use_proxy=not is_loopback(endpoint))
+        spans = OtlpTransport(http, settings.source)
+        asked = self._given_transport or settings.base_url != DEFAULT_BASE_URL
+        return BothTransports(first, spans) if asked else spans
 
     # What the writer tells (Observer).
 

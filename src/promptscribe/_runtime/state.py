@@ -35,6 +35,7 @@ _SAME_PIPELINE: Final = (
     "durability",
     "export",
     "allow_insecure",
+    "otlp_endpoint",
 )
 """Settings that need a pipeline of their own."""
 

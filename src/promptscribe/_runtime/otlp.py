@@ -1,0 +1,157 @@
+"""The OTLP transport: the exporter's requests as ``POST /v1/traces``.
+
+Its law: a transport like the other one: the exporter's patience, the journal's safety
+and the dead letters are the same. Beside another transport, a log is delivered when
+both have it; who already had it knows it by its id.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
+
+import msgspec
+
+from promptscribe._delivery.route import BULK_PATH
+from promptscribe._delivery.transport import Answer, Offer, Request
+from promptscribe._dialects.logspan import to_span
+from promptscribe._dialects.otlp import write_upload
+from promptscribe._dialects.protobuf import encode
+from promptscribe.errors import Unreachable
+from promptscribe.schema import PromptLog
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from promptscribe._delivery.transport import Transport
+    from promptscribe._dialects.span import Span
+    from promptscribe.schema import JSONObject
+
+PATH: Final = "/v1/traces"
+_HEADERS: Final = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
+"""The standard's own variables for keys of its servers; the second one wins."""
+_STORED: Final = b'{"status":200,"otlp":true}'
+
+_decode: Final = msgspec.json.Decoder(PromptLog).decode
+
+
+class OtlpTransport:
+    """Sends logs as spans.
+
+    Args:
+        http: Sends requests to the server.
+        service: ``service.name`` of the spans.
+        environ: Environment variables; those of the process if None.
+    """
+
+    def __init__(
+        self,
+        http: Transport,
+        service: str | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        environ = os.environ if environ is None else environ
+        self._http = http
+        self._service = service or environ.get("OTEL_SERVICE_NAME") or _program()
+        self._headers = {
+            "Content-Type": "application/x-protobuf",
+            "Content-Encoding": "gzip",
+            **_read_headers(environ),
+        }
+
+    def offer(self) -> Offer:
+        """Say that many logs can travel at once: OTLP has no other way."""
+        return Offer(bulk=True)
+
+    def send(self, request: Request) -> Answer:
+        """Send one log, or the lines of a bulk request.
+
+        Raises:
+            Unreachable: There was no answer, or nobody there who takes OTLP.
+        """
+        is_bulk = request.path == BULK_PATH
+        content = request.body
+        if request.headers.get("Content-Encoding") == "gzip":
+            content = gzip.decompress(content)
+        lines = content.split(b"\n") if is_bulk else [content]
+        logs = [_read(line) for line in lines]
+        answer = self._http.send(self._request([log for log in logs if log]))
+        if answer.status in {404, 405}:
+            # To the exporter that would say that this log is refused.
+            raise Unreachable(f"nobody takes OTLP there: status {answer.status}")
+        if not 200 <= answer.status < 300:
+            return answer
+        if is_bulk:
+            return Answer(200, answer.headers, b"\n".join([_STORED] * len(lines)))
+        return Answer(200, answer.headers, _STORED)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _request(self, logs: list[PromptLog]) -> Request:
+        groups: dict[str | None, list[Span]] = {}
+        for log in logs:
+            groups.setdefault(log.environment, []).append(to_span(log))
+        upload: JSONObject = {"resourceSpans": []}
+        for environment, spans in groups.items():
+            resource: JSONObject = {"service.name": self._service}
+            if environment is not None:
+                resource["deployment.environment.name"] = environment
+            written = write_upload(resource, "promptscribe", spans)
+            upload["resourceSpans"] += written["resourceSpans"]
+        body = gzip.compress(encode(upload), 1, mtime=0)
+        return Request(PATH, {}, body, headers=self._headers)
+
+
+class BothTransports:
+    """Sends each log to its server and as a span; delivered is what both took."""
+
+    def __init__(self, first: Transport, second: Transport) -> None:
+        self._first = first
+        self._second = second
+
+    def offer(self) -> Offer:
+        """Say what the first one's server offers."""
+        ask = getattr(self._first, "offer", None)
+        said: Offer = Offer() if ask is None else ask()
+        return Offer(bulk=said.bulk)
+
+    def send(self, request: Request) -> Answer:
+        """Send a request both ways; the answer is the first one's, if both agree."""
+        answer = self._first.send(request)
+        if not 200 <= answer.status < 300:
+            return answer
+        other = self._second.send(request)
+        return answer if 200 <= other.status < 300 else other
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._first.close()
+        self._second.close()
+
+
+def _read(line: bytes) -> PromptLog | None:
+    try:
+        return _decode(line)
+    except ValueError:
+        return None  # ours, and unreadable: there is nothing to wait for
+
+
+def _read_headers(environ: Mapping[str, str]) -> dict[str, str]:
+    """Read ``key=value,key=value``, percent-encoded as in W3C baggage."""
+    found: dict[str, str] = {}
+    for variable in _HEADERS:
+        for entry in environ.get(variable, "").split(","):
+            name, equals, value = entry.partition("=")
+            if equals and name.strip():
+                found[unquote(name.strip())] = unquote(value.strip())
+    return found
+
+
+def _program() -> str:
+    return Path(sys.argv[0] or "python").stem or "python"

@@ -1,0 +1,340 @@
+"""Logs as OTLP, and OTLP as spans: bytes, JSON, and a server that takes them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import promptscribe
+from promptscribe import log_prompt, record_log
+from promptscribe._config import resolve
+from promptscribe._dialects import otlp, protobuf, translation
+from promptscribe._dialects.logspan import to_span
+from promptscribe._dialects.span import KINDS, STATUSES, Event, Span
+from promptscribe.errors import ConfigurationError
+from promptscribe.schema import PromptLog
+
+HEX = "0123456789abcdef"
+IDS = st.text(HEX, min_size=16, max_size=16)
+VALUES = st.recursive(
+    st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text("abc", min_size=1, max_size=3), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+ATTRIBUTES = st.dictionaries(
+    st.text("abc.", min_size=1, max_size=5), VALUES, max_size=4
+)
+SPANS = st.builds(
+    Span,
+    trace_id=st.text(HEX, min_size=32, max_size=32),
+    span_id=IDS,
+    parent_id=st.none() | IDS.filter(lambda i: i.strip("0")),
+    name=st.text("xyz", max_size=5),
+    kind=st.sampled_from(KINDS),
+    began=st.integers(0, 2**63 - 1),
+    ended=st.integers(0, 2**63 - 1),
+    status=st.sampled_from(STATUSES),
+    status_message=st.none() | st.text("xyz", min_size=1, max_size=5),
+    attributes=ATTRIBUTES,
+    events=st.lists(
+        st.builds(Event, name=st.text("xy"), time=st.just(5), attributes=ATTRIBUTES),
+        max_size=2,
+    ),
+    scope=st.just("app"),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(spans=st.lists(SPANS, max_size=3))
+def test_spans_survive_the_wire(spans):
+    """To protobuf and back, and to JSON text and back, nothing changes."""
+    upload = otlp.write_upload({"service.name": "s"}, "app", spans)
+
+    for back in (
+        protobuf.decode(protobuf.encode(upload)),
+        json.loads(json.dumps(upload)),
+    ):
+        found = list(otlp.read_upload(back))
+        assert [span.as_plain() | {"resource": {}} for span in found] == [
+            span.as_plain() for span in spans
+        ]
+
+
+@settings(max_examples=100, deadline=None)
+@given(spans=st.lists(SPANS, max_size=2))
+def test_the_official_reader_reads_what_is_written(spans):
+    """opentelemetry-proto understands every byte, and writes what we understand."""
+    service = pytest.importorskip(
+        "opentelemetry.proto.collector.trace.v1.trace_service_pb2"
+    )
+    upload = otlp.write_upload({"service.name": "s"}, "app", spans)
+    request = service.ExportTraceServiceRequest.FromString(protobuf.encode(upload))
+
+    official = request.resource_spans[0].scope_spans[0].spans
+    assert [span.trace_id.hex() for span in official] == [s.trace_id for s in spans]
+    assert [len(span.attributes) for span in official] == [
+        len(span.attributes) for span in spans
+    ]
+    again = protobuf.decode(request.SerializeToString())
+    assert [span.as_plain() | {"resource": {}} for span in otlp.read_upload(again)] == [
+        span.as_plain() for span in spans
+    ]
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.binary(max_size=200))
+def test_bytes_that_are_no_message_are_refused(data):
+    """Whatever comes over the wire: a message, or ``ValueError``."""
+    try:
+        upload = protobuf.decode(data)
+    except ValueError:
+        return
+    list(otlp.read_upload(upload))
+
+
+def test_messages_without_end_are_refused():
+    """Nesting is bounded: a stack is no place for an attack."""
+    inner = {"stringValue": "x"}
+    for _ in range(200):
+        inner = {"arrayValue": {"values": [inner]}}
+    data = protobuf.encode(inner, "AnyValue")
+
+    with pytest.raises(ValueError, match="without end"):
+        protobuf.decode(data, "AnyValue")
+
+
+NAMES = sorted(
+    {name for fields in protobuf.MESSAGES.values() for name, _ in fields.values()}
+)
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(NAMES),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(upload=JUNK, span=JUNK)
+def test_any_upload_is_read(upload, span):
+    """What is malformed is left out; nothing is raised."""
+    list(otlp.read_upload(upload))
+    wrapped = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+    for read in otlp.read_upload(wrapped):
+        assert len(read.trace_id) == 32
+        translation.read_call(read)
+
+
+def test_a_log_comes_back_from_its_span(recorded):
+    """Model, messages, answer, tokens, cost and error survive the standard's form."""
+    log = PromptLog(
+        path="support/answer",
+        prompt={"model": "gpt-4o", "provider": "openai_azure", "temperature": 0.2},
+        inputs={"q": "why?"},
+        messages=[
+            {"role": "system", "content": "Be brief."},
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": "look"},
+                    {
+                        "type": "image_url",
+                        "image_url": {"url": "data:image/png;base64,AA"},
+                    },
+                ],
+            },
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [
+                    {
+                        "id": "c1",
+                        "type": "function",
+                        "function": {"name": "f", "arguments": '{"a":1}'},
+                    }
+                ],
+            },
+            {"role": "tool", "tool_call_id": "c1", "content": "42"},
+        ],
+        output="yes",
+        output_message={"role": "assistant", "content": "yes"},
+        finish_reason="stop",
+        prompt_tokens=5,
+        output_tokens=7,
+        user="u",
+        log_id="log_" + "a" * 48,
+        metadata={"session_id": "s", "cache_read_tokens": 3},
+    )
+
+    span = to_span(log)
+    back = translation.read_call(span)
+
+    assert translation.is_call(span)
+    assert span.log_id == log.log_id
+    assert back["prompt"] == {**log.prompt, "endpoint": "chat"}
+    for name in ("path", "inputs", "messages", "output", "finish_reason", "user"):
+        assert back[name] == getattr(log, name), name
+    assert back["output_message"] == log.output_message
+    assert back["metadata"]["session_id"] == "s"
+    assert back[translation.USAGE] == {
+        "prompt_tokens": 5,
+        "output_tokens": 7,
+        "cache_read_tokens": 3,
+    }
+
+
+@pytest.mark.parametrize(
+    "log_id", ["order-42", "é" * 300, "01ARZ3NDEKTSV4RRFFQ69G5FAV", None]
+)
+def test_ids_of_the_user_s_become_ids_of_the_standard_s(log_id):
+    """Always the same ones, and never zero."""
+    log = PromptLog(path="a", log_id=log_id)
+    child = PromptLog(path="b", log_id="log_" + "b" * 48, trace_parent_id=log_id)
+
+    span = to_span(log)
+    assert span.has_ids
+    assert to_span(log) == span
+    if log_id is not None:
+        assert to_span(child).parent_id == span.span_id
+
+
+class Collector(BaseHTTPRequestHandler):
+    """Takes OTLP, or prompt logs, as real servers do."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        server = self.server
+        server.requests.append((self.path, dict(self.headers)))
+        status = server.statuses.pop(0) if server.statuses else 200
+        if status == 200 and self.path == "/v1/traces":
+            upload = protobuf.decode(gzip.decompress(body))
+            server.spans.extend(otlp.read_upload(upload))
+        elif status == 200:
+            server.logs.append(json.loads(body))
+        self.send_response(status)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def do_GET(self):
+        self.send_response(404)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def collector():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
+    server.spans, server.logs, server.requests, server.statuses = [], [], [], []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_logs_go_to_an_otlp_endpoint_instead(collector, tmp_path, monkeypatch):
+    """Protobuf, gzip, the standard's headers; nothing goes anywhere else."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-project=a%20b,x-key=k")
+    promptscribe.configure(
+        otlp_endpoint=f"{collector.url}/v1/traces",
+        journal_dir=tmp_path,
+        export=True,
+        environment="test",
+        source="shop",
+    )
+
+    @log_prompt(path="outer")
+    def outer():
+        return record_log("inner", prompt={"model": "m"}, prompt_tokens=5)
+
+    outer()
+    result = promptscribe.force_flush(20)
+
+    assert result, result
+    inner, own = sorted(collector.spans, key=lambda span: span.name != "chat m")
+    assert inner.parent_id == own.span_id
+    assert inner.trace_id == own.trace_id
+    assert inner.attributes["gen_ai.usage.input_tokens"] == 5
+    assert own.resource == {
+        "service.name": "shop",
+        "deployment.environment.name": "test",
+    }
+    assert {path for path, _ in collector.requests} == {"/v1/traces"}
+    headers = collector.requests[0][1]
+    assert (headers["x-project"], headers["x-key"]) == ("a b", "k")
+    assert "X-API-KEY" not in headers
+
+
+def test_logs_go_to_both_where_both_are_named(collector, tmp_path):
+    """``POST /prompts/log`` and OTLP; a log is delivered when both have it."""
+    promptscribe.configure(
+        base_url=collector.url,
+        otlp_endpoint=collector.url,
+        journal_dir=tmp_path,
+        export=True,
+    )
+    log_id = record_log("a", output="yes")
+
+    assert promptscribe.force_flush(20)
+    assert [log["log_id"] for log in collector.logs] == [log_id]
+    assert [span.log_id for span in collector.spans] == [log_id]
+
+
+def test_a_collector_that_is_busy_gets_the_log_later(collector, tmp_path):
+    """503 and 429 are tried again, as with the other transport."""
+    collector.statuses = [503, 429]
+    promptscribe.configure(
+        otlp_endpoint=collector.url, journal_dir=tmp_path, export=True
+    )
+    record_log("a", output="yes")
+
+    assert promptscribe.force_flush(30)
+    assert len(collector.spans) == 1
+
+
+def test_an_endpoint_that_takes_no_otlp_loses_no_log(collector, tmp_path):
+    """404 is a wrong address, not a refused log: it waits in the journal."""
+    collector.statuses = [404] * 1000
+    promptscribe.configure(
+        otlp_endpoint=collector.url, journal_dir=tmp_path, export=True
+    )
+    record_log("a", output="yes")
+    result = promptscribe.force_flush(1)
+
+    assert (result.pending, result.rejected, result.dropped) == (1, 0, 0)
+
+
+def test_a_waiting_log_is_not_taken_over_by_who_delivers_elsewhere():
+    """The journal's folder names the endpoint."""
+    one = resolve({"journal_dir": "/j"})
+    other = resolve({"journal_dir": "/j", "otlp_endpoint": "http://127.0.0.1:4318"})
+
+    assert one.journal_root() != other.journal_root()
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "collector:4318", "http://example.com"])
+def test_an_endpoint_that_cannot_be_meant_is_refused(url):
+    """A wrong URL, and plain text to another machine, are told at once."""
+    with pytest.raises(ConfigurationError, match="otlp_endpoint"):
+        promptscribe.configure(otlp_endpoint=url)
