@@ -101,6 +101,37 @@ def iterate_later(make):
     return asyncio.run(run())
 
 
+class Stream:
+    """As an SDK's: what iterating over it gives is another object."""
+
+    __module__ = "openai._streaming"
+
+    def __init__(self, chunks):
+        self._iterator = produce(chunks)
+
+    def __iter__(self):
+        yield from self._iterator
+
+
+class AsyncStream:
+    __module__ = "openai._streaming"
+
+    def __init__(self, chunks):
+        self._iterator = produce_later(chunks)
+
+    async def __aiter__(self):
+        async for chunk in self._iterator:
+            yield chunk
+
+
+def make_stream(chunks):
+    return Stream(chunks)
+
+
+def make_stream_later(chunks):
+    return AsyncStream(chunks)
+
+
 def main(rounds: int) -> None:
     """Print the table."""
     promptscribe.configure(export=False, journal_dir=tempfile.mkdtemp())
@@ -114,6 +145,18 @@ def main(rounds: int) -> None:
         "anext": (read_later, later),
         "for, in a log": (within(iterate), plain),
         "async for, in a log": (within(iterate_later), later),
+        "for, SDK's stream": (
+            iterate,
+            (make_stream, keeping(make_stream), decorated(make_stream)),
+        ),
+        "async, SDK's stream": (
+            iterate_later,
+            (
+                make_stream_later,
+                keeping_later(make_stream_later),
+                decorated(make_stream_later),
+            ),
+        ),
     }
     print("a chunk, ns        nothing  append+yield  promptscribe   added   end, µs")
     for name, (use, makes) in table.items():

@@ -68,15 +68,6 @@ _CLASSES: Final[dict[str, dict[str, StreamKind]]] = {
         "EventStream": "iterator",
         "EventStreamAsync": "async iterator",
     },
-    "promptscribe": {  # what stands for a stream is one, for the log around
-        "IteratorStandIn": "iterator",
-        "IterableStandIn": "iterable",
-        "AsyncIteratorStandIn": "async iterator",
-        "BothStandIn": "both",
-        "ResponseStandIn": "response",
-        "AsyncResponseStandIn": "async response",
-        "StandIn": "manager",
-    },
     "litellm": {"CustomStreamWrapper": "both"},  # litellm_core_utils
     "botocore": {"EventStream": "iterable"},  # botocore/eventstream.py
 }
@@ -103,11 +94,12 @@ RUNNING: Final = frozenset({"generator", "async generator", "coroutine"})
 _MOST_TYPES: Final = 1_000
 
 _mro_of: Final = type.__dict__["__mro__"].__get__
-_known: Final[dict[type, StreamKind | None]] = {
+known: Final[dict[type, StreamKind | None]] = {
     GeneratorType: "generator",
     AsyncGeneratorType: "async generator",
     CoroutineType: "coroutine",
 }
+"""Classes seen so far; what stands for a stream enters itself."""
 
 
 def kind_of(value: Any) -> StreamKind | None:
@@ -118,11 +110,11 @@ def kind_of(value: Any) -> StreamKind | None:
     """
     kind = type(value)
     try:
-        return _known[kind]
+        return known[kind]
     except KeyError:
         found = _look_up(kind)
-        if len(_known) < _MOST_TYPES:  # types made at run time must not pile up here
-            _known[kind] = found
+        if len(known) < _MOST_TYPES:  # types made at run time must not pile up here
+            known[kind] = found
         return found
 
 

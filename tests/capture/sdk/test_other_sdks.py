@@ -6,7 +6,6 @@ Each needs its SDK (``pip install promptscribe[sdks]``); without it, it is skipp
 from __future__ import annotations
 
 import asyncio
-import importlib
 import inspect
 import sys
 
@@ -42,8 +41,7 @@ kept = []
 
 def sdk(name):
     """Import an SDK, or skip the test that needs it."""
-    pytest.importorskip(name.partition(".")[0])
-    return importlib.import_module(name)
+    return pytest.importorskip(name)
 
 
 def anthropic(base):
