@@ -68,6 +68,8 @@ MESSAGES: Final[dict[str, Fields]] = {
         6: ("kvlistValue", "KeyValueList"),
         7: ("bytesValue", "bytes"),
     },
+    "TracesAnswer": {1: ("partialSuccess", "PartialSuccess")},
+    "PartialSuccess": {1: ("rejectedSpans", "int"), 2: ("errorMessage", "string")},
     "ArrayValue": {1: ("values", "AnyValue*")},
     "KeyValueList": {1: ("values", "KeyValue*")},
 }

@@ -171,9 +171,9 @@ def _read_told(members: Members, updates: Members) -> Members:
 
 def _add_captured(members: Members, captured: Members) -> None:
     if "$usage" in captured:
-        from promptscribe._runtime import told
+        from promptscribe._dialects import usage
 
-        facts = told.read_facts(captured)
+        facts = usage.read_facts(captured)
         if facts is not None:
             _add_usage(members, facts)
     for name, value in captured.items():

@@ -9,12 +9,8 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Final
 
-import msgspec
-
 from promptscribe._dialects import translation
-from promptscribe._dialects.draft import USAGE
 from promptscribe._dialects.span import from_plain
-from promptscribe._providers.facts import ResponseFacts, Usage
 from promptscribe._wire import record
 
 OWN: Final = ("path", "source", "environment", "error")
@@ -37,20 +33,3 @@ def read(updates: dict[str, Any], *, is_own: bool) -> dict[str, Any]:
                 told = {k: v for k, v in told.items() if k not in OWN}
     captured = record.plain(updates.get(record.CAPTURED))
     return told | captured if type(captured) is dict else told
-
-
-def read_facts(told: dict[str, Any]) -> ResponseFacts | None:
-    """Return the token counts, as the facts of a response."""
-    usage = told.get(USAGE)
-    if type(usage) is not dict:
-        return None
-    response, metadata = told.get("provider_response"), told.get("metadata")
-    model = response.get("model") if type(response) is dict else None
-    tier = metadata.get("service_tier") if type(metadata) is dict else None
-    with contextlib.suppress(ValueError):
-        return msgspec.convert(
-            {"usage": usage, "model": model, "service_tier": tier}, ResponseFacts
-        )
-    with contextlib.suppress(ValueError):
-        return ResponseFacts(usage=msgspec.convert(usage, Usage))
-    return None

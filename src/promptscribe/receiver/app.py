@@ -31,6 +31,7 @@ from promptscribe.receiver.guard import LOOPBACK, Guard
 from promptscribe.receiver.ingest import BadRequest
 from promptscribe.receiver.log_route import LogRoutes
 from promptscribe.receiver.metrics import CONTENT_TYPE, Metrics
+from promptscribe.receiver.otlp_route import OtlpRoutes
 from promptscribe.receiver.page_route import PageRoutes
 from promptscribe.receiver.rate import Limits
 from promptscribe.receiver.span_route import SpanRoutes
@@ -75,6 +76,7 @@ def create_app(
     log_routes = LogRoutes(store)
     file_routes = FileRoutes(store)
     span_routes = SpanRoutes(store, clock, metrics)
+    otlp_routes = OtlpRoutes(store, clock, metrics)
     return Starlette(
         routes=[
             *[
@@ -85,6 +87,7 @@ def create_app(
                     *log_routes.routes(prefix),
                     *file_routes.routes(prefix),
                     *span_routes.routes(prefix),
+                    *otlp_routes.routes(prefix),
                     Route(f"{prefix}/health", _health, methods=["GET"]),
                     Route(f"{prefix}/openapi.json", _document, methods=["GET"]),
                 )

@@ -1,0 +1,76 @@
+"""The usage: token counts that a span told, and what they cost, as members of a log.
+
+Its law: pure; prices come from the providers' room, and an unknown one is none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from promptscribe._dialects.draft import USAGE
+from promptscribe._providers import pricing
+from promptscribe._providers.facts import ResponseFacts, Usage
+from promptscribe._providers.value import table, word
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_NOTED: Final = ("reasoning_tokens", "cache_read_tokens", "cache_write_tokens")
+
+
+def read_facts(told: dict[str, Any]) -> ResponseFacts | None:
+    """Return the token counts of what `translation.read_call` gave."""
+    usage = told.get(USAGE)
+    if type(usage) is not dict:
+        return None
+    response, metadata = told.get("provider_response"), told.get("metadata")
+    model = response.get("model") if type(response) is dict else None
+    tier = metadata.get("service_tier") if type(metadata) is dict else None
+    with contextlib.suppress(ValueError):
+        return msgspec.convert(
+            {"usage": usage, "model": model, "service_tier": tier}, ResponseFacts
+        )
+    with contextlib.suppress(ValueError):
+        return ResponseFacts(usage=msgspec.convert(usage, Usage))
+    return None
+
+
+def settle(told: dict[str, Any], at: datetime | None = None) -> dict[str, Any]:
+    """Return the members with the token counts in their places, and priced.
+
+    Args:
+        told: What `translation.read_call` gave.
+        at: When the call was made; prices change.
+    """
+    members = {name: value for name, value in told.items() if name != USAGE}
+    facts = read_facts(told)
+    if facts is None or facts.usage is None:
+        return members
+    usage = facts.usage
+    counts = {
+        "prompt_tokens": usage.prompt_tokens,
+        "output_tokens": usage.output_tokens,
+    }
+    members |= {name: count for name, count in counts.items() if count is not None}
+    metadata = dict(table(members.get("metadata")))
+    for name in _NOTED:
+        if getattr(usage, name) is not None:
+            metadata.setdefault(name, getattr(usage, name))
+    members["metadata"] = metadata
+    if "prompt_cost" in members or "output_cost" in members:
+        return members
+    prompt = table(members.get("prompt"))
+    price = pricing.price(
+        facts,
+        model=word(prompt.get("model")),
+        provider=word(prompt.get("provider")),
+        at=at,
+    )
+    if price is not None:
+        members["prompt_cost"] = price.prompt_cost
+        members["output_cost"] = price.output_cost
+        metadata.setdefault("price_source", price.source)
+    return members

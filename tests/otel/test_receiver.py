@@ -1,0 +1,197 @@
+"""The receiver as OpenTelemetry's backend: spans in, logs out."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+
+import httpx
+import pytest
+
+import promptscribe
+from promptscribe import log_prompt
+from promptscribe._dialects import otlp, protobuf
+from promptscribe.receiver.server import start_in_thread
+
+
+@pytest.fixture(scope="module")
+def receiver(tmp_path_factory):
+    running = start_in_thread(db=tmp_path_factory.mktemp("db") / "logs.db")
+    yield running
+    threading.Thread(target=running.stop).start()
+
+
+@pytest.fixture
+def send(receiver):
+    """Post spans in one of the two forms; return the answer."""
+
+    def post(spans, form="protobuf", compress=True):
+        upload = otlp.write_upload({"service.name": "shop"}, "app", spans)
+        is_json = form == "json"
+        body = json.dumps(upload).encode() if is_json else protobuf.encode(upload)
+        headers = {"content-type": f"application/{'json' if is_json else 'x-protobuf'}"}
+        if compress:
+            body, headers["content-encoding"] = gzip.compress(body), "gzip"
+        return httpx.post(f"{receiver.url}/v1/traces", content=body, headers=headers)
+
+    return post
+
+
+@pytest.fixture
+def read(receiver):
+    def get(log_id):
+        return httpx.get(f"{receiver.url}/logs/{log_id}").json()
+
+    return get
+
+
+CHAT = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.request.model": "gpt-4o-mini",
+    "gen_ai.provider.name": "openai",
+    "gen_ai.usage.input_tokens": 1000,
+    "gen_ai.usage.output_tokens": 100,
+    "gen_ai.output.messages": '[{"role":"assistant","parts":'
+    '[{"type":"text","content":"Ho"}]}]',
+}
+
+
+@pytest.mark.parametrize("form", ["protobuf", "json"])
+@pytest.mark.parametrize("compress", [False, True], ids=["plain", "gzip"])
+def test_spans_of_any_sdk_become_logs(send, read, make_span, form, compress):
+    """Both forms of OTLP, compressed or not; the answer has the request's form."""
+    trace = f"{hash((form, compress)) & 0xFFFF_FFFF:032x}".replace("0" * 8, "abcdef12")
+    span = make_span(CHAT, trace_id=trace, began=10**18, ended=10**18 + 2 * 10**9)
+
+    answer = send([span], form, compress)
+
+    assert answer.status_code == 200
+    assert answer.content == (b"{}" if form == "json" else b"")
+    log = read(span.log_id)
+    assert log["output"] == "Ho"
+    assert log["prompt"]["model"] == "gpt-4o-mini"
+    assert log["prompt_tokens"] == 1000
+    assert log["provider_latency"] == 2
+    assert log["start_time"].startswith("2001-09-09T01:46:40")
+
+
+def test_the_same_upload_twice_is_stored_once(send, read, receiver, make_span):
+    """Exporters send again what was not answered in time."""
+    span = make_span(CHAT, trace_id="1" * 32)
+    send([span])
+    before = httpx.get(f"{receiver.url}/logs").json()["total"]
+
+    assert send([span]).status_code == 200
+    assert httpx.get(f"{receiver.url}/logs").json()["total"] == before
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_nearest_log_above_is_found(send, read, make_span, turned):
+    """Through tools and HTTP, in any order within an upload and after it."""
+    trace = ("2" if turned else "3") * 32
+    ids = [f"{n:016x}" for n in range(1, 5)]
+    outer = make_span(
+        {**CHAT, "gen_ai.response.id": "a"}, trace_id=trace, span_id=ids[0]
+    )
+    tool = make_span(
+        {"gen_ai.operation.name": "execute_tool"},
+        trace_id=trace, span_id=ids[1], parent_id=ids[0],
+    )  # fmt: skip
+    inner = make_span(
+        {**CHAT, "gen_ai.response.id": "b"},
+        trace_id=trace, span_id=ids[2], parent_id=ids[1],
+    )  # fmt: skip
+    late = make_span(CHAT, trace_id=trace, span_id=ids[3], parent_id=ids[1])
+    upload = [inner, tool, outer]
+
+    send(upload[::-1] if turned else upload)
+    send([late])
+
+    assert read(inner.log_id)["trace_parent_id"] == outer.log_id
+    assert read(late.log_id)["trace_parent_id"] == outer.log_id
+    assert read(outer.log_id).get("trace_parent_id") is None
+
+
+def test_a_call_told_twice_is_stored_once(send, receiver, recorded):
+    """The Anthropic client's own span beside an instrumentor's, as recorded."""
+    native, official = recorded("twice_anthropic_messages")
+
+    send([native, official])
+
+    assert httpx.get(f"{receiver.url}/logs/{official.log_id}").status_code == 200
+    assert httpx.get(f"{receiver.url}/logs/{native.log_id}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "status"),
+    [
+        (b"\xff\xff", "application/x-protobuf", 400),
+        (b"", "application/x-protobuf", 200),
+        (b"{", "application/json", 422),
+        (b"[]", "application/json", 200),
+        (b'{"resourceSpans": [{"scopeSpans": 3}, 1]}', "application/json", 200),
+    ],
+)
+def test_any_upload_is_answered(receiver, body, media_type, status):
+    """What is no upload is refused, and no 500."""
+    answer = httpx.post(
+        f"{receiver.url}/v1/traces", content=body, headers={"content-type": media_type}
+    )
+
+    assert answer.status_code == status
+
+
+def test_what_cannot_be_stored_is_told_and_the_rest_is_kept(send, read, make_span):
+    """OTLP's partial success."""
+    good = make_span(CHAT, trace_id="4" * 32)
+    bad = make_span({**CHAT, "gen_ai.prompt.name": "../x"}, trace_id="5" * 32)
+
+    answer = send([bad, good], "json")
+
+    assert answer.json()["partialSuccess"]["rejectedSpans"] == 1
+    assert read(good.log_id)["output"] == "Ho"
+
+
+def test_our_own_otlp_arrives_as_the_logs_that_it_was(receiver, read, tmp_path):
+    """Out by OTLP, in by OTLP: path, inputs, answer, parent."""
+    promptscribe.configure(
+        otlp_endpoint=receiver.url, journal_dir=tmp_path, export=True
+    )
+
+    @log_prompt(path="shop/answer", prompt={"model": "m"})
+    def answer(question):
+        return "yes"
+
+    with log_prompt("shop/outer", prompt={"model": "m"}) as outer:
+        answer("why?")
+
+    assert promptscribe.force_flush(20)
+    stored = httpx.get(f"{receiver.url}/logs", params={"path": "shop/answer"}).json()
+    record = read(stored["records"][0]["id"])
+    assert record["inputs"] == {"question": "why?"}
+    assert record["output"] == "yes"
+    assert record["trace_parent_id"] == outer.id
+
+
+def test_the_official_exporter_is_understood(receiver, read):
+    """opentelemetry-exporter-otlp-proto-http, as any application has it."""
+    exporter = pytest.importorskip(
+        "opentelemetry.exporter.otlp.proto.http.trace_exporter"
+    )
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(
+        SimpleSpanProcessor(
+            exporter.OTLPSpanExporter(endpoint=f"{receiver.url}/v1/traces")
+        )
+    )
+    with provider.get_tracer("app").start_as_current_span("chat") as span:
+        span.set_attributes(CHAT)
+    provider.shutdown()
+
+    ids = span.get_span_context()
+    log = read(f"log_{ids.trace_id:032x}{ids.span_id:016x}")
+    assert log["prompt_tokens"] == 1000
