@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from promptscribe import current_log, log_prompt
+from promptscribe import current_log, force_flush, log_prompt
 from promptscribe.testing import FixedClock, captured_logs
 
 USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
@@ -137,6 +137,17 @@ def test_time_to_the_first_token_is_measured_from_the_first_step():
 
     assert logs[0].metadata["time_to_first_token"] == 2.0
     assert logs[0].provider_latency == 5.0
+
+
+def test_a_recorded_stream_that_is_read_too_late_is_counted(caplog):
+    """Its block has ended, and the log with it: said, not passed over."""
+    with captured_logs() as logs, log_prompt("block") as log:
+        stream = log.record(text for text in "ab")
+
+    assert list(stream) == ["a", "b"]
+    assert logs[0].output is None
+    assert force_flush(0).reasons["recorded_late"] == 1
+    assert "read after its log's end" in caplog.text
 
 
 def test_usage_comes_from_the_last_chunk():

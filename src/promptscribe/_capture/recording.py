@@ -239,6 +239,8 @@ class Recording:
         ending: str | None,
         error: BaseException | None = None,  # noqa: ARG002 - the block logs it
     ) -> None:
+        if self and self._append is None:
+            failure.note("recorded_late", "a stream was read after its log's end")
         if first_chunk is not None:
             first_chunk += self.anchor
         told = (first_chunk, ending, len(chunks))
