@@ -8,8 +8,8 @@ is "created in a different Context": OpenTelemetry's oldest open complaint,
 opentelemetry-python#2606.)
 
 The steps are written out, once for each kind, because a layer between would show in
-tracebacks and in every chunk's time: 0.08 µs more than ``append`` and ``yield`` alone,
-0.12 where the consumer is inside of a log (``tests/benchmarks/stream.py``). All but
+tracebacks and in every chunk's time: 0.09 µs more than ``append`` and ``yield`` alone,
+0.13 where the consumer is inside of a log (``tests/benchmarks/stream.py``). All but
 0.02 of it is the context variable. Nothing cheaper is right: a scope that is changed in
 place shows in every task that copied the context, and a context of the body's own
 would hide the variables that body and consumer set for each other.
