@@ -67,10 +67,10 @@ def has_receiver(function: Callable[..., Any]) -> bool:
 class Binders:
     """Names the arguments of a call, whichever way the function was reached."""
 
-    __slots__ = ("bound", "free", "receiver")
+    __slots__ = ("bound", "free", "function", "receiver")
 
     def __init__(self, function: Any) -> None:
-        inner = unwrapped(function)
+        inner = self.function = unwrapped(function)
         self.free = make_binder(inner)
         self.receiver = type(inner) is FunctionType and has_receiver(inner)
         is_method = type(inner) is FunctionType and not isinstance(

@@ -106,8 +106,8 @@ def _around_function(binders: Binders, declared: Plan) -> Callable[..., Any]:
             recording = begin(append, declared, inputs)
         except Exception:  # noqa: BLE001 - arguments that do not fit, or ours
             recording = _begin(declared, binders, instance, args, kwargs)
-            if recording is None:
-                return wrapped(*args, **kwargs)
+        if recording is None:  # not in the handler: it would be the error's context
+            return wrapped(*args, **kwargs)
         token = set_current(recording)
         try:
             result = wrapped(*args, **kwargs)
@@ -147,6 +147,7 @@ def _settle(recording: Recording, result: Any) -> Any:
 
 def _around_coroutine(binders: Binders, declared: Plan) -> Callable[..., Any]:
     bound, free, receiver = binders.bound, binders.free, binders.receiver
+    run = _awaiting(declared, _body_of(binders.function))
 
     def call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         if runtime.append is None:
@@ -161,11 +162,7 @@ def _around_coroutine(binders: Binders, declared: Plan) -> Callable[..., Any]:
         except Exception:  # noqa: BLE001 - the function says now what is wrong
             inputs = _UNFIT
         if inputs is not _UNFIT:
-            coroutine: Any = _await(declared, inputs, wrapped, args, kwargs)
-            named = wrapped if hasattr(wrapped, "__name__") else _body_of(wrapped)
-            coroutine.__name__ = named.__name__
-            coroutine.__qualname__ = named.__qualname__
-            return coroutine
+            return run(inputs, wrapped, args, kwargs)
         try:  # outside of the handler: it would become the error's context
             return wrapped(*args, **kwargs)
         except BaseException as error:
@@ -192,33 +189,40 @@ def _fail(error: BaseException, recording: Recording | None) -> None:
         recording.fail(error)
 
 
-async def _await(
-    declared: Plan, inputs: Any, wrapped: Any, args: Any, kwargs: Any
-) -> Any:
-    try:
-        recording = begin(runtime.append or _nowhere, declared, inputs)
-    except Exception as problem:  # noqa: BLE001 - ours
-        failure.note("recording_failed", problem)
-        recording = None
-    if recording is None:
-        return await wrapped(*args, **kwargs)
-    token = current.set(recording)
-    try:
-        result = await wrapped(*args, **kwargs)
-    except BaseException as error:
-        generator.leave_scope(token)
-        generator.hide_frame(error)
-        recording.fail(error)
-        raise
-    generator.leave_scope(token)
-    kind = type(result)
-    if kind in _PLAIN and not (kind is dict and "stream" in result):
+def _awaiting(declared: Plan, body: Any) -> Callable[..., Any]:
+    """Return what makes the coroutines of one function; they carry its names."""
+    set_current, leave_scope = current.set, generator.leave_scope
+    plain = _PLAIN
+
+    async def run(inputs: Any, wrapped: Any, args: Any, kwargs: Any) -> Any:
         try:
-            recording.finish(result)
+            recording = begin(runtime.append or _nowhere, declared, inputs)
         except Exception as problem:  # noqa: BLE001 - ours
             failure.note("recording_failed", problem)
-        return result
-    return _settle(recording, result)
+            recording = None
+        if recording is None:
+            return await wrapped(*args, **kwargs)
+        token = set_current(recording)
+        try:
+            result = await wrapped(*args, **kwargs)
+        except BaseException as error:
+            leave_scope(token)
+            generator.hide_frame(error)
+            recording.fail(error)
+            raise
+        leave_scope(token)
+        kind = type(result)
+        if kind in plain and not (kind is dict and "stream" in result):
+            try:
+                recording.finish(result)
+            except Exception as problem:  # noqa: BLE001 - ours
+                failure.note("recording_failed", problem)
+            return result
+        return _settle(recording, result)
+
+    run.__name__ = body.__name__
+    run.__qualname__ = body.__qualname__
+    return run
 
 
 def _around_generator(binders: Binders, declared: Plan) -> Callable[..., Any]:
