@@ -85,6 +85,8 @@ class ControlledRecording(Recording):
         stream: tuple[int | None, str | None, int] | None,
     ) -> None:
         self.leave()
+        if self._emission is not None:
+            self._emission.tell(self)
         kept: Any = None
         try:
             if returned:
@@ -203,7 +205,7 @@ def begin_controlled(
     parent: int | str | None = None if outer is None else outer.key
     recorded_by = append
     recording._emission = emission = emitted.emit(said, outer) if kept_trace else None
-    if emission is not None:
+    if emission is not None and emission.trace is not None:
         parent = emitted.parent_of(outer, emission.trace)
         recording.trace, recording.key = emission.trace, emission.key
         recorded_by = emission.tap(append)

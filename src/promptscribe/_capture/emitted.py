@@ -27,12 +27,13 @@ class Emission(Protocol):
     """One span, begun together with a log.
 
     Attributes:
-        trace: Its trace id, 16 bytes.
-        key: Its span id.
+        trace: Its trace id, 16 bytes; None if it is no span, but a place for
+            reports.
+        key: Its span id, or None.
     """
 
-    trace: bytes
-    key: int
+    trace: bytes | None
+    key: int | None
 
     def tap(self, append: Append) -> Append:
         """Return an append that passes frames on, and ends the span with the log."""
@@ -44,6 +45,10 @@ class Emission(Protocol):
 
     def leave(self) -> None:
         """Make active what was before; without `enter`, do nothing."""
+        ...
+
+    def tell(self, recording: Recording) -> None:
+        """Tell the log, about to end, what was learned of its call."""
         ...
 
 
@@ -58,7 +63,7 @@ def emit(members: dict[str, Any], outer: Scope | None) -> Emission | None:
         The span; None if none is asked for, or there is nobody to take it.
     """
     settings = runtime.controls
-    if settings is None or not settings.otel_spans:
+    if settings is None or not (settings.otel_spans or settings.otel_context):
         return None
     try:
         plug_in: Any = import_module(_PLUG_IN)
@@ -80,7 +85,8 @@ def parent_of(outer: Scope | None, trace: bytes) -> int | str | None:
 
 def is_active() -> bool:
     """Say whether logs are spans as well."""
-    return runtime.controls is not None and runtime.controls.otel_spans
+    settings = runtime.controls
+    return settings is not None and (settings.otel_spans or settings.otel_context)
 
 
 class Steps:
