@@ -51,6 +51,7 @@ def test_the_public_names_are_these():
         "record_log",
         "shutdown",
         "start_log",
+        "stats",
     ]
     assert all(getattr(promptscribe, name).__doc__ for name in promptscribe.__all__)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         configure,
         force_flush,
         shutdown,
+        stats,
     )
     from promptscribe.errors import ConfigurationError, PromptscribeError
     from promptscribe.schema import PromptLog
@@ -43,6 +44,7 @@ __all__ = [
     "record_log",
     "shutdown",
     "start_log",
+    "stats",
 ]
 
 _HOMES = {
@@ -62,6 +64,7 @@ _HOMES = {
     "record_log": "_capture.manual",
     "shutdown": "_runtime.control",
     "start_log": "_capture.manual",
+    "stats": "_runtime.control",
 }
 
 

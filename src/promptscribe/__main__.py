@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptscribe import __version__
+from promptscribe._runtime import command as outbox
 from promptscribe.errors import PromptscribeError
 from promptscribe.receiver import command
 
@@ -69,12 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.set_defaults(run=_serve)
 
-    drain = commands.add_parser("drain", help="deliver what is left in the journal")
-    drain.add_argument(
-        "--timeout", type=float, default=60.0, help="seconds (default 60)"
-    )
-    drain.set_defaults(run=_drain)
-
+    outbox.add_commands(commands)
     command.add_commands(commands)
     return parser
 
@@ -116,21 +112,6 @@ def _serve(arguments: argparse.Namespace) -> int:
     except OSError as problem:
         where = f"{arguments.host}:{arguments.port}"
         return _fail(f"cannot serve at {where}: {problem.strerror or problem}")
-    return 0
-
-
-def _drain(arguments: argparse.Namespace) -> int:
-    import promptscribe
-
-    promptscribe.configure(export=True)
-    result = promptscribe.shutdown(arguments.timeout)
-    print(
-        f"delivered {result.delivered}, pending {result.pending}, "
-        f"rejected {result.rejected}, dropped {result.dropped}"
-    )
-    if not result:
-        reasons = ", ".join(f"{n} {why}" for why, n in sorted(result.reasons.items()))
-        return _fail(f"not everything was delivered ({reasons or 'out of time'})")
     return 0
 
 

@@ -167,7 +167,7 @@ def in_child(fork, work):
 
 FORKS = {
     "with Python's hooks": os.fork,
-    "in C, without them": lambda: ctypes.CDLL(None).fork(),
+    "in C, without them": lambda: ctypes.PyDLL(None).fork(),
 }
 
 

@@ -114,3 +114,21 @@ class Ledger:
                 adopted=self.adopted,
                 retried=self.retried,
             )
+
+
+def add_up(results: list[FlushResult], ledger: Ledger) -> FlushResult:
+    """Return the sums of several servers, and of what went wrong before any."""
+    own = ledger.result(0)
+    reasons = Counter(own.reasons)
+    for result in results:
+        reasons.update(result.reasons)
+    return FlushResult(
+        delivered=sum(r.delivered for r in results),
+        pending=sum(r.pending for r in results),
+        rejected=sum(r.rejected for r in results),
+        dropped=own.dropped + sum(r.dropped for r in results),
+        reasons=dict(reasons),
+        recorded=sum(r.recorded for r in results),
+        adopted=sum(r.adopted for r in results),
+        retried=sum(r.retried for r in results),
+    )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NAME: Final = "dead-letter.ndjson"
 _BEFORE: Final = "dead-letter.1.ndjson"
+_REPLAYED: Final = "dead-letter.replayed.ndjson"
 LONGEST_BYTES: Final = 16 << 20
 """Size at which a file becomes the one before, and the one before it goes."""
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -66,16 +67,26 @@ def bury(
 
 def read(root: Path) -> Iterator[dict[str, Any]]:
     """Return what was refused, oldest first: at, status, reason, query and body."""
-    for name in (_BEFORE, NAME):
-        with contextlib.suppress(FileNotFoundError):
-            for line in (root / name).read_bytes().splitlines():
-                with contextlib.suppress(ValueError):
-                    yield json.loads(line)
+    for name in (_REPLAYED, _BEFORE, NAME):
+        yield from _read(root / name)
 
 
-def take(root: Path) -> list[dict[str, Any]]:
-    """Return what was refused, and remove it from the files."""
-    entries = list(read(root))
+def begin_replay(root: Path) -> list[dict[str, Any]]:
+    """Set aside what was refused, and return it; new refusals begin a new file."""
     for name in (_BEFORE, NAME):
-        (root / name).unlink(missing_ok=True)
-    return entries
+        if not (root / _REPLAYED).exists() and (root / name).exists():
+            (root / name).replace(root / _REPLAYED)
+            break
+    return list(_read(root / _REPLAYED))
+
+
+def end_replay(root: Path) -> None:
+    """Remove what was set aside: it was delivered, or refused anew."""
+    (root / _REPLAYED).unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Iterator[dict[str, Any]]:
+    with contextlib.suppress(FileNotFoundError):
+        for line in path.read_bytes().splitlines():
+            with contextlib.suppress(ValueError):
+                yield json.loads(line)

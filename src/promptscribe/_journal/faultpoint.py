@@ -27,7 +27,6 @@ NAMES: Final = (
     "taken",
     "sent",
     "answered",
-    "acknowledged-end",
     "acknowledged",
     "buried",
     "unlinked",

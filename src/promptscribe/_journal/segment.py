@@ -27,6 +27,10 @@ in its 99th percentile.
 The current one, a ready one and the one being read are mapped at a time, so
 this is what bounds the memory of a process whose server is slow."""
 
+_WORTHWHILE: Final = 16 << 10
+"""Bytes at the end of a segment that are worth giving back: a full one is not walked
+through at exit for the little that is left in it."""
+
 _SLICE_BYTES: Final = 128 << 10
 """Pages are populated in slices: ``madvise`` holds the interpreter lock,
 55 µs for a slice of this size, 4 ms for a whole segment."""
@@ -203,7 +207,9 @@ class Segment:
         Only where no thread can be in the middle of storing one: it would be killed
         by SIGBUS. A gap tells of such a thread.
         """
-        if self.path is None or self.end is None or not self.audit():
+        if self.path is None or self.end is None:
+            return
+        if self.size - self.end < _WORTHWHILE or not self.audit():
             return
         self.map = None
         with contextlib.suppress(OSError):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from promptscribe._config import Durability
     from promptscribe._delivery.transport import Transport
 
-__all__ = ["FlushResult", "configure", "force_flush", "shutdown"]
+__all__ = ["FlushResult", "configure", "force_flush", "shutdown", "stats"]
 
 
 def configure(
@@ -39,6 +39,7 @@ def configure(
     redact: bool | Callable[[str], str] | None = None,
     sample_rate: float | None = None,
     otel_spans: bool | None = None,
+    otel_context: bool | None = None,
     otlp_endpoint: str | None = None,
     transport: Transport | None = None,
     clock: Clock | None = None,
@@ -74,6 +75,9 @@ def configure(
         otel_spans: Whether each log is also a span of the application's own
             OpenTelemetry, if it has one; with content only where
             ``OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`` allows it.
+        otel_context: Whether OpenTelemetry's own instrumentations report a call
+            inside a log to that log, instead of making a span. It needs no provider;
+            of several calls inside one log the last one stays.
         otlp_endpoint: A server that takes OTLP over HTTP, for example a collector's
             ``http://127.0.0.1:4318``: logs go there as spans. Instead of to
             *base_url* where that is the default, else beside.
@@ -103,6 +107,7 @@ def configure(
         "redact": redact,
         "sample_rate": sample_rate,
         "otel_spans": otel_spans,
+        "otel_context": otel_context,
         "otlp_endpoint": otlp_endpoint,
     }
     runtime.configure(code, transport)
@@ -130,6 +135,20 @@ def force_flush(timeout: float = 30.0) -> FlushResult:
         0
     """
     return runtime.flush(timeout)
+
+
+def stats() -> FlushResult:
+    """Return what became of the logs so far, without waiting for anything.
+
+    Returns:
+        See `force_flush`.
+
+    Example:
+        >>> import promptscribe
+        >>> promptscribe.stats().dropped
+        0
+    """
+    return runtime.result()
 
 
 def shutdown(timeout: float = 30.0) -> FlushResult:

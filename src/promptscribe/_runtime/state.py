@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import msgspec
 
 from promptscribe import _clock
-from promptscribe._delivery.ledger import FlushResult, Ledger
+from promptscribe._delivery.ledger import Ledger, add_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from promptscribe import _config
+    from promptscribe._delivery.ledger import FlushResult
     from promptscribe._delivery.transport import Transport
     from promptscribe._runtime.pipeline import Pipeline
     from promptscribe.errors import ConfigurationError
@@ -56,6 +57,7 @@ class Runtime:
 
     __slots__ = (
         "_code",
+        "_early",
         "_lent_over",
         "_lock",
         "_pipelines",
@@ -77,6 +79,7 @@ class Runtime:
 
     def _start_over(self) -> None:
         self._code: dict[str, Any] = {}
+        self._early: list[tuple[int, bytes]] | None = None
         self._transport: Transport | None = None
         self._settings: _config.Settings | None = None
         self._pipelines: list[Pipeline] = []
@@ -149,7 +152,7 @@ class Runtime:
 
     def result(self) -> FlushResult:
         """Return the sums over all servers that were configured so far."""
-        return _sum([p.result() for p in self._pipelines], self.ledger)
+        return add_up([p.result() for p in self._pipelines], self.ledger)
 
     def flush(self, timeout: float) -> FlushResult:
         """Wait until everything recorded so far is delivered."""
@@ -162,7 +165,7 @@ class Runtime:
         """Flush, stop the background threads, and leave the rest in the journal."""
         deadline = self.monotonic_deadline(timeout)
         results = [p.close(deadline(), eager=eager) for p in self._reached()]
-        return _sum(results, self.ledger)
+        return add_up(results, self.ledger)
 
     @staticmethod
     def monotonic_deadline(timeout: float) -> Callable[[], float]:
@@ -202,12 +205,27 @@ class Runtime:
     def _first_append(self, kind: int, payload: bytes) -> bool | None:
         """Start the pipeline with the first frame, then get out of the way."""
         with self._lock:
-            if self._settings is None:
-                self._apply(_resolve(self._code, self._complain))
-            if self.append == self._first_append:
-                self._start_pipeline()
-            append = self.append
-        return append(kind, payload) if append is not None else False
+            if self._early is not None:
+                # A signal handler logs while the code that it interrupted, on this
+                # very stack, is starting the pipeline: it may be half imported.
+                self._early.append((kind, payload))
+                return True
+            early: list[tuple[int, bytes]] = []
+            self._early = early
+            try:
+                if self._settings is None:
+                    self._apply(_resolve(self._code, self._complain))
+                if self.append == self._first_append:
+                    self._start_pipeline()
+                append = self.append
+            finally:
+                self._early = None
+        if append is None:
+            return False
+        kept = append(kind, payload)
+        for frame in early:
+            append(*frame)
+        return kept
 
     def _start_pipeline(self) -> None:
         from promptscribe._runtime.pipeline import Pipeline
@@ -275,24 +293,6 @@ def _labels(settings: _config.Settings) -> msgspec.Raw | None:
 
 def _is_same(one: _config.Settings, other: _config.Settings) -> bool:
     return all(getattr(one, n) == getattr(other, n) for n in _SAME_PIPELINE)
-
-
-def _sum(results: list[FlushResult], ledger: Ledger) -> FlushResult:
-    own = ledger.result(0)
-    reasons: dict[str, int] = dict(own.reasons)
-    for result in results:
-        for reason, times in result.reasons.items():
-            reasons[reason] = reasons.get(reason, 0) + times
-    return FlushResult(
-        delivered=sum(r.delivered for r in results),
-        pending=sum(r.pending for r in results),
-        rejected=sum(r.rejected for r in results),
-        dropped=own.dropped + sum(r.dropped for r in results),
-        reasons=reasons,
-        recorded=sum(r.recorded for r in results),
-        adopted=sum(r.adopted for r in results),
-        retried=sum(r.retried for r in results),
-    )
 
 
 runtime: Final = Runtime()

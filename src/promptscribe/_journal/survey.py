@@ -1,0 +1,104 @@
+"""The survey: what lies in a journal, for people.
+
+Its law: read only. Locks are taken to see whether others have them, and given back.
+A living writer may go on meanwhile: what is told is what was there a moment ago.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from promptscribe._journal import frame
+from promptscribe._journal.lane import Lane, find_lanes
+from promptscribe._journal.segment import SUFFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass(slots=True)
+class LaneReport:
+    """What one lane holds.
+
+    Attributes:
+        name: Its folder's name.
+        is_alive: Whether a process writes or reads it at the moment.
+        segments: Files in it.
+        size_bytes: Their size together.
+        waiting: Logs that are not delivered yet.
+        damaged_bytes: Bytes that are neither frames nor empty.
+    """
+
+    name: str
+    is_alive: bool
+    segments: int = 0
+    size_bytes: int = 0
+    waiting: int = 0
+    damaged_bytes: int = 0
+
+
+def report(root: Path) -> Iterator[LaneReport]:
+    """Return what each lane holds, oldest first."""
+    for path in find_lanes(root):
+        lane = Lane.adopt(path)
+        found = LaneReport(path.name, is_alive=lane is None)
+        if lane is not None:
+            lane.abandon()  # only asked; nothing was changed
+        opened: set[bytes] = set()
+        for content in _segments(path):
+            found.segments += 1
+            found.size_bytes += len(content)
+            found.damaged_bytes += _damage(content)
+            for each in _frames(content):
+                key = frame.key_of(content, each)
+                if each.acknowledged:
+                    continue
+                if each.kind == frame.START:
+                    opened.add(key)
+                else:
+                    opened.discard(key)
+                    found.waiting += 1
+        found.waiting += 0 if found.is_alive else len(opened)
+        yield found
+
+
+def logs(root: Path) -> Iterator[tuple[bytes | None, bytes | None]]:
+    """Return start and end of each log that waits; no end for one that has none."""
+    for path in find_lanes(root):
+        starts: dict[bytes, bytes] = {}
+        for content in _segments(path):
+            for each in _frames(content):
+                if each.acknowledged:
+                    continue
+                payload = frame.payload_of(content, each)
+                if each.kind == frame.START:
+                    starts[payload[frame.KEY]] = payload
+                else:
+                    yield starts.pop(payload[frame.KEY], None), payload
+        for payload in starts.values():
+            yield payload, None
+
+
+def _segments(path: Path) -> Iterator[bytes]:
+    with contextlib.suppress(OSError):
+        for segment in sorted(p for p in path.iterdir() if p.suffix == SUFFIX):
+            with contextlib.suppress(OSError):
+                yield segment.read_bytes()
+
+
+def _frames(content: bytes) -> Iterator[frame.Frame]:
+    offset = frame.SEGMENT_HEADER_BYTES
+    while (found := frame.find_frame(content, offset)) is not None:
+        yield found
+        offset = found.next
+
+
+def _damage(content: bytes) -> int:
+    damaged, offset = 0, frame.SEGMENT_HEADER_BYTES
+    for found in _frames(content):
+        damaged += found.offset - offset
+        offset = found.next
+    return damaged + len(content[offset:].rstrip(b"\0"))

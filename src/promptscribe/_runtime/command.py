@@ -1,0 +1,136 @@
+"""The commands for what waits on this machine: ``drain``, ``agent``, ``journal``.
+
+Its law: what they say is for people; what they do is in `courier`.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from promptscribe.errors import DeliveryError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from promptscribe._delivery.ledger import FlushResult
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add them to the program's."""
+    drain = commands.add_parser("drain", help="deliver what is left in the journal")
+    drain.add_argument(
+        "--timeout", type=float, default=60.0, help="seconds (default 60)"
+    )
+    drain.set_defaults(run=_drain)
+
+    agent = commands.add_parser(
+        "agent", help="deliver for all programs of this user, until stopped"
+    )
+    agent.set_defaults(run=_agent)
+
+    journal = commands.add_parser("journal", help="look at what is not delivered yet")
+    verbs = journal.add_subparsers(required=True, metavar="VERB")
+    for name, run, about in (
+        ("ls", _ls, "list the lanes: one for each process that left something"),
+        ("show", _show, "print the logs that wait, one JSON object a line"),
+        ("verify", _verify, "look for damage"),
+        ("replay", _replay, "send what the server refused once more"),
+    ):
+        verb = verbs.add_parser(name, help=about)
+        verb.set_defaults(run=run)
+
+
+def _drain(arguments: argparse.Namespace) -> int:
+    from promptscribe._runtime import courier
+
+    shows = sys.stderr.isatty()
+
+    def tell(result: FlushResult) -> None:
+        if shows:
+            total = max(result.recorded + result.adopted, 1)
+            done = (total - result.pending) * 30 // total
+            bar = "#" * done + "." * (30 - done)
+            sys.stderr.write(f"\r[{bar}] {result.delivered} of {total}")
+            sys.stderr.flush()
+
+    result = courier.drain(arguments.timeout, tell)
+    if shows:
+        sys.stderr.write("\n")
+    print(_sentence(result))
+    if not result:
+        reasons = ", ".join(f"{n} {why}" for why, n in sorted(result.reasons.items()))
+        return _fail(f"not everything was delivered ({reasons or 'out of time'})")
+    return 0
+
+
+def _agent(_arguments: argparse.Namespace) -> int:
+    from promptscribe._runtime import courier
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    print("promptscribe delivers for the programs of this user", flush=True)
+    result = courier.serve(stop, lambda r: print(_sentence(r), flush=True))
+    print(_sentence(result))
+    return 0
+
+
+def _ls(_arguments: argparse.Namespace) -> int:
+    from promptscribe._runtime import courier
+
+    folder, lanes, refused = courier.lanes()
+    print(folder)
+    for lane in lanes:
+        state = "alive" if lane.is_alive else "dead"
+        print(
+            f"  {lane.name}  {state:5}  {lane.segments} segments  "
+            f"{lane.size_bytes / 1e6:.1f} MB  {lane.waiting} logs"
+        )
+    print(f"  {sum(lane.waiting for lane in lanes)} logs wait, {refused} refused")
+    return 0
+
+
+def _show(_arguments: argparse.Namespace) -> int:
+    from promptscribe._runtime import courier
+
+    for log in courier.waiting():
+        print(json.dumps(log, ensure_ascii=False))
+    return 0
+
+
+def _verify(_arguments: argparse.Namespace) -> int:
+    from promptscribe._runtime import courier
+
+    _, lanes, _ = courier.lanes()
+    damaged = [lane for lane in lanes if lane.damaged_bytes]
+    for lane in damaged:
+        print(f"{lane.name}: {lane.damaged_bytes} bytes are damaged")
+    print(f"{len(lanes) - len(damaged)} of {len(lanes)} lanes are sound")
+    return 1 if damaged else 0
+
+
+def _replay(_arguments: argparse.Namespace) -> int:
+    from promptscribe._runtime import courier
+
+    try:
+        taken, refused = courier.replay()
+    except DeliveryError as problem:
+        return _fail(str(problem))
+    print(f"{taken} delivered, {refused} refused again")
+    return 1 if refused else 0
+
+
+def _sentence(result: FlushResult) -> str:
+    return (
+        f"delivered {result.delivered}, pending {result.pending}, "
+        f"rejected {result.rejected}, dropped {result.dropped}"
+    )
+
+
+def _fail(sentence: str) -> int:
+    print(f"promptscribe: {sentence}", file=sys.stderr)
+    return 1

@@ -1,0 +1,117 @@
+"""The courier: delivers what other processes recorded; for the command line.
+
+Its law: it records nothing itself. Any number may run at a time, beside the programs:
+the locks of the lanes say whose turn it is.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from promptscribe import _config
+from promptscribe._delivery import retry
+from promptscribe._delivery.transport import HttpTransport, Request
+from promptscribe._journal import deadletter, survey
+from promptscribe._runtime import render
+from promptscribe._runtime.pipeline import Pipeline
+from promptscribe.errors import Unreachable
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator
+
+    from promptscribe._delivery.ledger import FlushResult
+
+_TICK: Final = 0.2
+
+
+def drain(timeout: float, tell: Callable[[FlushResult], None]) -> FlushResult:
+    """Deliver what waits on this machine, of living and dead processes.
+
+    Args:
+        timeout: Seconds.
+        tell: Called a few times a second with what was done so far.
+    """
+    pipeline = Pipeline(_settings(), follow=True)
+    deadline = time.monotonic() + timeout
+    result = pipeline.flush(0.0)
+    while time.monotonic() < deadline:
+        result = pipeline.flush(min(_TICK, deadline - time.monotonic()))
+        tell(result)
+        if not result.pending:
+            break
+    return pipeline.close(0.0, eager=False)
+
+
+def serve(stop: threading.Event, tell: Callable[[FlushResult], None]) -> FlushResult:
+    """Deliver until *stop* is set; *tell* hears of each change."""
+    pipeline = Pipeline(_settings(), follow=True)
+    before = None
+    while not stop.wait(_TICK):
+        result = pipeline.flush(_TICK, eager=False)
+        if result != before:
+            tell(result)
+        before = result
+    return pipeline.close(_settings().flush_timeout, eager=False)
+
+
+def lanes() -> tuple[str, list[survey.LaneReport], int]:
+    """Return the journal's folder, what its lanes hold, and the count of refused."""
+    root = _settings().journal_root()
+    refused = sum(1 for _ in deadletter.read(root))
+    return str(root), list(survey.report(root)), refused
+
+
+def waiting() -> Iterator[dict[str, Any]]:
+    """Return the logs that wait, as they will be sent."""
+    for start, end in survey.logs(_settings().journal_root()):
+        try:
+            _, query, body = render.write_log(render.read_log(start, end))
+        except ValueError:
+            yield {"error": "a log that cannot be read"}
+        else:
+            yield {**json.loads(body), **({"query": query} if query else {})}
+
+
+def replay() -> tuple[int, int]:
+    """Send what was refused once more; return how many were taken, and how many not.
+
+    Raises:
+        Unreachable: The server does not answer; what was not sent stays where it is.
+    """
+    settings = _settings()
+    root = settings.journal_root()
+    transport = HttpTransport(
+        settings.base_url,
+        settings.api_key,
+        use_proxy=not _config.is_loopback(settings.base_url),
+    )
+    taken = refused = 0
+    while entries := deadletter.begin_replay(root):
+        left = []
+        for entry in entries:
+            body = json.dumps(entry["body"]).encode()
+            request = Request("/prompts/log", entry["query"], body)
+            answer = transport.send(request)
+            fate = retry.judge(answer.status, answer.headers, now=0.0).fate
+            if fate in {"again", "hold"}:
+                raise Unreachable(f"the server answers {answer.status}")
+            if fate == "delivered":
+                taken += 1
+            else:
+                left.append((answer, request))
+        for answer, request in left:
+            words = answer.body.decode("utf-8", "replace")[:500]
+            deadletter.bury(root, answer.status, words, request.query, request.body)
+        deadletter.end_replay(root)
+        refused += len(left)
+        if left:
+            break
+    transport.close()
+    return taken, refused
+
+
+def _settings() -> _config.Settings:
+    return _config.resolve({"export": True})

@@ -1,0 +1,323 @@
+"""The program that the fault table runs: it logs calls, and then dies in some way.
+
+Its arguments: what to do, and how many calls. Where it sends them, and where its
+journal is, comes from the environment, as for any program.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import promptscribe
+from promptscribe import log_prompt
+
+TEXT = "lorem ipsum " * 16
+
+
+@log_prompt(path="faults/call")
+def call(mark, text=TEXT):
+    return f"answer to {mark} {text}"
+
+
+@log_prompt(path="faults/call")
+async def acall(mark, text=TEXT):
+    await asyncio.sleep(0)
+    return f"answer to {mark} {text}"
+
+
+def work(count, start=0):
+    for mark in range(start, start + count):
+        call(mark)
+
+
+def tell(word):
+    """Say to the driver where we are."""
+    print(word, flush=True)
+
+
+def wait_for_driver():
+    """Wait until the driver has done what it wants to do."""
+    sys.stdin.readline()
+
+
+def plain(count):
+    """Work, and end in the normal way."""
+    work(count)
+
+
+def flush(count):
+    work(count)
+    tell(promptscribe.force_flush(60))
+
+
+def os_exit(count):
+    work(count)
+    os._exit(0)
+
+
+def sigkill(count):
+    work(count)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def killed(count):
+    """Work until somebody kills us."""
+    for mark in range(count):
+        call(mark)
+        os.write(1, b"%d\n" % mark)  # only after the call has returned
+    wait_for_driver()
+
+
+def told(count):
+    """Work, tell each call that has returned, and deliver."""
+    for mark in range(count):
+        call(mark)
+        os.write(1, b"%d\n" % mark)
+    promptscribe.force_flush(20)
+
+
+def victims(count):
+    """Fork children that log until they are killed at a random moment.
+
+    Tells, for each, how many of its calls had returned.
+    """
+    chance = random.Random(os.environ.get("FAULTS_SEED"))  # noqa: S311 - to repeat it
+    for number in range(count):
+        out, into = os.pipe()
+        child = os.fork()
+        if child == 0:
+            for mark in range(number * 1_000_000, (number + 1) * 1_000_000):
+                call(mark)
+                os.write(into, b"x")
+        os.close(into)
+        os.read(out, 1)
+        time.sleep(chance.uniform(0.0, 0.02))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        returned = 1
+        while some := os.read(out, 1 << 16):
+            returned += len(some)
+        os.close(out)
+        tell(f"{number} {returned}")
+
+
+def in_a_call(count):
+    """Die in the middle of a call."""
+    work(count - 1)
+
+    @log_prompt(path="faults/call")
+    def long_call(mark):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    long_call(count - 1)
+
+
+def sigterm(count):
+    work(count)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def unhandled(count):
+    work(count)
+    raise ValueError("nobody catches this")
+
+
+def paced(count):
+    """Work for the seconds that FAULTS_SECONDS says, evenly."""
+    pause = float(os.environ["FAULTS_SECONDS"]) / count
+    for mark in range(count):
+        call(mark)
+        time.sleep(pause)
+
+
+def fork(count):
+    """Parent and child log; the child ends by os._exit."""
+    third = count // 3
+    work(third)
+    child = os.fork()
+    if child == 0:
+        work(third, third)
+        os._exit(0)
+    work(count - 2 * third, 2 * third)
+    os.waitpid(child, 0)
+
+
+def fork_in_c(count):
+    """As `fork`, but Python's hooks are not called: uWSGI does that.
+
+    By PyDLL, which keeps the interpreter lock, and while all other threads sleep: a
+    child waits for ever for one that had, or wanted, the lock at that moment.
+    """
+    third = count // 3
+    work(third)
+    promptscribe.force_flush(10)
+    time.sleep(0.2)
+    child = ctypes.PyDLL(None).fork()
+    if child == 0:
+        work(third, third)
+        os.kill(os.getpid(), signal.SIGKILL)
+    work(count - 2 * third, 2 * third)
+    os.waitpid(child, 0)
+
+
+def prefork(count):
+    """Load, fork four workers that are killed in the end, as gunicorn does."""
+    share = count // 4
+    workers = []
+    for number in range(4):
+        child = os.fork()
+        if child == 0:
+            work(share, number * share)
+            os.kill(os.getpid(), signal.SIGKILL)
+        workers.append(child)
+    for worker in workers:
+        os.waitpid(worker, 0)
+
+
+def multi(count):
+    """Log in the parent and in processes of multiprocessing."""
+    share = count // 4
+    context = multiprocessing.get_context(os.environ["FAULTS_METHOD"])
+    workers = [
+        context.Process(target=work, args=(share, number * share))
+        for number in range(3)
+    ]
+    for worker in workers:
+        worker.start()
+    work(count - 3 * share, 3 * share)
+    for worker in workers:
+        worker.join()
+
+
+def threads(count):
+    share = count // 16
+    workers = [
+        threading.Thread(target=work, args=(share, number * share))
+        for number in range(16)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+
+def gather(count):
+    async def main():
+        for start in range(0, count, 200):
+            await asyncio.gather(*(acall(m) for m in range(start, start + 200)))
+
+    asyncio.run(main())
+
+
+def daemon_threads(count):
+    """End while daemon threads go on logging; each tells how far it got."""
+
+    def log_for_ever(number):
+        mark = number * 1_000_000
+        while True:
+            call(mark)
+            os.write(1, b"%d\n" % mark)
+            mark += 1
+
+    for number in range(4):
+        threading.Thread(target=log_for_ever, args=(number,), daemon=True).start()
+    work(count, 10_000_000)
+    for mark in range(count):
+        os.write(1, b"%d\n" % (10_000_000 + mark))
+
+
+def at_exit(count):
+    """Log in atexit, before and after ours, and in a ``__del__``."""
+
+    class Late:
+        def __del__(self, call=call, mark=count - 1):
+            call(mark)
+
+    atexit.register(work, 100, count - 201)
+    work(count - 201)
+    atexit.register(work, 100, count - 101)
+    globals()["late"] = Late()
+
+
+def handler(count):
+    """Log in a signal handler, inside of other calls."""
+    handled = iter(range(count // 2, count))
+
+    def handle(_number, _stack):
+        with contextlib.suppress(StopIteration):
+            call(next(handled))
+
+    # The very first call reads settings; what a handler logs inside of that is told as
+    # ``recording_failed``: nobody knows yet what has to be redacted.
+    call(0)
+    signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    for mark in range(1, count // 2):
+        call(mark)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for mark in handled:
+        call(mark)
+
+
+def folder_deleted(count):
+    """Somebody removes the journal while we run."""
+    import shutil
+
+    work(count // 2)
+    shutil.rmtree(os.environ["PROMPTSCRIBE_JOURNAL_DIR"])
+    work(count - count // 2, count // 2)
+
+
+def clock_back(count):
+    """The machine's clock is set back by an hour between two calls."""
+    from promptscribe import _clock
+
+    class Back:
+        def __init__(self):
+            self.hours = 0
+
+        def wall_ns(self):
+            return time.time_ns() - self.hours * 3_600_000_000_000
+
+        monotonic_ns = staticmethod(time.monotonic_ns)
+
+    clock = Back()
+    assert isinstance(_clock.SystemClock.wall_ns(), int)
+    promptscribe.configure(clock=clock)
+    work(count // 2)
+    clock.hours = 1
+    work(count - count // 2, count // 2)
+
+
+def burst(count):
+    """As many calls as fast as possible; tell how much memory that took."""
+    work(100, 10_000_000)
+    before = anonymous_memory()
+    begun = time.perf_counter()
+    work(count)
+    took = time.perf_counter() - begun
+    tell(f"{took:.3f} {anonymous_memory() - before}")
+
+
+def anonymous_memory():
+    """Return the memory that no file stands behind, in bytes."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](int(sys.argv[2]))
+    tell(f"worked {time.monotonic()}")

@@ -1,0 +1,117 @@
+"""Never loses a log: the promise, row by row, with real processes that really die."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from tests.promises.faults import ROWS, Lab, measure
+from tests.promises.faults_server import Reply
+
+from promptscribe._journal import faultpoint
+
+CALLS = 400
+EXIT_TIMEOUT = 2.0
+TRIALS = int(os.environ.get("CRASH_TRIALS", "60"))
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(params=[None, {"bulk": True, "gzip": True}], ids=["single", "bulk"])
+def lab(request, tmp_path):
+    """A server, a journal and programs that are started and killed."""
+    lab = Lab(tmp_path, CALLS, offer=request.param)
+    yield lab
+    lab.close()
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_fault_table_holds(name):
+    """Whatever goes wrong: no log lost, none stored twice, no late exit."""
+    outcome = measure(name, CALLS, offer={"bulk": True, "gzip": True})
+
+    assert (outcome.lost, outcome.twice) == (0, 0)
+    assert (outcome.exit_seconds or 0.0) < EXIT_TIMEOUT + 1.0  # and the interpreter's
+
+
+def test_kill_9_after_the_last_call_loses_nothing(lab):
+    """One log per request as well as in bulk: the next start delivers them."""
+    code = lab.run("sigkill")
+    lab.restart()
+    outcome = lab.count()
+
+    assert code == -signal.SIGKILL
+    assert (outcome.lost, outcome.twice) == (0, 0)
+
+
+def test_kill_9_in_the_middle_of_a_call_keeps_its_inputs(lab):
+    """The log says what was asked, and that the process ended before the answer."""
+    lab.run("in_a_call")
+    lab.restart()
+
+    log = lab.count().logs[CALLS - 1]
+    assert log["inputs"] == {"mark": CALLS - 1}
+    assert log["error"].startswith("Interrupted")
+    assert "output" not in log
+
+
+def test_a_server_that_is_down_delays_no_exit(lab):
+    """Once that is known, the program ends at once; the next start delivers."""
+    lab.down()
+    lab.run("plain")
+    exit_seconds = lab.exit_seconds
+    lab.up()
+    lab.restart()
+
+    assert exit_seconds < 1.0  # 0.3 s, and what a busy machine adds
+    assert lab.count().lost == 0
+
+
+@pytest.mark.parametrize("point", faultpoint.NAMES)
+def test_a_process_that_dies_there_loses_nothing(point, lab):
+    """Every step of journal and delivery, one after the other."""
+    lab.server.judge = lambda seen: Reply(
+        422 if point == "buried" and seen.log["inputs"]["mark"] == 3 else 200
+    )
+    died = lab.run("told", PROMPTSCRIBE_FAULT_POINT=f"{point}:1")
+    told = {int(word) for word in lab.said if word.isdigit()}
+    if died == 0:  # a step of those who come after a process that died
+        lab.run("told", PROMPTSCRIBE_FAULT_POINT="append-committed:700")
+        heir = lab.start("flush", 0, PROMPTSCRIBE_FAULT_POINT=point)
+        died = lab.finish(heir)
+    lab.restart()
+    outcome = lab.count(told - ({3} if point == "buried" else set()))
+
+    assert died == -signal.SIGKILL
+    assert outcome.lost == 0
+    assert list(lab.root.glob("[0-9]*")) == []
+
+
+@pytest.mark.parametrize("point", ["segment-mapped", "acknowledged", "unlinked"])
+@pytest.mark.parametrize("times", [2, 3])
+def test_nor_one_that_dies_there_later(point, times, lab):
+    """The second and third time are not like the first."""
+    lab.calls = 2000
+    lab.run("told", PROMPTSCRIBE_FAULT_POINT=f"{point}:{times}")
+    told = {int(word) for word in lab.said if word.isdigit()}
+    lab.restart()
+
+    assert lab.count(told).lost == 0
+
+
+def test_kill_9_at_random_moments_loses_nothing(lab):
+    """Set ``CRASH_TRIALS`` to do it more often; CI does it 500 times."""
+    lab.run("victims", TRIALS // 2, FAULTS_SEED=str(lab.server.offer))
+    lab.restart()
+    told = [line.split() for line in lab.said if line.count(" ") == 1][:TRIALS]
+    expected = {
+        int(number) * 1_000_000 + mark
+        for number, returned in told
+        if number.isdigit()
+        for mark in range(int(returned))
+    }
+    outcome = lab.count(expected)
+
+    assert len(expected) > TRIALS
+    assert (outcome.lost, outcome.twice) == (0, 0)
