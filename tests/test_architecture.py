@@ -92,6 +92,7 @@ def test_the_docstring_examples_run(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     names = [
         "_capture.binding", "_capture.decorator", "_capture.manual",
+        "_capture.presence",
         "_capture.propagation", "_capture.recording", "_runtime.control", "testing",
     ]  # fmt: skip
     for name in names:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from promptscribe._capture.binding import propagate
     from promptscribe._capture.decorator import log_prompt
     from promptscribe._capture.manual import log_context, record_log, start_log
+    from promptscribe._capture.presence import current_log
     from promptscribe._capture.propagation import extract, inject
-    from promptscribe._capture.recording import Recording, current_log
+    from promptscribe._capture.recording import Recording
     from promptscribe._runtime.control import (
         FlushResult,
         configure,
@@ -54,7 +55,7 @@ _HOMES = {
     "PromptscribeError": "errors",
     "Recording": "_capture.recording",
     "configure": "_runtime.control",
-    "current_log": "_capture.recording",
+    "current_log": "_capture.presence",
     "extract": "_capture.propagation",
     "force_flush": "_runtime.control",
     "inject": "_capture.propagation",

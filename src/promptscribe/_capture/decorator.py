@@ -13,7 +13,7 @@ from promptscribe._capture.beginning import begin
 from promptscribe._capture.context import current
 from promptscribe._capture.manual import check_names
 from promptscribe._capture.options import NO_PLAN, make_plan, take_options
-from promptscribe._capture.recording import NOTHING
+from promptscribe._capture.presence import NOTHING
 from promptscribe._runtime.state import runtime
 from promptscribe._wire import member
 from promptscribe.errors import ConfigurationError

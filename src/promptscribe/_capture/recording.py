@@ -12,7 +12,6 @@ import msgspec
 
 from promptscribe import schema
 from promptscribe._capture import adapter, failure, snapshot
-from promptscribe._capture.context import current
 from promptscribe._clock import format_log_id
 from promptscribe._runtime.state import runtime
 from promptscribe._wire.record import EXT_CHUNKS, REQUEST, RESPONSE, STREAM
@@ -278,48 +277,6 @@ class Recording:
             append(END, payload)
         else:
             _append_whole(append, self.key, self._first, payload)
-
-
-class _NoRecording(Recording):
-    """What `current_log` returns where nothing is recorded."""
-
-    __slots__ = ()
-
-    def __init__(self) -> None:
-        self.key = None
-        self.trace = None
-        self.anchor = 0
-        self.members = None
-        self._append = None
-        self._first = None
-        self._updates = None
-
-    def __bool__(self) -> bool:
-        return False
-
-    def __repr__(self) -> str:
-        return "<Recording of nothing>"
-
-    def _add(self, members: Mapping[str, Any]) -> None:
-        """Forget."""
-
-
-NOTHING: Final = _NoRecording()
-
-
-def current_log() -> Recording:
-    """Return the log of the call that this code runs in.
-
-    Returns:
-        The innermost log. Outside of any, and while nothing is recorded, one that is
-        false and forgets what it is told, so that no caller has to ask first.
-
-    Example:
-        >>> from promptscribe import current_log
-        >>> current_log().update(user="user-7", metadata={"plan": "pro"})
-    """
-    scope = current.get()
-    return (scope.recording or NOTHING) if scope is not None else NOTHING
 
 
 def _append_whole(append: Append, key: int | None, first: bytes, last: bytes) -> None:

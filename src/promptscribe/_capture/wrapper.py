@@ -18,7 +18,7 @@ from promptscribe._capture.arguments import Binders, unwrapped
 from promptscribe._capture.beginning import begin
 from promptscribe._capture.context import Inherited, current
 from promptscribe._capture.logged import Logged, LoggedObject
-from promptscribe._capture.recording import NOTHING
+from promptscribe._capture.presence import NOTHING
 from promptscribe._capture.stream_kind import kind_of
 from promptscribe._runtime.state import nowhere as _nowhere
 from promptscribe._runtime.state import runtime
