@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+import promptscribe
+
 
 def lines(*bodies):
     return b"\n".join(
@@ -23,7 +25,13 @@ def send(client, content, **headers):
 
 def test_health_announces_what_is_more_than_the_contract(client):
     """A client detects the bulk route without trying it."""
-    assert client.get("/health").json() == {"status": "ok", "bulk": True, "gzip": True}
+    assert client.get("/health").json() == {
+        "status": "ok",
+        "server": "promptscribe",
+        "version": promptscribe.__version__,
+        "bulk": True,
+        "gzip": True,
+    }
 
 
 def test_each_line_has_its_own_answer(client, post):

@@ -66,7 +66,7 @@ def test_no_key_is_in_the_file(client, keyring, tmp_path):
 @pytest.mark.parametrize(
     ("scope", "allowed"),
     [
-        ("ingest", {"post", "bulk", "patch"}),
+        ("ingest", {"post", "bulk", "patch", "spans"}),
         ("read", {"list", "page", "by_path"}),
         ("manage", {"put", "delete"}),
     ],
@@ -82,6 +82,7 @@ def test_a_key_does_what_it_is_for(client, keyring, scope, allowed):
         "post": ("POST", "/v5/prompts/log", {"path": "a"}),
         "bulk": ("POST", "/prompts/logs", {"path": "a"}),
         "patch": ("PATCH", f"/prompts/{log['prompt_id']}/log/x", {"output": "y"}),
+        "spans": ("POST", "/v1/traces", {"resourceSpans": []}),
         "list": ("GET", "/logs", None),
         "page": ("GET", "/", None),
         "by_path": ("POST", "/files/retrieve-by-path", {"path": "a"}),

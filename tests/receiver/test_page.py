@@ -186,3 +186,15 @@ def test_lists_are_searched_filtered_and_paged(client, post):
         assert "odd" in page
         assert "bulk" not in page
     assert "Nothing matches" in client.get("/?search=nowhere").text
+
+
+def test_calls_inside_stand_in_the_order_of_time(client, post):
+    """Whatever the order of their arrival, the first call is the first in the list."""
+    post(path="top", log_id="top")
+    for second, path in ((103, "third"), (101, "first"), (102, "second")):
+        post(path=path, trace_parent_id="top", start_time=second)
+
+    page = client.get("/log/top").text
+
+    places = [page.index(f">{path}<") for path in ("first", "second", "third")]
+    assert places == sorted(places)

@@ -21,7 +21,7 @@ GENERATIONS = {
     "last": ("humanloop==0.8.40b6", "requests"),
 }
 # No SDK has ever asked for these, or not this one.
-OURS = {"GET /health", "POST /prompts/logs"}
+OURS = {"GET /health", "POST /prompts/logs", "POST /v1/traces"}
 LATER = {"GET /files", "POST /files/retrieve-by-path", "POST /import/otel/v1/traces"}
 UNASKED = {"seed": OURS | LATER, "last": OURS}
 

@@ -25,7 +25,7 @@ Verdict: TypeAlias = Literal["pass", "unknown", "forbidden"]
 # Routes that take logs in, or change logs: what a program that logs needs.
 _INGEST: Final = re.compile(
     r"(/v5)?/((prompts|tools|flows)/log|prompts/logs"
-    r"|(prompts|tools)/[^/]+/log/.+|flows/logs/.+|import/otel/v1/traces)"
+    r"|(prompts|tools)/[^/]+/log/.+|flows/logs/.+|(import/otel/)?v1/traces)"
 )
 _READ_BY_POST: Final = re.compile(r"(/v5)?/files/retrieve-by-path")
 

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
+from promptscribe import __version__
 from promptscribe._clock import SystemClock
 from promptscribe.receiver.access import Access
 from promptscribe.receiver.answer import (
@@ -119,7 +120,8 @@ def create_app(
 
 async def _health(_request: Request) -> Response:
     # What else there is than the contract, for clients that can use it.
-    return json_answer({"status": "ok", "bulk": True, "gzip": True})
+    product = {"server": "promptscribe", "version": __version__}
+    return json_answer({"status": "ok", **product, "bulk": True, "gzip": True})
 
 
 async def _document(_request: Request) -> Response:

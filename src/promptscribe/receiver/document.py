@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 from typing import TYPE_CHECKING, Final
 
+from promptscribe.receiver.document_answer import ANSWER_SCHEMAS, answer_schema
 from promptscribe.receiver.document_route import OPERATIONS, PARAMETERS
 from promptscribe.receiver.document_schema import MEMBER_SCHEMAS, SCHEMAS
 from promptscribe.receiver.request import KERNELS, LOG_REQUEST, LOG_UPDATE
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _TEXT: Final = {"type": "string"}
 _ERRORS: Final = {
+    "400": ("the body cannot be read", "Error"),
     "401": ("the key is missing or wrong", "Error"),
     "403": ("the key is not for this, or the request comes from elsewhere", "Error"),
     "404": ("unknown id, version, environment or path", "Error"),
@@ -57,7 +59,7 @@ def document() -> JSONObject:
                 "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-KEY"},
                 "Bearer": {"type": "http", "scheme": "bearer"},
             },
-            "schemas": SCHEMAS | _request_schemas(),
+            "schemas": SCHEMAS | ANSWER_SCHEMAS | _request_schemas(),
         },
     }
 
@@ -65,9 +67,10 @@ def document() -> JSONObject:
 def _operation(operation: Operation, kind: FileKind | None) -> JSONObject:
     responses: JSONObject = {operation.status: {"description": "done"}}
     if operation.status == "200":
-        responses["200"]["content"] = {operation.answers: {"schema": {}}}
-    for status, (description, schema) in _ERRORS.items():
-        content = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
+        schema = answer_schema(operation.method, operation.path, kind)
+        responses["200"]["content"] = {operation.answers: {"schema": schema}}
+    for status, (description, error) in _ERRORS.items():
+        content = {"schema": {"$ref": f"#/components/schemas/{error}"}}
         responses[status] = {
             "description": description,
             "content": {"application/json": content},

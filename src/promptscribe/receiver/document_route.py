@@ -165,4 +165,10 @@ OPERATIONS: Final = (
         "Take in spans of the hosted service's decorators",
         body="Spans",
     ),
+    Operation(
+        "POST",
+        "/v1/traces",
+        "Take in spans of any OpenTelemetry SDK, JSON or protobuf",
+        body="Spans",
+    ),
 )

@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from promptscribe.receiver.conversation import conversation
 from promptscribe.receiver.filter import log_query
 from promptscribe.receiver.template import HERE
-from promptscribe.receiver.trace import cost_of, total
+from promptscribe.receiver.trace import Tree, cost_of, total
 from promptscribe.receiver.waterfall import waterfall
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class PageRoutes:
             cost=None if outline is None else cost_of(outline),
             answer=_answer_text(log.members),
             parent=by_id.get(log.trace_parent_id or ""),
-            children=[o for o in outlines if o.trace_parent_id == log.id],
+            children=Tree(outlines).children.get(log.id, []),
             turns=conversation(log.members),
             traceback=_take_traceback(metadata),
             metadata=metadata,
