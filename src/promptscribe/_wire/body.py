@@ -44,10 +44,19 @@ def jsonable(value: Any) -> Any:
     would hide that there was something.
     """
     kind = type(value)
+    if kind in _ATOMS:
+        return value
     if kind is dict:
-        return {str(key): jsonable(item) for key, item in value.items()}
+        return {
+            str(key): (item if type(item) in _ATOMS else jsonable(item))
+            for key, item in value.items()
+        }
     if kind is list or kind is tuple:
-        return [jsonable(item) for item in value]
+        return [item if type(item) in _ATOMS else jsonable(item) for item in value]
     if kind is float and not math.isfinite(value):
         return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
     return value
+
+
+_ATOMS: Final = frozenset({str, int, bool, type(None)})
+"""Types of values that JSON can hold as they are."""

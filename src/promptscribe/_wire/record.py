@@ -155,18 +155,29 @@ def decode(payload: bytes) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Return a decoded value with the extensions replaced by what they hold."""
-    if type(value) is dict:
-        return {_name(k): plain(v) for k, v in value.items()}
-    if type(value) is list:
-        return [plain(v) for v in value]
-    if type(value) is tuple:  # a key's array
-        return [plain(v) for v in value]
-    if isinstance(value, Model):
+    """Return a decoded value with the extensions replaced by what they hold.
+
+    Asked for every value of every log: those that hold no others cost no call.
+    """
+    kind = type(value)
+    if kind in _ATOMS:
+        return value
+    if kind is dict:
+        return {
+            (k if type(k) is str else _name(k)): (v if type(v) in _ATOMS else plain(v))
+            for k, v in value.items()
+        }
+    if kind is list or kind is tuple:  # a tuple: a key's array
+        return [v if type(v) in _ATOMS else plain(v) for v in value]
+    if kind is Model:
         return value.value
-    if isinstance(value, Chunks):
+    if kind is Chunks:
         return [plain(v) for v in value.chunks]
     return value
+
+
+_ATOMS: Final = frozenset({str, int, float, bool, bytes, type(None)})
+"""Types of values that hold no others."""
 
 
 def _name(key: Any) -> str:
