@@ -311,3 +311,42 @@ def test_without_any_provider_there_is_nothing_to_install_to(run):
     result = run(program, instrumented=False)
 
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("provider", [True, False], ids=["provider", "no provider"])
+def test_an_enclosing_log_is_told_by_the_context_key(run, world, provider):
+    """PROMPTSCRIBE_OTEL_CONTEXT=true: the instrumentation reports to the log."""
+    instrument = """
+    from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
+
+    if not OpenAIInstrumentor().is_instrumented_by_opentelemetry:
+        OpenAIInstrumentor().instrument()
+    """
+    program = """
+    from promptscribe import log_prompt
+
+    @log_prompt(path="support/answer")
+    def answer(question):
+        chat(model="gpt-4o-mini", messages=messages, temperature=0.5)
+        return "mine"
+
+    answer("why?")
+    """
+
+    result = run(
+        textwrap.dedent(instrument)
+        + CLIENT.format(url=world.url)
+        + textwrap.dedent(program),
+        instrumented=provider,
+        PROMPTSCRIBE_OTEL="false",
+        PROMPTSCRIBE_OTEL_CONTEXT="true",
+        OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT="SPAN_ONLY",
+    )
+
+    assert result.returncode == 0, result.stderr
+    (log,) = world.logs
+    assert (log["path"], log["output"]) == ("support/answer", "mine")
+    assert log["messages"] == [{"role": "user", "content": "Hi"}]
+    assert log["prompt"]["temperature"] == 0.5
+    assert (log["prompt_tokens"], log["output_tokens"]) == (5, 7)
+    assert log["finish_reason"] == "stop"

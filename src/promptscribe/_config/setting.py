@@ -46,6 +46,8 @@ class Settings:
         redact: True for the built-in patterns, or a function from text to text.
         sample_rate: Part of the traces that is kept, 0 to 1; errors always are.
         otel_spans: Whether logs are spans of the application's OpenTelemetry, too.
+        otel_context: Whether OpenTelemetry's own instrumentations report the calls
+            inside a log to it, instead of making spans.
         otlp_endpoint: A server that takes OTLP over HTTP; ``/v1/traces`` is added to
             it. Logs go there as spans: instead of to *base_url* where that is the
             default, else beside.
@@ -66,6 +68,7 @@ class Settings:
     redact: bool | Callable[[str], str] = False
     sample_rate: float = 1.0
     otel_spans: bool = False
+    otel_context: bool = False
     otlp_endpoint: str | None = None
     keep: bool = True
     """Whether logs are kept at all: not under pytest, unless asked for."""
@@ -77,6 +80,7 @@ class Settings:
             or bool(self.redact)
             or self.sample_rate < 1
             or self.otel_spans
+            or self.otel_context
         )
 
     def journal_root(self) -> Path:

@@ -154,6 +154,7 @@ _CONVERTERS: Final[dict[str, Callable[[str, object], object]]] = {
     "redact": _redact,
     "sample_rate": _rate,
     "otel_spans": _flag,
+    "otel_context": _flag,
     "otlp_endpoint": _endpoint,
 }
 

@@ -29,6 +29,7 @@ from promptscribe._clock import to_ns
 from promptscribe._dialects import emission
 from promptscribe._runtime import render
 from promptscribe._runtime.state import runtime
+from promptscribe.otel import inference
 from promptscribe.otel.intake import OURS
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from promptscribe._capture.context import Scope
+    from promptscribe._capture.emitted import Emission
+    from promptscribe._capture.recording import Recording
     from promptscribe._runtime.state import Append
     from promptscribe.schema import PromptLog
 
@@ -48,8 +51,17 @@ _SMALLEST_KEY: Final = 1 << 32
 counts from one makes them. Such a log keeps an id of its own."""
 
 
-def emit(members: dict[str, Any], outer: Scope | None) -> Emitted | None:
+def emit(members: dict[str, Any], outer: Scope | None) -> Emission | None:
     """Begin a span for a log; see `promptscribe._capture.emitted.emit`."""
+    settings = runtime.controls
+    if settings is None or not settings.otel_context:
+        return _emit(members, outer)
+    place = inference.open_context()
+    span = _emit(members, outer) if settings.otel_spans else None
+    return span if place is None else place if span is None else Both(span, place)
+
+
+def _emit(members: dict[str, Any], outer: Scope | None) -> Emitted | None:
     around = otel_context.get_current()
     if otel_context.get_value(otel_context._SUPPRESS_INSTRUMENTATION_KEY, around):
         return None
@@ -88,6 +100,28 @@ def _beneath(outer: Scope | None, around: Context) -> Context:
     return trace.set_span_in_context(NonRecordingSpan(parent), around)
 
 
+class Both:
+    """A span, and a place for reports inside of it."""
+
+    def __init__(self, span: Emitted, place: inference.Inference) -> None:
+        self._span = span
+        self._place = place
+        self.trace: bytes | None = span.trace
+        self.key: int | None = span.key
+        self.tap = span.tap
+        self.tell = place.tell
+
+    def enter(self) -> None:
+        """Enter both."""
+        self._span.enter()
+        self._place.enter()
+
+    def leave(self) -> None:
+        """Leave both, the inner one first."""
+        self._place.leave()
+        self._span.leave()
+
+
 class Emitted:
     """One span, begun together with a log.
 
@@ -98,8 +132,8 @@ class Emitted:
 
     def __init__(self, span: Span, inside: Context) -> None:
         ids = span.get_span_context()
-        self.trace = ids.trace_id.to_bytes(16, "big")
-        self.key = ids.span_id
+        self.trace: bytes | None = ids.trace_id.to_bytes(16, "big")
+        self.key: int | None = ids.span_id
         self._span = span
         self._inside = inside
         self._tokens: list[Any] = []
@@ -116,6 +150,9 @@ class Emitted:
             # Not `detach`: it writes an error into the application's log.
             with suppress(ValueError, RuntimeError, AttributeError):
                 token.var.reset(token)
+
+    def tell(self, recording: Recording) -> None:
+        """Do nothing: it learns from the log, not the other way round."""
 
     def tap(self, append: Append) -> Append:
         """Return an append that passes frames on, and ends the span with the log."""

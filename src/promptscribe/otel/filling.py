@@ -58,7 +58,7 @@ class _Fill:
     def __init__(self, recording: Recording, span: Span) -> None:
         self.recording = recording
         self._span: Span | None = span
-        Recording._add(recording, _update(recording, span))
+        Recording._add(recording, update_for(recording, span))
         self._update = recording._updates[-1] if recording._updates else None
 
     def withdraw(self) -> Span | None:
@@ -75,7 +75,7 @@ def is_open(recording: Recording) -> bool:
     return recording._append is not None
 
 
-def _update(recording: Recording, span: Span) -> dict[str, Any]:
+def update_for(recording: Recording, span: Span) -> dict[str, Any]:
     """Return what a recording is told: the span, or what its rules leave of it."""
     if not isinstance(recording, ControlledRecording):
         return {record.SPAN: span.as_plain()}
