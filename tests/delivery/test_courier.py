@@ -1,0 +1,153 @@
+"""The commands that deliver from outside, and what people see of a journal."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+from tests.promises.faults import Lab
+from tests.promises.faults_server import Reply
+
+from promptscribe._journal import deadletter
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """A server, a journal and programs."""
+    lab = Lab(tmp_path, 100, offer={"bulk": True, "gzip": True})
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def command(lab):
+    """Run a command of the command line; return its exit code and what it prints."""
+
+    def run(*words):
+        done = subprocess.run(
+            [sys.executable, "-m", "promptscribe", *words],
+            env=lab.environment,
+            cwd=lab.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+def test_drain_delivers_what_dead_processes_left(lab, command):
+    """And says so, in one line."""
+    lab.down()
+    lab.run("sigkill")
+    lab.up()
+
+    code, said = command("drain")
+
+    assert (code, lab.count().lost) == (0, 0)
+    assert "delivered 100, pending 0" in said
+
+
+def test_drain_says_when_it_could_not(lab, command):
+    """The server is down: exit code 1, everything still there."""
+    lab.down()
+    lab.run("sigkill")
+
+    code, said = command("drain", "--timeout", "0.5")
+    lab.up()
+    lab.restart()
+
+    assert code == 1
+    assert "pending 100" in said
+    assert lab.count().lost == 0
+
+
+def test_an_agent_delivers_for_a_process_that_does_not(lab):
+    """With export=False a living program spends nothing on delivery."""
+    agent = subprocess.Popen(
+        [sys.executable, "-m", "promptscribe", "agent"],
+        env=lab.environment,
+        cwd=lab.folder,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    program = lab.start("killed", PROMPTSCRIBE_EXPORT="false")
+    lab.server.wait(lambda: len(lab.server.stored) == 100)
+    alive = program.poll() is None
+    program.kill()
+    program.communicate()
+    agent.send_signal(signal.SIGTERM)
+    said, _ = agent.communicate(timeout=30)
+
+    assert alive
+    assert (lab.count().lost, lab.count().twice) == (0, 0)
+    assert agent.returncode == 0
+    assert "delivered 100" in said
+
+
+def test_the_journal_can_be_looked_at(lab, command):
+    """How many wait, what they say, and whether they are sound; nothing changes."""
+    lab.down()
+    lab.run("in_a_call")
+
+    _, listed = command("journal", "ls")
+    _, shown = command("journal", "show")
+    code, verified = command("journal", "verify")
+    lab.up()
+    lab.restart()
+
+    assert "100 logs wait, 0 refused" in listed
+    logs = [json.loads(line) for line in shown.splitlines()]
+    assert sorted(log["inputs"]["mark"] for log in logs) == list(range(100))
+    assert logs[-1]["error"].startswith("Interrupted")
+    assert (code, "1 of 1 lanes are sound" in verified) == (0, True)
+    assert lab.count().lost == 0
+
+
+def test_damage_is_told(lab, command):
+    """Exit code 1, and how much."""
+    lab.down()
+    lab.run("sigkill")
+    (segment, *_) = sorted(lab.root.glob("*/*.seg"))
+    content = bytearray(segment.read_bytes())
+    content[200:240] = b"\xff" * 40
+    segment.write_bytes(content)
+
+    code, said = command("journal", "verify")
+
+    assert code == 1
+    assert "bytes are damaged" in said
+
+
+def test_what_was_refused_can_be_sent_again(lab, command):
+    """After the server was mended: delivered, and gone from the dead-letter file."""
+    lab.server.judge = lambda seen: Reply(422)
+    lab.run("flush")
+    refused = len(list(deadletter.read(lab.root)))
+    lab.server.judge = lambda seen: Reply()
+
+    code, said = command("journal", "replay")
+
+    assert refused == 100
+    assert (code, said.strip()) == (0, "100 delivered, 0 refused again")
+    assert list(deadletter.read(lab.root)) == []
+    assert lab.count().lost == 0
+
+
+def test_what_is_refused_again_stays(lab, command):
+    """Nothing is lost by trying."""
+    lab.server.judge = lambda seen: Reply(422)
+    lab.run("flush", 10)
+
+    code, said = command("journal", "replay")
+
+    assert code == 1
+    assert "10 refused again" in said
+    assert len(list(deadletter.read(lab.root))) == 10

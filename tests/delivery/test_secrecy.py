@@ -1,0 +1,85 @@
+"""The key and the logs: nobody sees them but the server that they are for."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+
+import pytest
+from tests.promises.faults_server import Reply
+
+import promptscribe
+from promptscribe import log_prompt
+from promptscribe._delivery.transport import HttpTransport, Request
+from promptscribe._runtime.state import runtime
+from promptscribe._secret import Secret
+from promptscribe.errors import Unreachable
+
+CANARY = "psk_canary_5f1e0c"
+
+
+@log_prompt(path="test/secret")
+def answer(mark):
+    return mark
+
+
+@pytest.mark.parametrize("status", [200, 401, 422, 500, 302])
+def test_the_key_is_in_one_header_and_nowhere_else(
+    sink, deliver, status, caplog, capfd
+):
+    """Not in a log line, a file of the journal, stderr or the result."""
+    sink.judge = lambda seen: Reply(status, whole=status != 422)
+    folder = deliver(api_key=CANARY)
+    with caplog.at_level(logging.DEBUG):
+        answer(1)
+        result = promptscribe.force_flush(0.5)
+
+    assert sink.requests[-1].headers["x-api-key"] == CANARY
+    assert CANARY not in caplog.text
+    assert CANARY not in "".join(capfd.readouterr())
+    assert CANARY not in repr(result) + repr(runtime.settings)
+    for path in folder.rglob("*"):
+        assert path.is_dir() or CANARY.encode() not in path.read_bytes()
+    for request in sink.requests:
+        assert CANARY not in request.path + request.query
+        assert CANARY.encode() not in request.body
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1", "http://[::1]:1", "http://name.invalid"]
+)
+def test_a_failure_to_connect_does_not_show_the_key(url):
+    """Neither the exception, nor its cause, nor what a debugger prints of them."""
+    transport = HttpTransport(url, Secret(CANARY))
+
+    with pytest.raises(Unreachable) as raised:
+        transport.send(Request("/prompts/log", {}, b"{}"))
+    transport.close()
+
+    shown = traceback.TracebackException.from_exception(raised.value)
+    assert CANARY not in "".join(shown.format()) + repr(transport)
+    assert raised.value.__cause__ is None
+
+
+def test_netrc_is_not_read(sink, deliver, monkeypatch, tmp_path):
+    """A password for the server's host stays where it is."""
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login evil password evil\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    deliver(api_key=CANARY)
+    answer(1)
+    promptscribe.force_flush(5)
+
+    assert all("authorization" not in seen.headers for seen in sink.requests)
+
+
+def test_own_log_lines_hold_no_payload(sink, deliver, caplog):
+    """What a prompt says, control characters and all, does not get into a log."""
+    sink.judge = lambda seen: Reply(422)
+    deliver()
+    with caplog.at_level(logging.DEBUG, "promptscribe"):
+        answer("canary text\n\x1b[2J forged line")
+        promptscribe.force_flush(5)
+
+    assert "canary text" not in caplog.text
+    assert "\x1b" not in caplog.text
