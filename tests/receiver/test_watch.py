@@ -96,3 +96,19 @@ def test_idle_connections_keep_nobody_waiting(receiver, client):
     for connection in idle:
         connection.close()
     assert answer.status_code == 200
+
+
+def test_idle_connections_never_keep_a_client_out(receiver, client, monkeypatch):
+    """Where there are too many, those go that have asked for nothing longest."""
+    monkeypatch.setattr(cutoff, "MAX_CONNECTIONS", 20)
+    port = int(receiver.url.rpartition(":")[2])
+    idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(60)]
+
+    answer = client.get("/health")
+
+    assert answer.status_code == 200
+    assert answer.elapsed.total_seconds() < 1
+    idle[0].settimeout(4)
+    assert idle[0].recv(1) == b""
+    for each in idle:
+        each.close()

@@ -1,7 +1,8 @@
-"""The HTTP/1.1 protocol with a limit on how long a client may take to ask.
+"""The HTTP/1.1 protocol with limits on how long a client may take, and how many.
 
-Its law: a connection whose request headers are not complete in time is closed. What
-comes after has limits elsewhere: bodies in `body`, idle connections in uvicorn.
+Its law: a connection whose request headers are not complete in time is closed, and
+where there are too many, the one that has waited longest goes first. What comes
+after has limits elsewhere: bodies in `body`, idle connections in uvicorn.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 if TYPE_CHECKING:
     import asyncio
 
+# Below the 1024 open files that most systems give a process: beyond them not even
+# the store could open its own.
+MAX_CONNECTIONS: Final = 900
 HEADER_TIMEOUT: Final = 5.0  # nginx and Apache wait 60 and 20; a page takes 0.1
 
 
@@ -26,6 +30,8 @@ class CutoffProtocol(H11Protocol):
         """Start to wait for the first request."""
         super().connection_made(transport)
         self._watch_headers()
+        if len(self.connections) > MAX_CONNECTIONS:
+            self._make_room()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, and see whether they complete the headers."""
@@ -36,6 +42,15 @@ class CutoffProtocol(H11Protocol):
         """Stop waiting."""
         super().connection_lost(exc)
         self._stop()
+
+    def _make_room(self) -> None:
+        """Cut the connection that has asked for nothing for the longest time."""
+        waiting = {
+            each._timer.when(): each
+            for each in self.connections
+            if isinstance(each, CutoffProtocol) and each._timer is not None
+        }
+        waiting[min(waiting)]._cut()
 
     def _watch_headers(self) -> None:
         if self.conn.their_state is not h11.IDLE:
@@ -49,6 +64,6 @@ class CutoffProtocol(H11Protocol):
             self._timer = None
 
     def _cut(self) -> None:
-        self._timer = None
+        self._stop()
         if not self.transport.is_closing():
             self.transport.close()

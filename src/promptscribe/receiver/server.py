@@ -66,6 +66,7 @@ class Receiver:
             none at all, none is asked for on this machine.
         hosts: More names to answer to than the loopback's.
         rate_limit: Requests a second for each key; None sets no limit.
+        max_bytes: How large the file may become; None sets no limit.
         announce: Called with the URL once the receiver listens.
 
     Attributes:
@@ -85,12 +86,13 @@ class Receiver:
         api_keys: Iterable[str] = (),
         hosts: Collection[str] = (),
         rate_limit: float | None = None,
+        max_bytes: int | None = None,
         announce: Callable[[str], None] | None = None,
     ) -> None:
         self._socket = _listen(host, port)
         self.url = _url(host, self._socket.getsockname()[1])
         try:
-            self._store, access = _open(host, db, api_keys)
+            self._store, access = _open(host, db, api_keys, max_bytes)
         except BaseException:
             self._socket.close()
             raise
@@ -147,9 +149,13 @@ class Receiver:
 
 
 def _open(
-    host: str, db: Path | str | None, api_keys: Iterable[str]
+    host: str,
+    db: Path | str | None,
+    api_keys: Iterable[str],
+    max_bytes: int | None,
 ) -> tuple[SqliteStore, Access]:
-    store = SqliteStore(default_db() if db is None else Path(db))
+    path = default_db() if db is None else Path(db)
+    store = SqliteStore(path, max_bytes=max_bytes)
     access = Access(api_keys, store)
     if not _is_loopback(host) and asyncio.run(access.is_open()):
         store.close()
@@ -194,6 +200,7 @@ def serve(
     api_keys: Iterable[str] = (),
     hosts: Collection[str] = (),
     rate_limit: float | None = None,
+    max_bytes: int | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> None:
     """Run a receiver until SIGINT or SIGTERM; the arguments are `Receiver`'s."""
@@ -204,6 +211,7 @@ def serve(
         api_keys=api_keys,
         hosts=hosts,
         rate_limit=rate_limit,
+        max_bytes=max_bytes,
         announce=announce,
     ).run()
 
@@ -216,8 +224,15 @@ def start_in_thread(
     api_keys: Iterable[str] = (),
     hosts: Collection[str] = (),
     rate_limit: float | None = None,
+    max_bytes: int | None = None,
 ) -> Receiver:
     """Return a receiver that listens already: it has ``url`` and ``stop()``."""
     return Receiver(
-        host, port, db, api_keys=api_keys, hosts=hosts, rate_limit=rate_limit
+        host,
+        port,
+        db,
+        api_keys=api_keys,
+        hosts=hosts,
+        rate_limit=rate_limit,
+        max_bytes=max_bytes,
     ).start()

@@ -137,8 +137,17 @@ def make_private_file(path: Path) -> None:
     os.close(os.open(path, flags, 0o600))
 
 
-def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Return a connection whose transactions are begun and ended by hand."""
+def connect(
+    path: Path, *, read_only: bool = False, max_bytes: int | None = None
+) -> sqlite3.Connection:
+    """Return a connection whose transactions are begun and ended by hand.
+
+    Args:
+        path: The SQLite file.
+        read_only: True for a connection that cannot write.
+        max_bytes: How large the file may become through this connection; None
+            sets no limit. Beyond it a write fails as on a full disk.
+    """
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, timeout=10
     )
@@ -148,6 +157,9 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
     connection.execute("PRAGMA cache_size = -16000")
+    if max_bytes is not None:
+        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {max(max_bytes // page_bytes, 1)}")
     if read_only:
         connection.execute("PRAGMA query_only = ON")
     return connection

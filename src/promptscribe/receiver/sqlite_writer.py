@@ -100,6 +100,7 @@ class Writer:
         clock: Source of time.
         chore: What there is to do in a pause after writing; returns whether there
             is more of it.
+        max_bytes: How large the file may become; None sets no limit.
     """
 
     def __init__(
@@ -107,8 +108,11 @@ class Writer:
         path: Path,
         clock: Clock,
         chore: Callable[[sqlite3.Connection], bool] = lambda _: False,
+        *,
+        max_bytes: int | None = None,
     ) -> None:
         self._path = path
+        self._max_bytes = max_bytes
         self._clock = clock
         self._chore = chore
         self._queue: SimpleQueue[_Ticket[Any] | None] = SimpleQueue()
@@ -149,7 +153,7 @@ class Writer:
             thread.join()
 
     def _work(self) -> None:
-        connection = connect(self._path)
+        connection = connect(self._path, max_bytes=self._max_bytes)
         try:
             pause: float | None = None
             while True:

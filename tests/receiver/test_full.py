@@ -1,0 +1,111 @@
+"""A full disk: what cannot be kept is refused, and what was refused is not there."""
+
+import resource
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from promptscribe.receiver.server import start_in_thread
+
+SERVE = """
+import sys
+from promptscribe.receiver.server import serve
+serve(port=0, db=sys.argv[1], announce=lambda url: print(url, flush=True))
+"""
+BYTES = 3 * 1024 * 1024
+
+
+def fill(url):
+    """Post until nothing goes any more; return the names that were taken."""
+    taken = []
+    with httpx.Client(base_url=url) as client:
+        for number in range(2000):
+            body = {"path": f"p{number}", "log_id": f"{number}", "output": "x" * 3000}
+            answer = client.post("/prompts/log", json=body)
+            if answer.status_code != 200:
+                break
+            taken.append(f"{number}")
+        assert answer.status_code in {503, 507}, answer.text
+        assert int(answer.headers["retry-after"]) > 0
+        line = b'{"path": "bulk", "log_id": "bulk", "output": "%s"}' % (b"x" * 9000)
+        answer = client.post("/prompts/logs", content=line)
+        assert answer.json()["status"] in {503, 507}
+        assert client.get("/health").status_code == 200
+        assert client.get("/logs", params={"size": 1}).json()["total"] == len(taken)
+        assert "p0" in client.get("/library?sort_by=created_at&order=asc").text
+    return taken
+
+
+def kept(db):
+    """What a receiver with room finds: logs, and files that have a log."""
+    running = start_in_thread(db=db)
+    with httpx.Client(base_url=running.url) as client:
+        logs = client.get("/logs", params={"size": 10_000}).json()["records"]
+        files = client.get("/files", params={"size": 10_000}).json()
+        after = client.post("/prompts/log", json={"path": "room", "log_id": "room"})
+    running.stop()
+    assert after.status_code == 200
+    assert files["total"] == len(logs)
+    return sorted((log["id"] for log in logs), key=int)
+
+
+@pytest.fixture
+def tmpfs(tmp_path):
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={BYTES}", "tmpfs", folder]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this user may not mount")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.slow
+def test_a_full_disk_keeps_whole_logs_only(tmpfs, tmp_path):
+    """507, and the file moved to a larger disk has what was acknowledged."""
+    running = start_in_thread(db=tmpfs / "logs.db")
+    taken = fill(running.url)
+    running.stop()
+
+    for file in tmpfs.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+
+    assert kept(tmp_path / "logs.db") == taken
+
+
+@pytest.mark.slow
+def test_a_file_that_may_not_grow_keeps_whole_logs_only(tmp_path):
+    """The same where the system limits the size of a file (RLIMIT_FSIZE)."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVE, tmp_path / "logs.db"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    url = process.stdout.readline().strip()
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (BYTES, BYTES))
+    try:
+        taken = fill(url)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+    assert kept(tmp_path / "logs.db") == taken
+
+
+@pytest.mark.slow
+def test_a_quota_is_a_full_disk_until_something_is_deleted(tmp_path):
+    """507 with Retry-After; deleting logs makes room again."""
+    running = start_in_thread(db=tmp_path / "logs.db", max_bytes=BYTES)
+    taken = fill(running.url)
+    with httpx.Client(base_url=running.url) as client:
+        answer = client.post("/prompts/log", json={"path": "a", "output": "x" * 9000})
+        assert answer.status_code == 507
+        client.delete("/logs", params={"id": taken[:50]})
+        answer = client.post("/prompts/log", json={"path": "a", "output": "x" * 9000})
+        assert answer.status_code == 200
+    running.stop()
