@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, settings
 
 from promptscribe.testing import MemoryTransport, isolated
 
-
 # A busy machine is no failure: no deadlines, and slow generation is none either.
 settings.register_profile(
     "steady", deadline=None, suppress_health_check=[HealthCheck.too_slow]
