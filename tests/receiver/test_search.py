@@ -110,3 +110,23 @@ def test_pictures_have_no_words():
     members = {"inputs": {"a": "data:image/png;base64,AAAA", "b": [7, True, None]}}
 
     assert searched_text(members | {"output": "x"}) == "7\nTrue\nx"
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_metadata_are_found_by_name_and_value(client, post, index, indexed):
+    """Before they are indexed and after; an update is found as it is now."""
+    log = post(path="p", metadata={"region": "North Pole", "tries": 3})
+    post(path="p", metadata={"region": "elsewhere"}, output="North Pole")
+    if indexed:
+        index()
+
+    def number_of(text):
+        return client.get("/logs", params={"metadata_search": text}).json()["total"]
+
+    numbers = [number_of(text) for text in ("north pole", "Pole", "regio", "3")]
+    assert numbers == [1, 1, 2, 1]
+    client.patch(
+        f"/prompts/{log['prompt_id']}/log/{log['id']}",
+        json={"metadata": {"region": "south"}},
+    )
+    assert (number_of("north"), number_of("south")) == (0, 1)

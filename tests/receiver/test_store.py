@@ -1,6 +1,7 @@
 """The SQLite file: old ones, newer ones, full ones, and one writer for all."""
 
 import asyncio
+import contextlib
 import shutil
 import sqlite3
 import threading
@@ -71,19 +72,10 @@ def test_a_file_from_the_future_is_left_alone(tmp_path, monkeypatch):
         start_in_thread(db=path)
 
 
-def test_a_full_disk_is_507_and_nothing_is_half_stored(tmp_path, monkeypatch, stopping):
+def test_a_full_disk_is_507_and_nothing_is_half_stored(tmp_path, stopping):
     """The client is told to come back, keeps its log, and delivers it later."""
-    limits = ["PRAGMA max_page_count = 60"]
-
-    def small(path):
-        connection = connect(path)
-        for limit in limits:
-            connection.execute(limit)
-        return connection
-
-    monkeypatch.setattr(sqlite_writer, "connect", small)
     path = tmp_path / "logs.db"
-    running = start_in_thread(db=path)
+    running = start_in_thread(db=path, max_bytes=70 * 4096)
     body = {"path": "a", "output": "x" * 20_000}
 
     answers = [
@@ -214,3 +206,27 @@ def test_a_copy_of_the_file_is_a_backup(tmp_path):
     copied.stop()
 
     assert answer.status_code == 200
+
+
+def test_a_file_that_cannot_be_opened_is_told_and_tried_again(tmp_path, monkeypatch):
+    """Nobody waits for ever, and the first write after the trouble is kept."""
+    opened = threading.Event()
+
+    def locked_at_first(path, **options):
+        if opened.is_set():
+            return connect(path, **options)
+        raise sqlite3.OperationalError("unable to open database file")
+
+    path = tmp_path / "some.db"
+    migrate(path)
+    monkeypatch.setattr(sqlite_writer, "connect", locked_at_first)
+    writer = Writer(path, SystemClock())
+
+    with pytest.raises(StoreUnavailable, match="cannot be opened"):
+        asyncio.run(writer.run(lambda _: 1))
+    opened.set()
+    with contextlib.suppress(StoreUnavailable):  # what came before it was tried
+        asyncio.run(writer.run(lambda _: 1))
+
+    assert asyncio.run(writer.run(lambda _: 2)) == 2
+    writer.close()

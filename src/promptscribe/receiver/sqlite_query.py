@@ -101,22 +101,17 @@ def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
     """Return one page of logs, newest first, and their number."""
     where, values = _condition(query)
     (total,) = connection.execute(
-        f"SELECT count(*) FROM logs l{_sources(query)} WHERE {where}",
+        f"SELECT count(*) FROM logs l WHERE {where}",
         values,
     ).fetchone()
     offset = min((query.page - 1) * query.size, 2**62)
     rows = connection.execute(
-        f"{_LOG} WHERE l.seq IN (SELECT l.seq FROM logs l{_sources(query)}"
+        f"{_LOG} WHERE l.seq IN (SELECT l.seq FROM logs l"
         f" WHERE {where} ORDER BY l.created_us DESC, l.seq DESC LIMIT ? OFFSET ?)"
         " ORDER BY l.created_us DESC, l.seq DESC",
         (*values, query.size, offset),
     )
     return LogPage([_log(row) for row in rows], total)
-
-
-def _sources(query: LogQuery) -> str:
-    joined = query.metadata_search is not None
-    return " JOIN bodies b ON b.seq = l.seq" if joined else ""
 
 
 def _condition(query: LogQuery) -> tuple[str, list[object]]:
@@ -157,8 +152,8 @@ def _text_terms(query: LogQuery) -> Iterable[tuple[str, Sequence[object]]]:
     if query.search is not None:
         yield search_term(query.search, pattern_for(query.search))
     if query.metadata_search is not None:
-        term = "json_extract(b.body, '$.metadata') LIKE ? ESCAPE '!'"
-        yield term, (pattern_for(query.metadata_search),)
+        text = query.metadata_search
+        yield search_term(text, pattern_for(text), "labels")
 
 
 def pattern_for(text: str) -> str:

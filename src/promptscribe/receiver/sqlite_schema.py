@@ -122,6 +122,14 @@ MIGRATIONS: Final = (
     CREATE TABLE indexed (seq INTEGER NOT NULL);
     INSERT INTO indexed VALUES (0);
     """,
+    # What was indexed before is indexed again, now that metadata are as well.
+    """
+    CREATE VIRTUAL TABLE labels USING fts5(
+        text, content='', tokenize='unicode61 remove_diacritics 2'
+    );
+    INSERT INTO words (words) VALUES ('delete-all');
+    UPDATE indexed SET seq = 0;
+    """,
 )
 
 

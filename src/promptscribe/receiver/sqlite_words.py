@@ -7,11 +7,11 @@ the rest of storing a log: so it waits for a pause.
 """
 
 # ruff: noqa: S608
-# The strings that are put together here are names of columns.
+# The strings that are put together here are names of tables and columns.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -26,9 +26,8 @@ _STEP: Final = 100  # logs in one transaction: 10 ms that a request may have to 
 # Scripts that put no blanks between words: their words are no words to FTS5.
 _UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u2e80-\U0003ffff]")
 _WORD: Final = re.compile(r"\w")
-_LIKE: Final = " OR ".join(
-    f"json_extract(b.body, '$.{name}') LIKE ? ESCAPE '!'" for name in SEARCHED
-)
+# An index for each of the searches: its table, and the members it looks through.
+_INDEXES: Final = {"words": SEARCHED, "labels": ("metadata",)}
 
 
 def index_some(connection: sqlite3.Connection) -> bool:
@@ -55,16 +54,27 @@ def is_indexed(connection: sqlite3.Connection, seq: int) -> bool:
 
 def add_words(connection: sqlite3.Connection, seq: int, members: JSONObject) -> None:
     """Put a log's text into the index."""
-    text = searched_text(members)
-    connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (seq, text))
+    for table, text in _indexed_texts(members):
+        connection.execute(
+            f"INSERT INTO {table} (rowid, text) VALUES (?, ?)", (seq, text)
+        )
 
 
 def remove_words(connection: sqlite3.Connection, seq: int, members: JSONObject) -> None:
     """Take a log's text out of the index, which asks to be told what it was."""
-    connection.execute(
-        "INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)",
-        (seq, searched_text(members)),
-    )
+    for table, text in _indexed_texts(members):
+        connection.execute(
+            f"INSERT INTO {table} ({table}, rowid, text) VALUES ('delete', ?, ?)",
+            (seq, text),
+        )
+
+
+def _indexed_texts(members: JSONObject) -> Iterator[tuple[str, str]]:
+    yield "words", searched_text(members)
+    metadata = members.get("metadata")
+    if metadata:
+        # With the names of its members: whoever looks for metadata looks for them.
+        yield "labels", "\n".join(_texts(metadata, names=True))
 
 
 def searched_text(members: JSONObject) -> str:
@@ -72,7 +82,7 @@ def searched_text(members: JSONObject) -> str:
     return "\n".join(text for name in SEARCHED for text in _texts(members.get(name)))
 
 
-def _texts(value: JSONValue) -> Iterator[str]:
+def _texts(value: JSONValue, *, names: bool = False) -> Iterator[str]:
     stack = [value]
     while stack:
         item = stack.pop()
@@ -80,25 +90,33 @@ def _texts(value: JSONValue) -> Iterator[str]:
             if not item.startswith("data:"):  # a picture has no words
                 yield item
         elif isinstance(item, dict):
-            stack.extend(reversed(item.values()))
+            below = [each for pair in item.items() for each in pair[not names :]]
+            stack.extend(reversed(below))
         elif isinstance(item, list):
             stack.extend(reversed(item))
         elif isinstance(item, int | float):
             yield str(item)
 
 
-def search_term(text: str, pattern: str) -> tuple[str, list[object]]:
+def search_term(
+    text: str, pattern: str, index: Literal["words", "labels"] = "words"
+) -> tuple[str, list[object]]:
     """Return a condition on ``l.seq`` for logs with a text, and its values.
 
     Args:
         text: Words, the last of which may be a beginning.
         pattern: The same as a LIKE pattern, for what is not indexed.
+        index: Where to look: in what was said, or in the metadata.
     """
-    one_by_one = f"SELECT b.seq FROM bodies b WHERE ({_LIKE})"
-    values: list[object] = [pattern] * len(SEARCHED)
+    names = _INDEXES[index]
+    like = " OR ".join(
+        f"json_extract(b.body, '$.{name}') LIKE ? ESCAPE '!'" for name in names
+    )
+    one_by_one = f"SELECT b.seq FROM bodies b WHERE ({like})"
+    values: list[object] = [pattern] * len(names)
     if _UNSPACED.search(text) or not _WORD.search(text):
         return f"l.seq IN ({one_by_one})", values
     phrase = '"{}" *'.format(text.replace('"', '""').replace("\0", " "))
-    indexed = "SELECT rowid FROM words WHERE words MATCH ?"
+    indexed = f"SELECT rowid FROM {index} WHERE {index} MATCH ?"
     late = f"{one_by_one} AND b.seq > (SELECT seq FROM indexed)"
     return f"l.seq IN ({indexed} UNION ALL {late})", [phrase, *values]

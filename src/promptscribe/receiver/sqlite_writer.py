@@ -19,7 +19,7 @@ from promptscribe.receiver.sqlite_schema import connect
 from promptscribe.receiver.store import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from promptscribe._clock import Clock
@@ -153,7 +153,9 @@ class Writer:
             thread.join()
 
     def _work(self) -> None:
-        connection = connect(self._path, max_bytes=self._max_bytes)
+        connection = self._connect()
+        if connection is None:
+            return
         try:
             pause: float | None = None
             while True:
@@ -167,6 +169,18 @@ class Writer:
                     return
         finally:
             connection.close()
+
+    def _connect(self) -> sqlite3.Connection | None:
+        """Open the file; while that fails, what comes in is told so, to the end."""
+        while True:
+            try:
+                return connect(self._path, max_bytes=self._max_bytes)
+            except (sqlite3.Error, OSError) as error:
+                tickets, last = self._gather(None)
+                refusal = StoreUnavailable(f"the store cannot be opened: {error}")
+                _hand_out(tickets, [refusal] * len(tickets))
+                if last:
+                    return None
 
     def _do_chore(self, connection: sqlite3.Connection) -> bool:
         try:
@@ -206,16 +220,7 @@ class Writer:
                     self._commit(connection, [ticket])
                 return
             outcomes = [_explained(error)]
-        loops: defaultdict[asyncio.AbstractEventLoop, list[_Ticket[Any]]]
-        loops = defaultdict(list)
-        for ticket, outcome in zip(tickets, outcomes, strict=True):
-            ticket.outcome = outcome
-            loops[ticket.loop].append(ticket)
-        for loop, settled in loops.items():
-            try:
-                loop.call_soon_threadsafe(_settle, settled)
-            except RuntimeError:  # the loop has ended: nobody waits any more
-                continue
+        _hand_out(tickets, outcomes)
 
     def _transact(
         self, connection: sqlite3.Connection, tickets: list[_Ticket[Any]]
@@ -232,6 +237,19 @@ class Writer:
                 connection.execute("ROLLBACK")
             raise
         return outcomes
+
+
+def _hand_out(tickets: list[_Ticket[Any]], outcomes: Sequence[Any]) -> None:
+    loops: defaultdict[asyncio.AbstractEventLoop, list[_Ticket[Any]]]
+    loops = defaultdict(list)
+    for ticket, outcome in zip(tickets, outcomes, strict=True):
+        ticket.outcome = outcome
+        loops[ticket.loop].append(ticket)
+    for loop, settled in loops.items():
+        try:
+            loop.call_soon_threadsafe(_settle, settled)
+        except RuntimeError:  # the loop has ended: nobody waits any more
+            continue
 
 
 def _settle(tickets: list[_Ticket[Any]]) -> None:
