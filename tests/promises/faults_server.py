@@ -115,7 +115,8 @@ class Server(socketserver.ThreadingTCPServer):
         else:
             reply = self.judge(seen)
             if reply.body is None:
-                reply.body = b'{"id": "log_of_mine"}'
+                log_id = seen.log.get("log_id", "")
+                reply.body = json.dumps({"id": log_id}).encode()
             if reply.store if reply.store is not None else reply.status == 200:
                 self._store(seen.body)
         with self.changed:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from promptscribe._delivery import retry
 from promptscribe._delivery.circuit import Circuit, is_about_content, is_about_server
+from promptscribe._delivery.identity import Identity
 from promptscribe._delivery.parcel import Batch
 from promptscribe._delivery.route import Bulk, Inquiry, OneByOne
 from promptscribe._delivery.tray import Tray
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from promptscribe._delivery.exporter import Source
+    from promptscribe._delivery.identity import Ids
     from promptscribe._delivery.ledger import Ledger
     from promptscribe._delivery.parcel import Outcome, Parcel
     from promptscribe._delivery.route import Route
@@ -34,6 +36,7 @@ _MOST_BULKS: Final = 2
 _SLOW: Final = 0.003
 """Seconds for an answer from which on waiting outweighs work: 0.3 ms a request are
 spent with the interpreter lock held, so more threads do not help below."""
+_PARENT_POLL: Final = 0.1
 _STRIKES: Final = 8
 """Times that one log fails while others pass, before it is taken for poison."""
 
@@ -55,6 +58,7 @@ class Desk:
         *,
         render: Callable[[bytes | None, bytes | None], Request | None],
         bury: Callable[[Request, int, str], bool],
+        ids: Ids,
     ) -> None:
         self.circuit = Circuit(ledger)
         self.attempts = 0
@@ -63,6 +67,7 @@ class Desk:
         self._ledger = ledger
         self._bury = bury
         self._tray = Tray(source, ledger, render)
+        self._identity = Identity(ids)
         self._route: Route | None = None
         self._window = 1
         self._retired: list[Transport] = []
@@ -136,8 +141,22 @@ class Desk:
                     return None
                 return Batch(Inquiry(self._transport), [], [])
             route = self._route = OneByOne(self._transport)
-        parcels = self._tray.next(route, is_open=self.circuit.is_open)
-        return Batch(route, parcels, []) if parcels else None
+        while parcels := self._tray.next(route, is_open=self.circuit.is_open):
+            if self._identity.is_servers:
+                parcels = self._put_parents_first(parcels)
+            if parcels:
+                return Batch(route, parcels, [])
+        return None
+
+    def _put_parents_first(self, parcels: list[Parcel]) -> list[Parcel]:
+        now = time.monotonic()
+        ready = []
+        for parcel in parcels:
+            if self._identity.is_ready(parcel, now):
+                ready.append(parcel)
+            else:
+                self._tray.set_aside(parcel, now + _PARENT_POLL)
+        return ready
 
     def _dispatch(self, batch: Batch) -> bool:
         if self._senders.send(batch):
@@ -183,6 +202,7 @@ class Desk:
             verdict = retry.judge(outcome.status, outcome.headers, now=0.0)
             if verdict.fate != "delivered":
                 return False
+        self._identity.learn(parcel, outcome)
         parcel.record.acknowledge()
         self._pass()
         return True
@@ -194,11 +214,21 @@ class Desk:
         verdict = retry.judge(outcome.status, outcome.headers, now=0.0)
         if verdict.fate != "rejected":
             return False
+        if self._identity.is_refused(outcome) or (
+            self._identity.is_servers and parcel.log_id is None
+        ):
+            self._use_servers_ids()
+            self._tray.put_back([parcel])
+            return True
         words = outcome.body.decode("utf-8", "replace")[:500]
         if not self._give_up(parcel, outcome.status, verdict.reason, words):
             return False
         self._pass()
         return True
+
+    def _use_servers_ids(self) -> None:
+        self._ledger.note("server_ids")
+        self._route = OneByOne(self._transport)
 
     def _pass(self) -> None:
         self._passed += 1

@@ -23,6 +23,7 @@ from promptscribe._delivery.sender import Senders
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from promptscribe._delivery.identity import Ids
     from promptscribe._delivery.ledger import Ledger
     from promptscribe._delivery.parcel import Found
     from promptscribe._delivery.transport import Request, Transport
@@ -77,6 +78,7 @@ class Exporter:
         *,
         render: Callable[[bytes | None, bytes | None], Request | None],
         bury: Callable[[Request, int, str], bool],
+        ids: Ids,
     ) -> None:
         self._source = source
         self._ledger = ledger
@@ -88,7 +90,13 @@ class Exporter:
         self.desk: Desk | None = None
         if transport is not None:
             self.desk = Desk(
-                source, transport, self._senders, ledger, render=render, bury=bury
+                source,
+                transport,
+                self._senders,
+                ledger,
+                render=render,
+                bury=bury,
+                ids=ids,
             )
         self._chores_within = _RESCAN
         self._rescan_at = 0.0

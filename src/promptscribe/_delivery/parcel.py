@@ -36,6 +36,8 @@ class Parcel:
             failed that it was part of, down to itself.
         strikes: Times that it failed by itself while others passed.
         passed: Logs that had passed when it failed last.
+        log_id: Our id, once it was taken out of the request; see `identity`.
+        waiting_since: When it began to wait for its parent, or 0.
     """
 
     record: Found
@@ -43,6 +45,8 @@ class Parcel:
     most: int = sys.maxsize
     strikes: int = 0
     passed: int = -1
+    log_id: str | None = None
+    waiting_since: float = 0.0
 
 
 Outcome: TypeAlias = "Answer | Unreachable | None"

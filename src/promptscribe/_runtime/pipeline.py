@@ -14,6 +14,7 @@ from promptscribe._delivery.exporter import Exporter
 from promptscribe._delivery.ledger import Ledger
 from promptscribe._delivery.transport import HttpTransport, Request
 from promptscribe._journal import deadletter
+from promptscribe._journal.idmap import IdMap
 from promptscribe._journal.lane import Lane, count_bytes, find_lanes
 from promptscribe._journal.reader import Reader
 from promptscribe._journal.segment import SEGMENT_BYTES
@@ -83,6 +84,7 @@ class Pipeline:
             self.ledger,
             render=_render,
             bury=self._bury,
+            ids=IdMap(self._root),
         )
 
     def _make_transport(self) -> Transport | None:

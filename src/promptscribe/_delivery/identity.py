@@ -1,0 +1,105 @@
+"""The identity: whose ids logs have, ours or the server's.
+
+Its law: ours, until a server shows that it gives its own. It does so by refusing the
+member ``log_id`` (it came after the first generation of the contract), or by answering
+with another id than the one that was sent. From then on the member is not sent,
+parents go before children, and a child names its parent as the server does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+if TYPE_CHECKING:
+    from promptscribe._delivery.parcel import Parcel
+    from promptscribe._delivery.transport import Answer, Request
+
+_OURS: Final = "log_"
+_REFUSALS: Final = ("extra", "not permitted", "unexpected", "unknown", "forbidden")
+_LONGEST_WAIT: Final = 600.0
+"""Seconds that a child waits for its parent, which ends after it: as long as the
+longest agents run. Then it goes without."""
+
+
+class Ids(Protocol):
+    """Keeps the ids that a server gave; see the journal's id map."""
+
+    def get(self, log_id: str) -> str | None:
+        """Return the server's id of a log, or None."""
+        ...
+
+    def add(self, log_id: str, given: str) -> None:
+        """Remember it."""
+        ...
+
+
+class Identity:
+    """Decides for one server.
+
+    Attributes:
+        is_servers: Whether the server gives its own ids.
+    """
+
+    def __init__(self, ids: Ids) -> None:
+        self.is_servers = False
+        self._is_known = False
+        self._ids = ids
+
+    def is_refused(self, answer: Answer) -> bool:
+        """Say whether a log was refused for its ``log_id`` alone; then go without."""
+        words = answer.body.decode("utf-8", "replace").lower()
+        if self.is_servers or answer.status != 422 or "log_id" not in words:
+            return False
+        self.is_servers = any(word in words for word in _REFUSALS)
+        return self.is_servers
+
+    def learn(self, parcel: Parcel, answer: Answer) -> None:
+        """Look at the answer to a log that was delivered."""
+        if self._is_known and not self.is_servers:
+            return
+        given = _member(answer.body, "id")
+        log_id = parcel.log_id or _member(parcel.request.body, "log_id")
+        self._is_known = True
+        if type(given) is not str or type(log_id) is not str:
+            return
+        if given != log_id:
+            self.is_servers = True
+            self._ids.add(log_id, given)
+
+    def is_ready(self, parcel: Parcel, now: float) -> bool:
+        """Have a log named as the server names it; False while its parent is not there.
+
+        Args:
+            parcel: The log; its request is changed.
+            now: Seconds on the monotonic clock.
+        """
+        if not self.is_servers or parcel.log_id is not None:
+            return True
+        body = json.loads(parcel.request.body)
+        parent = body.get("trace_parent_id")
+        if type(parent) is str and parent.startswith(_OURS):
+            given = self._ids.get(parent)
+            if given is None:
+                parcel.waiting_since = parcel.waiting_since or now
+                if now - parcel.waiting_since < _LONGEST_WAIT:
+                    return False
+                del body["trace_parent_id"]
+            else:
+                body["trace_parent_id"] = given
+        parcel.log_id = str(body.pop("log_id", ""))
+        parcel.request = _with_body(parcel.request, body)
+        return True
+
+
+def _with_body(request: Request, body: dict[str, Any]) -> Request:
+    return dataclasses.replace(request, body=json.dumps(body).encode())
+
+
+def _member(content: bytes, name: str) -> Any:
+    try:
+        decoded = json.loads(content)
+    except ValueError:
+        return None
+    return decoded.get(name) if isinstance(decoded, dict) else None

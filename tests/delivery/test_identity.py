@@ -1,0 +1,87 @@
+"""Servers that give their own ids: recognised, and served as they want it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import pytest
+from tests.promises.faults_server import Reply, Server
+
+import promptscribe
+from promptscribe import log_prompt
+
+EXTRA = b'{"detail": [{"loc": ["body", "log_id"], "type": "extra_forbidden"}]}'
+
+
+@log_prompt(path="test/child")
+def child(mark):
+    return mark
+
+
+@log_prompt(path="test/parent")
+def parent(mark):
+    child(mark)
+    return child(mark)
+
+
+class SeedServer:
+    """Answers as the first generation of the contract does."""
+
+    def __init__(self, server, *, is_strict):
+        self.server = server
+        self.is_strict = is_strict
+        self.logs = {}
+        self._numbers = itertools.count()
+        server.judge = self.take
+
+    def take(self, seen):
+        log = seen.log
+        if self.is_strict and "log_id" in log:
+            return Reply(422, body=EXTRA)
+        given = f"own_{next(self._numbers)}"
+        with self.server.changed:
+            self.logs[given] = log
+        return Reply(200, body=json.dumps({"id": given}).encode(), store=False)
+
+
+@pytest.fixture(params=[True, False], ids=["refuses log_id", "ignores log_id"])
+def seed(request):
+    server = Server()
+    yield SeedServer(server, is_strict=request.param)
+    server.close()
+
+
+def test_a_server_with_ids_of_its_own_gets_the_whole_tree(seed, tmp_path):
+    """No log refused, parents before children, children under the server's ids."""
+    promptscribe.configure(
+        base_url=seed.server.url, journal_dir=tmp_path / "journal", export=True
+    )
+    child(0)
+    promptscribe.force_flush(5)  # from here on it is known
+    for mark in range(1, 6):
+        parent(mark)
+
+    result = promptscribe.force_flush(10)
+
+    assert (result.delivered, result.rejected, result.pending) == (16, 0, 0)
+    roots = {i for i, log in seed.logs.items() if log["path"] == "test/parent"}
+    kin = [log.get("trace_parent_id") for log in seed.logs.values()]
+    assert sorted(p for p in kin if p) == sorted([*roots, *roots])
+
+
+def test_a_child_finds_its_parent_that_another_process_delivered(seed, tmp_path):
+    """The map of ids lies in the journal."""
+    folder = tmp_path / "journal"
+    promptscribe.configure(base_url=seed.server.url, journal_dir=folder, export=True)
+    child(0)
+    promptscribe.force_flush(5)
+    parent(1)
+    promptscribe.force_flush(10)
+
+    (root,) = folder.iterdir()
+    lines = (root / "ids.tsv").read_text().splitlines()
+
+    assert len(lines) >= 3
+    assert all(line.split("\t")[1].startswith("own_") for line in lines)
+    assert oct((root / "ids.tsv").stat().st_mode & 0o777) == "0o600"
