@@ -327,3 +327,26 @@ def test_health_needs_no_key(client):
     """A load balancer asks under both prefixes."""
     assert client.get("/health").json()["status"] == "ok"
     assert client.get("/v5/health").json()["status"] == "ok"
+
+
+def test_a_sample_is_some_of_the_logs_and_stays_the_same(client, post):
+    """Its pages fit together, and it never has more than was asked for."""
+    everything = {post(path="p")["id"] for _ in range(20)}
+
+    def pages(**query):
+        params = {"size": 3, **query}
+        answers = [
+            client.get("/logs", params=params | {"page": page}).json()
+            for page in (1, 2, 3)
+        ]
+        return answers[0]["total"], [
+            log["id"] for answer in answers for log in answer["records"]
+        ]
+
+    total, drawn = pages(sample=7)
+    assert total == len(set(drawn)) == 7
+    assert set(drawn) < everything
+    assert pages(sample=7)[1] == drawn
+    assert pages(sample=0) == (0, [])
+    assert pages(sample=99)[0] == 20
+    assert client.get("/logs", params={"sample": "some"}).status_code == 422

@@ -73,6 +73,7 @@ PARAMETERS: Final[JSONObject] = {
     "deployed": _query("version_id", {"type": "string"}, required=True),
     "page": _query("page", {"type": "integer", "minimum": 1, "default": 1}),
     "size": _query("size", _SIZE),
+    "sample": _query("sample", {"type": "integer", "minimum": 0}),
     "sort_by": _query("sort_by", {"enum": ["created_at", "updated_at", "name"]}),
     "order": _query("order", {"enum": ["asc", "desc"]}),
     "type": _query("type", {"enum": ["prompt", "tool", "flow"]}),
@@ -95,6 +96,7 @@ _LOGS: Final = (
     "include_trace_children",
     "roots",
     "failed",
+    "sample",
     *EQUAL,
 )
 _NDJSON: Final = "application/x-ndjson"

@@ -54,6 +54,11 @@ class QueryReader:
         """Return how many there are to be on a page."""
         return self._number("size", default, 0, MAX_PAGE_SIZE)
 
+    def sample(self) -> int | None:
+        """Return how many logs are to be drawn, or None where all are wanted."""
+        drawn = self._number("sample", -1, 0, MAX_PAGE)
+        return None if drawn < 0 else drawn
+
     def words(self, name: str, known: Sequence[W]) -> list[W]:
         """Return the words given, each one of those that are known."""
         given = [value for value in self._params.getlist(name) if value]
@@ -132,6 +137,7 @@ def log_query(params: QueryParams, default_size: int = 10) -> LogQuery:
         roots=reader.flag("roots") or False,
         failed=reader.flag("failed"),
         equal=tuple((name, params[name]) for name in EQUAL if params.get(name)),
+        sample=reader.sample(),
         page=reader.page(),
         size=reader.size(default_size),
     )

@@ -177,6 +177,8 @@ class LogQuery(msgspec.Struct, kw_only=True, frozen=True):
         equal: Members that must have a value: ``source``, ``user``,
             ``environment``, ``batch_id``, ``evaluation_id``, ``run_id``,
             ``source_datapoint_id``, ``trace_id``.
+        sample: Only so many of them, drawn at random but the same ones each time;
+            None for all.
         page: Page, from 1.
         size: Logs on a page, from 0.
     """
@@ -193,6 +195,7 @@ class LogQuery(msgspec.Struct, kw_only=True, frozen=True):
     roots: bool = False
     failed: bool | None = None
     equal: tuple[tuple[str, str], ...] = ()
+    sample: int | None = None
     page: int = 1
     size: int = 10
 

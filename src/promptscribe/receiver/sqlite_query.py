@@ -37,6 +37,8 @@ _IN_TRACE: Final = (
     "(l.trace_parent_id IS NOT NULL"
     " OR EXISTS (SELECT 1 FROM logs c WHERE c.trace_parent_id = l.id))"
 )
+# Knuth's multiplicative hash: neighbours are torn apart.
+_SHUFFLED: Final = "(l.seq * 2654435761) % 4294967296"
 _decode = msgspec.json.decode
 
 
@@ -100,6 +102,13 @@ def read_outlines(
 def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
     """Return one page of logs, newest first, and their number."""
     where, values = _condition(query)
+    if query.sample is not None:
+        # Shuffled by a hash of the row, so that the pages of a sample fit together.
+        where = (
+            f"l.seq IN (SELECT l.seq FROM logs l WHERE {where}"
+            f" ORDER BY {_SHUFFLED}, l.seq LIMIT ?)"
+        )
+        values.append(query.sample)
     (total,) = connection.execute(
         f"SELECT count(*) FROM logs l WHERE {where}",
         values,
