@@ -1,4 +1,5 @@
 import ast
+import json
 import os
 import subprocess
 import sys
@@ -123,6 +124,26 @@ def test_testing_your_code(run):
 
     assert "2 passed" in shown
     assert logs == []
+
+
+def test_otel_in(run):
+    """The span of a call arrives as a log, the one around it does not."""
+    shown, logs = run(EXAMPLES / "otel_in.py")
+
+    (log,) = logs
+    assert "delivered=1" in shown
+    assert (log["prompt_tokens"], log["output_tokens"]) == (12, 5)
+
+
+def test_otel_out(run):
+    """The log is a span as well, beneath the application's own."""
+    shown, logs = run(EXAMPLES / "otel_out.py")
+
+    assert len(logs) == 1
+    inner, outer = (json.loads("{" + part) for part in f"\n{shown}".split("\n{")[1:])
+    assert inner["name"] == "chat gpt-4o-mini"
+    assert inner["parent_id"] == outer["context"]["span_id"]
+    assert inner["attributes"]["gen_ai.usage.input_tokens"] == 12
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.stem)

@@ -81,7 +81,7 @@ def test_limits_of_the_application_s_cost_no_member(captured_logs, monkeypatch):
 
 
 def test_a_provider_of_another_make_disturbs_nobody(monkeypatch, captured_logs):
-    """That of ddtrace has no ``add_span_processor``: nothing is installed, all goes on."""
+    """One without ``add_span_processor``, as ddtrace has it: nothing is installed."""
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", object())
 
     assert install() is False
