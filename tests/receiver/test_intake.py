@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from promptscribe.receiver.log_entry import LogDraft, LogQuery
@@ -54,6 +54,7 @@ async def state(store, portions, parents):
 @pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(forest=forests())
+@example(forest=([None, 0, 1, 2], [0, 2, 1, 3], [0, 2, 4]))
 def test_every_trace_comes_out_whole(forest):
     """Each log knows the top of its trace, and only tops are tops."""
     parents, order, cuts = forest

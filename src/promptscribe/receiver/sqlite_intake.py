@@ -98,6 +98,8 @@ class Intake:
         self._waiting: set[str] = set()
         # The rows again, for a parent that comes after its children.
         self._by_trace: defaultdict[str, list[Row]] = defaultdict(list)
+        # The same of logs in the file that are not the top of their trace.
+        self._found: defaultdict[str, list[Seen]] = defaultdict(list)
 
     def look_up(self, drafts: Sequence[LogDraft]) -> None:
         """Find what the file has of these logs, of their parents and children."""
@@ -113,7 +115,10 @@ class Intake:
         )
         for row in self._select(query, own | parents):
             names = ("id", "kind", "file_id", "version_id", "status", "trace_id")
-            self._seen.setdefault(row[0], Seen(**dict(zip(names, row, strict=True))))
+            seen = Seen(**dict(zip(names, row, strict=True)))
+            self._seen[seen.id] = seen
+            if seen.trace_id != seen.id:
+                self._found[seen.trace_id].append(seen)
         query = "SELECT trace_parent_id FROM logs WHERE trace_parent_id IN ({})"
         self._waiting.update(row[0] for row in self._select(query, own))
 
@@ -160,6 +165,11 @@ class Intake:
             "UPDATE logs SET trace_id = ? WHERE trace_id = ? AND trace_id <> id",
             (row.trace_id, row.id),
         )
+        # Whoever comes next and names one of these as parent asks what was seen.
+        moved = self._found.pop(row.id, [])
+        for seen in moved:
+            seen.trace_id = row.trace_id
+        self._found[row.trace_id].extend(moved)
         # Should that one arrive in this transaction, it has logs in the file too.
         self._waiting.add(row.trace_id)
 
@@ -176,6 +186,7 @@ class Intake:
         self._seen.clear()
         self._waiting.clear()
         self._by_trace.clear()
+        self._found.clear()
 
     def _insert(
         self, table: str, names: Sequence[str], rows: Sequence[Sequence[object]]
