@@ -100,6 +100,8 @@ def victims(count):
             for mark in range(number * 1_000_000, (number + 1) * 1_000_000):
                 call(mark)
                 os.write(into, b"x")
+                if mark % 20 == 19:
+                    time.sleep(0.004)  # or the disk's cap is what is tested
         os.close(into)
         os.read(out, 1)
         time.sleep(chance.uniform(0.0, 0.02))

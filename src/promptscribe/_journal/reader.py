@@ -204,10 +204,13 @@ class Reader:
 
         A call that was open counts if it cannot end any more.
         """
+        is_dead = self.lane is not None and self.lane.inherit()
         logs = 0
         open_calls = set()
         for segment in self._segments:
+            end = frame.SEGMENT_HEADER_BYTES
             for found in self._scan.frames(segment):
+                end = found.next
                 if found.acknowledged or segment.map is None:
                     continue
                 key = frame.key_of(segment.map, found)
@@ -216,8 +219,10 @@ class Reader:
                 else:
                     logs += 1
                     open_calls.discard(key)
+            if is_dead:  # what the dead had allocated and not used counts no more
+                segment.end = end
+                segment.truncate()
             segment.release()
-        is_dead = self.lane is not None and self.lane.inherit()
         return logs + len(open_calls) * is_dead
 
     def close(self) -> None:
