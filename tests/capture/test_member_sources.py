@@ -248,3 +248,25 @@ def test_a_past_call_took_as_long_as_its_times_say():
     assert logs[0].provider_latency == 2.0
     assert logs[1].provider_latency is None
     assert logs[1].end_time is None
+
+
+def test_a_request_is_recorded_without_who_makes_it():
+    """Messages, details and parameters; no key and no header."""
+    request = {
+        "model": "gpt-4o",
+        "temperature": 0.1,
+        "messages": [{"role": "user", "content": "hi"}],
+        "tool_choice": "auto",
+        "api_key": "canary",
+        "extra_headers": {"Authorization": "canary"},
+    }
+
+    with captured_logs() as logs, log_prompt("a") as log:
+        log.record_request(request)
+
+    found = logs[0]
+    assert found.messages == request["messages"]
+    assert found.tool_choice == "auto"
+    assert found.prompt["model"] == "gpt-4o"
+    assert found.provider_request["temperature"] == 0.1
+    assert "canary" not in repr(found)

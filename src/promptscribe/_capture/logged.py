@@ -13,6 +13,7 @@ from typing import Any
 import wrapt
 
 from promptscribe._capture.generator import hide_frame
+from promptscribe._runtime.state import runtime
 
 
 def _find(module: str, qualname: str) -> Any:
@@ -58,6 +59,8 @@ class Logged(wrapt.FunctionWrapper):  # type: ignore[type-arg] # 1.x: not generi
         # function does not have: 0.20 µs against 0.45.
         call, function = self._self_target
         try:
+            if runtime.append is None:  # nothing is recorded: 0.15 µs in all
+                return function(*args, **kwargs)
             return call(function, None, args, kwargs)
         except BaseException as error:
             hide_frame(error)

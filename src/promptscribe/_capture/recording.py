@@ -30,6 +30,27 @@ END: Final = 2
 WHOLE: Final = 3
 """Kinds of frames, see the journal's description of them."""
 
+_PRIVATE: Final = frozenset(
+    {
+        "api_key",
+        "auth",
+        "authorization",
+        "aws_access_key_id",
+        "aws_secret_access_key",
+        "aws_session_token",
+        "azure_ad_token",
+        "client",
+        "credentials",
+        "default_headers",
+        "extra_headers",
+        "headers",
+        "http_client",
+        "token",
+        "vertex_credentials",
+    }
+)
+"""Keyword arguments of providers' SDKs and of LiteLLM that say who calls, not what."""
+
 _encode: Final = adapter.encode_fast
 
 
@@ -122,7 +143,7 @@ class Recording:
             request: The keyword arguments, or the JSON body, of the call to the
                 provider. Keys and headers in it are not recorded.
         """
-        self._add({REQUEST: dict(request)})
+        self._add({REQUEST: {k: v for k, v in request.items() if k not in _PRIVATE}})
 
     def enter(self) -> None:
         """Do nothing: only a log that is a span as well has something to enter."""
