@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 
+import httpx
 import pytest
 from tests.promises.faults_server import Reply
 
@@ -83,3 +84,16 @@ def test_own_log_lines_hold_no_payload(sink, deliver, caplog):
 
     assert "canary text" not in caplog.text
     assert "\x1b" not in caplog.text
+
+
+def test_our_requests_do_not_show_in_httpx_log(sink, deliver, caplog):
+    """An application that logs at INFO sees its own requests there, and only those."""
+    caplog.set_level(logging.INFO)
+    deliver()
+
+    promptscribe.log_prompt(lambda: None)()
+    assert promptscribe.force_flush(5).delivered == 1
+    httpx.get(sink.url)
+
+    lines = [r for r in caplog.records if r.name in {"httpx", "httpx2"}]
+    assert [r.threadName for r in lines] == ["MainThread"]

@@ -185,9 +185,27 @@ class HttpTransport:
             trust_env=self.use_proxy,
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
         )
+        _keep_quiet()
         opened = (client, httpx.TransportError, httpx.InvalidURL)
         self._client = opened
         return opened
+
+
+def _keep_quiet() -> None:
+    """Keep our own requests out of httpx's log: it writes a line at INFO for each.
+
+    The filter lets through whatever is not of our threads.
+    """
+    import logging
+
+    for name in ("httpx", "httpx2"):
+        logger = logging.getLogger(name)
+        if _is_not_ours not in logger.filters:
+            logger.addFilter(_is_not_ours)
+
+
+def _is_not_ours(record: Any) -> bool:
+    return not str(record.threadName).startswith("promptscribe-")
 
 
 def _import_httpx() -> Any:
