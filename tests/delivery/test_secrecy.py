@@ -93,7 +93,7 @@ def test_our_requests_do_not_show_in_httpx_log(sink, deliver, caplog):
 
     promptscribe.log_prompt(lambda: None)()
     assert promptscribe.force_flush(5).delivered == 1
-    httpx.get(sink.url)
+    httpx.get(f"{sink.url}/health")
 
     lines = [r for r in caplog.records if r.name in {"httpx", "httpx2"}]
     assert [r.threadName for r in lines] == ["MainThread"]

@@ -9,6 +9,7 @@ Source: opentelemetry-util-genai 1.3b0, ``_inference_invocation.py``.
 from __future__ import annotations
 
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context as otel_context
@@ -103,8 +104,9 @@ class Inference:
 
 def open_context() -> Inference | None:
     """Return a place for reports; None where nobody could report to it."""
-    try:
-        from opentelemetry.util.genai.invocation import InferenceData
-    except ImportError:
+    try:  # by name: it is a beta that moves, and most applications do without
+        invocation = import_module("opentelemetry.util.genai.invocation")
+        data = invocation.InferenceData(capture_content=True, upload_completion=False)
+    except (ImportError, AttributeError, TypeError):
         return None
-    return Inference(InferenceData(capture_content=True, upload_completion=False))
+    return Inference(data)
