@@ -37,8 +37,12 @@ async def coroutine(question: str) -> int:
     return len(question)
 
 
+def prompt_for(question: str) -> dict[str, Any]:
+    return {"model": question}
+
+
 @log_prompt(
-    prompt=lambda question: {"model": question},
+    prompt=prompt_for,
     include=["question"],
     exclude={"style"},
     capture="metadata",
