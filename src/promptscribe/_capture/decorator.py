@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from promptscribe._capture import wrapper
+from promptscribe._capture import failure, wrapper
 from promptscribe._capture.beginning import begin
 from promptscribe._capture.context import current
 from promptscribe._capture.manual import check_names
@@ -68,13 +68,17 @@ class LogPrompt:
         return decorated
 
     def __enter__(self) -> Recording:
-        append = runtime.append
-        if append is None or not self._options.enabled:
+        append, options = runtime.append, self._options
+        if append is None or not options.enabled or options.capture == "none":
             return NOTHING
-        if self._block is None:
-            self._block = self._plan_block()
         outer = current.get()
-        recording = begin(append, self._block, None, self._given())
+        try:
+            if self._block is None:
+                self._block = self._plan_block()
+            recording = begin(append, self._block, None, self._given())
+        except Exception as problem:  # noqa: BLE001 - ours must not reach the block
+            failure.note("recording_failed", problem)
+            return NOTHING
         current.set(recording)
         self._entered.append((recording, outer))
         if self._options.capture_stdout:

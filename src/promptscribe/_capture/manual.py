@@ -15,6 +15,7 @@ from promptscribe._capture import ambient, failure, snapshot
 from promptscribe._capture.beginning import begin, new_key, new_trace
 from promptscribe._capture.context import Inherited, current
 from promptscribe._capture.options import NO_PLAN
+from promptscribe._capture.presence import NOTHING
 from promptscribe._capture.recording import WHOLE
 from promptscribe._runtime.state import nowhere, runtime
 from promptscribe.errors import ConfigurationError
@@ -126,7 +127,11 @@ def start_log(path: str, **members: Unpack[schema.LogDetails]) -> Recording:
     """
     check_names(dict(members))
     append = runtime.append or nowhere
-    log = begin(append, NO_PLAN, None, {**members, "path": path})
+    try:
+        log = begin(append, NO_PLAN, None, {**members, "path": path})
+    except Exception as problem:  # noqa: BLE001 - ours
+        failure.note("recording_failed", problem)
+        return NOTHING
     log.leave()  # it encloses nothing
     return log
 

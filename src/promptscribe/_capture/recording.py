@@ -143,7 +143,12 @@ class Recording:
             request: The keyword arguments, or the JSON body, of the call to the
                 provider. Keys and headers in it are not recorded.
         """
-        self._add({REQUEST: {k: v for k, v in request.items() if k not in _PRIVATE}})
+        try:
+            sent = {k: v for k, v in request.items() if k not in _PRIVATE}
+        except Exception as problem:  # noqa: BLE001 - see the law of this file
+            failure.note("request_unreadable", problem)
+            return
+        self._add({REQUEST: sent})
 
     def enter(self) -> None:
         """Do nothing: only a log that is a span as well has something to enter."""
@@ -190,11 +195,13 @@ class Recording:
         """
         if isinstance(error, BaseException):
             self.fail(error)
-        elif error is not None:
+            return
+        if error is not None:
             self._add({"error": error})
+        try:
             self._end(output is not None, output, None, None)
-        else:
-            self._end(output is not None, output, None, None)
+        except Exception as problem:  # noqa: BLE001 - see the law of this file
+            failure.note("recording_failed", problem)
 
     def finish(self, result: Any) -> None:
         """End the log of a call that returned; the hot path, repeated in `_end`."""
