@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -11,6 +14,7 @@ import pytest
 from promptscribe._dialects.span import Span
 
 RECORDED = Path(__file__).parent / "recorded"
+ROOT = Path(__file__).parents[2]
 
 
 def _load(name):
@@ -85,3 +89,33 @@ def call(provider):
         return span
 
     return make
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory):
+    """Build virtual environments, each once; what others pin changes nothing here."""
+    if importlib.util.find_spec("uv") is None:
+        pytest.skip("uv is not installed (extra otel-dev)")
+    made = {}
+
+    def build(*requirements):
+        """Give the folder of an environment's programs."""
+        if requirements not in made:
+            folder = tmp_path_factory.mktemp("environment") / "venv"
+            uv("venv", "--python", sys.executable, str(folder))
+            uv("pip", "install", "--python", str(folder), *requirements)
+            made[requirements] = folder / "bin"
+        return made[requirements]
+
+    def uv(*arguments):
+        result = subprocess.run(
+            [sys.executable, "-m", "uv", *arguments],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=500,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr[-3000:]
+
+    return build

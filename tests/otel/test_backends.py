@@ -1,23 +1,19 @@
 """What others make of our spans: a collector, and two servers that show LLM calls.
 
-Each is started on ports of its own and stopped again. They are big: a test runs where
-its server is found, in this environment or on the PATH (extra ``otel-backends``).
+Each is started on ports of its own and stopped again. They are big, 1.3 GB, and pin
+much: each is installed into a virtual environment of its own.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import httpx
 import pytest
@@ -27,17 +23,7 @@ from promptscribe import log_prompt
 from promptscribe._dialects import otlp, protobuf, translation
 from promptscribe.receiver.body import inflate
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
-
-
-def rotel():
-    spec = importlib.util.find_spec("rotel")
-    return spec and str(Path(spec.origin).parent / "rotel-agent")
-
-
-def command(name):
-    beside = Path(sys.executable).parent / name
-    return str(beside) if beside.exists() else shutil.which(name)
+pytestmark = [pytest.mark.slow, pytest.mark.peers, pytest.mark.timeout(600)]
 
 
 def free_port():
@@ -136,15 +122,16 @@ class Sink(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.mark.skipif(not rotel(), reason="rotel is not installed")
-def test_a_collector_forwards_our_spans_unchanged(tmp_path):
+def test_a_collector_forwards_our_spans_unchanged(environment, tmp_path):
     """rotel, an OpenTelemetry collector: in by OTLP, out by OTLP."""
+    folder = environment("rotel").parent
+    (agent,) = folder.glob("lib/python*/site-packages/rotel/rotel-agent")
     sink = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
     sink.spans = []
     threading.Thread(target=sink.serve_forever, daemon=True).start()
     port = free_port()
     arguments = [
-        rotel(), "start",
+        str(agent), "start",
         "--otlp-http-endpoint", f"127.0.0.1:{port}",
         "--otlp-grpc-endpoint", f"127.0.0.1:{free_port()}",
         "--exporter", "otlp",
@@ -168,9 +155,9 @@ def test_a_collector_forwards_our_spans_unchanged(tmp_path):
     assert inner.resource["service.name"] == "shop"
 
 
-@pytest.mark.skipif(not command("phoenix"), reason="arize-phoenix is not installed")
-def test_phoenix_shows_our_logs_as_llm_spans(tmp_path):
+def test_phoenix_shows_our_logs_as_llm_spans(environment, tmp_path):
     """Kind, model, tokens and messages, read back by its API."""
+    phoenix = str(environment("arize-phoenix") / "phoenix")
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     settings = {
@@ -181,7 +168,7 @@ def test_phoenix_shows_our_logs_as_llm_spans(tmp_path):
         "PHOENIX_TELEMETRY_ENABLED": "false",
     }
 
-    with running([command("phoenix"), "serve"], tmp_path, url, **settings):
+    with running([phoenix, "serve"], tmp_path, url, **settings):
         deliver(url, tmp_path / "journal")
         spans = eventually(
             lambda: httpx.get(f"{url}/v1/projects/default/spans").json().get("data")
@@ -197,14 +184,16 @@ def test_phoenix_shows_our_logs_as_llm_spans(tmp_path):
     assert told["llm.output_messages.0.message.content"] == "Ho"
 
 
-@pytest.mark.skipif(not command("mlflow"), reason="mlflow is not installed")
-def test_mlflow_shows_our_logs_as_a_trace_with_tokens(tmp_path, monkeypatch):
+def test_mlflow_shows_our_logs_as_a_trace_with_tokens(
+    environment, tmp_path, monkeypatch
+):
     """One trace of two spans, its tokens counted once."""
+    mlflow = environment("mlflow") / "mlflow"
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-mlflow-experiment-id=0")
     arguments = [
-        command("mlflow"), "server",
+        str(mlflow), "server",
         "--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db",
         "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
     ]  # fmt: skip

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import subprocess
-import sys
-import textwrap
+from collections import Counter
+from pathlib import Path
 
 import pytest
 from opentelemetry import trace
@@ -147,65 +148,119 @@ def test_nothing_is_written_to_the_application_s_log(caplog, captured_logs):
     assert [r for r in caplog.records if r.name.startswith("opentelemetry")] == []
 
 
-LOGFIRE = """
-import logfire
-logfire.configure(send_to_logfire=False, console=False)
-"""
-LANGFUSE = """
-import langfuse
-langfuse.Langfuse(public_key="pk", secret_key="sk", base_url="http://127.0.0.1:9")
-"""
-TRACELOOP = """
-from traceloop.sdk import Traceloop
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-Traceloop.init(disable_batch=True, exporter=InMemorySpanExporter())
-"""
+PROGRAM = Path(__file__).parent / "beside.py"
+PEERS = {
+    "plain": ["openai", "opentelemetry-instrumentation-genai-openai"],
+    "logfire": ["openai", "logfire"],
+    "langfuse": ["openai", "langfuse"],
+    "traceloop": ["openai", "traceloop-sdk"],
+}
+
+
+@pytest.fixture(scope="module")
+def beside(environment):
+    """Run the program beside a peer, in an environment with the peer."""
+
+    def run(peer, order):
+        python = environment("-e", ".", *PEERS[peer]) / "python"
+        result = subprocess.run(
+            [python, PROGRAM, peer, order],
+            env={**os.environ, "OTEL_SERVICE_NAME": "shop", "LOGFIRE_TOKEN": ""},
+            capture_output=True,
+            text=True,
+            timeout=110,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr[-3000:]
+        return json.loads(result.stdout)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def alone(beside):
+    """What each peer exports without us."""
+    found = {}
+
+    def spans(peer):
+        if peer not in found:
+            found[peer] = beside(peer, "alone")["spans"]
+        return found[peer]
+
+    return spans
+
+
+def told(spans):
+    """Count spans by what they say, whatever their ids."""
+    return Counter(
+        (span["name"], span["scope"], *span["attributes"], span["tokens"])
+        for span in spans
+    )
 
 
 @pytest.mark.slow
+@pytest.mark.peers
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("package", "setup"),
+    ("peer", "order"),
     [
-        ("logfire", LOGFIRE),
-        ("langfuse", LANGFUSE),
-        ("traceloop.sdk", TRACELOOP),
+        *((peer, o) for peer in PEERS for o in ("theirs", "ours", "application")),
+        ("logfire", "again"),  # ``logfire.configure`` makes a provider each time
     ],
 )
-def test_it_works_beside(package, setup):
-    """Their provider stays theirs; every call is one log of ours."""
-    pytest.importorskip(package)
-    program = """
-    from opentelemetry import trace
-    from promptscribe import log_prompt
-    from promptscribe.otel import install
-    from promptscribe.testing import captured_logs
+def test_we_and_a_peer_leave_each_other_as_they_are(beside, alone, peer, order):
+    """One log for each call, their spans as without us, no provider of our making."""
+    found = beside(peer, order)
 
-    before = trace.get_tracer_provider()
-    assert install()
-    assert trace.get_tracer_provider() is before
-    tracer = trace.get_tracer("app")
-    chat = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
-    with captured_logs() as logs:
-        for _ in range(3):
-            with tracer.start_as_current_span("chat", attributes=chat):
-                pass
-        with log_prompt("a"):
-            with tracer.start_as_current_span("chat", attributes=chat):
-                pass
-    assert [log.path.rpartition("/")[2] for log in logs] == ["chat"] * 3 + ["a"], logs
-    assert logs[3].prompt["model"] == "m"
-    import os
-    os._exit(0)
-    """
-    environment = os.environ | {"TRACELOOP_TELEMETRY": "false", "LOGFIRE_TOKEN": ""}
+    own = [span for span in found["spans"] if span["scope"] == "promptscribe"]
+    theirs = [span for span in found["spans"] if span["scope"] != "promptscribe"]
+    standalone, inside = found["logs"]
+    assert found["untouched"]
+    assert found["installed"][-1] is True
+    assert standalone[:3] == ["shop/chat", 5, 7]
+    assert inside[:4] == ["shop/answer", 5, 7, "Ho"]
+    assert {log[4].removesuffix("-2024") for log in found["logs"]} == {"gpt-4o-mini"}
+    assert told(theirs) == told(alone(peer))
+    if order == "application" and peer == "logfire":
+        assert own == []  # our spans go to the application's provider, theirs do not
+        return
+    (span,) = own
+    calls = [other for other in theirs if other["id"] == standalone[5]]
+    below = [other for other in theirs if other["parent"] == span["id"][-16:]]
+    assert (span["id"], span["name"]) == (inside[5], "shop/answer")
+    assert span["tokens"] is None  # they are counted once
+    assert (len(calls), len(below)) == (1, 1)
+
+
+SDK_1_27 = [
+    "opentelemetry-api==1.27.0",
+    "opentelemetry-sdk==1.27.0",
+    "opentelemetry-distro==0.48b0",
+    "opentelemetry-exporter-otlp-proto-http==1.27.0",
+    "setuptools<80",  # its instrumentation needs pkg_resources
+]
+RUNNER = ["anyio[trio]", "hypothesis", "pytest", "pytest-timeout"]
+
+
+@pytest.mark.slow
+@pytest.mark.peers
+@pytest.mark.timeout(600)
+def test_the_oldest_sdk_will_do(environment, tmp_path):
+    """All of these tests, with 1.27; the newest is what they run with here."""
+    python = environment("-e", ".[receiver]", *RUNNER, *SDK_1_27) / "python"
 
     result = subprocess.run(
-        [sys.executable, "-c", setup + textwrap.dedent(program)],
-        env=environment,
+        [
+            *(python, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *("-m", "not peers", "--basetemp", tmp_path / "inner"),
+            Path(__file__).parent,
+        ],
+        cwd=PROGRAM.parents[2],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=500,
         check=False,
     )
 
-    assert result.returncode == 0, result.stderr[-3000:]
+    assert result.returncode == 0, result.stdout[-5000:]
+    assert " passed" in result.stdout

@@ -105,6 +105,22 @@ def test_a_member_is_read_from_its_attribute(make_span, attributes, member, valu
 
 
 @pytest.mark.parametrize(
+    ("service", "path"),
+    [
+        ("shop", "shop/chat"),
+        ("team/shop", "team/shop/chat"),
+        ("/home/ada/shop.py", "shop/chat"),
+        ("/", "otel/chat"),
+        ("unknown_service:python", "otel/chat"),
+        (None, "otel/chat"),
+    ],
+)
+def test_a_path_is_the_service_s_and_no_place_on_disk(make_span, service, path):
+    """Traceloop calls a service by its program's place, if nobody names it."""
+    assert read(make_span(CHAT, resource={"service.name": service}))["path"] == path
+
+
+@pytest.mark.parametrize(
     "wrap",
     [
         lambda m: m,

@@ -202,6 +202,8 @@ def _add_labels(draft: Draft) -> None:
 def _path(span: Span) -> str:
     """Give ``service/operation``: the model is not in it, it makes a version."""
     service = word(span.resource.get("service.name")) or ""
+    if service.startswith("/"):  # Traceloop's default: the program's place on disk
+        service = service.rpartition("/")[2].removesuffix(".py")
     if not service or service.startswith("unknown_service"):
         service = "otel"
     operation = word(span.attributes.get(gen_ai.OPERATION)) or "chat"

@@ -25,8 +25,9 @@ _MARK: Final = "_promptscribe_installed"
 def install(tracer_provider: Any = None) -> bool:
     """Log every call of a model that a tracer provider's spans tell of.
 
-    Call it after the application has set up OpenTelemetry; a second time does nothing.
-    Under ``opentelemetry-instrument`` there is no need to.
+    Call it after the application has set up OpenTelemetry; a second time does nothing,
+    unless the application has set it up anew (``logfire.configure``). Under
+    ``opentelemetry-instrument`` there is no need to.
 
     Args:
         tracer_provider: An SDK's provider; the global one if None.
@@ -46,6 +47,8 @@ def install(tracer_provider: Any = None) -> bool:
         True
     """
     provider: Any = tracer_provider or trace.get_tracer_provider()
+    # Logfire's stands for one that it changes: the processor goes with the inner one.
+    provider = getattr(provider, "provider", provider)
     add = getattr(provider, "add_span_processor", None)
     if add is None:
         if tracer_provider is not None:
