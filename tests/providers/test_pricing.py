@@ -259,3 +259,58 @@ def test_a_price_is_that_of_the_day_of_the_call():
     then = price(facts("grok-4.20"), at=early)
 
     assert then.output_cost > price(facts("grok-4.20"), at=WHEN).output_cost
+
+
+@pytest.mark.parametrize("tier", [None, "default", "flex", "priority", "batch"])
+@pytest.mark.parametrize(
+    ("model", "provider"),
+    [
+        ("gpt-4o-mini", "openai"),
+        ("gpt-5-mini", "openai"),
+        ("gpt-5.4", "openai"),
+        ("gemini-2.5-pro", "google"),  # dearer from 200,000 tokens on
+        ("gemini-2.5-flash", "google"),
+        ("claude-sonnet-4-5", "anthropic"),
+        ("grok-4.20", "x-ai"),  # its price changed in 2026
+        ("deepseek-chat", "deepseek"),  # cheaper at night
+    ],
+)
+def test_a_price_is_what_the_list_says_whatever_was_asked_before(model, provider, tier):
+    """Sizes around every step of a price, with and without a cache, in any order."""
+    genai_prices = pytest.importorskip("genai_prices")
+    context = None if tier is None else {"service_tier": tier}
+    if tier == "batch":
+        context = {"processing": "batch"}
+    sizes = (1, 7, 999, 127_999, 128_000, 128_001, 200_000, 200_001, 272_001, 900_000)
+    times = [
+        datetime(2026, 11, 1, 12, 0, tzinfo=UTC),
+        datetime(2026, 11, 1, 16, 29, 59, tzinfo=UTC),
+        datetime(2026, 11, 1, 16, 30, tzinfo=UTC),
+        datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC),
+        datetime(2025, 9, 1, 0, 30, tzinfo=UTC),
+    ]
+    cases = [
+        (at, size, output, cached)
+        for at in times
+        for size in sizes
+        for output in (1, 4_321)
+        for cached in (0, 1, size // 2, size)
+    ]
+    cases.sort(key=lambda case: hash(case[1:]) % 97)  # any order, the same each time
+    for at, size, output, cached in cases:
+        parts = {"cache_read_tokens": cached} if cached else {}
+        counts = {"input_tokens": size, "output_tokens": output} | parts
+        listed = genai_prices.calc_price(
+            genai_prices.Usage(**counts),
+            model,
+            provider_id=provider,
+            genai_request_timestamp=at,
+            price_context=context,
+        )
+        used = Usage(prompt_tokens=size, output_tokens=output, **parts)
+        answer = ResponseFacts(model=model, usage=used, service_tier=tier)
+
+        cost = price(answer, provider=provider, at=at)
+
+        assert cost.prompt_cost == pytest.approx(float(listed.input_price), abs=1e-12)
+        assert cost.output_cost == pytest.approx(float(listed.output_price), abs=1e-12)

@@ -6,17 +6,20 @@ The list is loaded at the first call, in the thread that asks; nothing is fetche
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from promptscribe._providers.model import provider_name, split_model, split_provider
+from promptscribe._providers.tariff import Tariffs, is_linear, learn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
     from promptscribe._providers.facts import ResponseFacts, Usage
+    from promptscribe._providers.tariff import Tariff
 
 PRICE_IDS: Final = {
     "openai": "openai",
@@ -80,29 +83,74 @@ def price(
     usage = facts.usage
     if usage is None or usage.prompt_tokens is None or usage.output_tokens is None:
         return None
+    genai_prices = sys.modules.get("genai_prices") or _load()
+    counts = _counts(usage)
+    if genai_prices is None or counts is None:
+        return None
+    names = (facts.model, model, provider, facts.provider, facts.service_tier)
+    key = _tariffs.key(names, counts, at)
+    is_known, tariff = _tariffs.find(key, counts)
+    if is_known:
+        charge = None if tariff is None else tariff.charge(counts)
+    else:
+        listed = _Listed(genai_prices, facts, at)
+        charge = listed.charge(counts, model, provider)
+        _tariffs.keep(key, listed.tariff(counts))
+    return _price(charge, usage, genai_prices)
+
+
+class _Listed:
+    """What the list says of one call; asking takes 100 µs."""
+
+    def __init__(
+        self, genai_prices: Any, facts: ResponseFacts, at: datetime | None
+    ) -> None:
+        self._list = genai_prices
+        self._facts = facts
+        self._at = at
+        self._reference: tuple[str, str | None] = ("", None)
+        self._found: Any = None
+
+    def charge(
+        self, counts: dict[str, int], model: str | None, provider: str | None
+    ) -> tuple[float, float] | None:
+        """Return the dollars for prompt and answer; None without a price."""
+        for reference in _references(self._facts, model, provider):
+            self._reference = reference
+            try:
+                found = self._ask(counts)
+            except (LookupError, ValueError, TypeError, ArithmeticError):
+                continue  # an unknown model, or counts that contradict each other
+            if self._facts.usage and _is_priced(found, self._facts.usage):
+                self._found = found
+                return float(found.input_price), float(found.output_price)
+        return None
+
+    def tariff(self, counts: dict[str, int]) -> Tariff | None:
+        """Return the tariff behind the price; None without a price."""
+        if self._found is None or not is_linear(counts):
+            return None
+        return learn(self._found, counts, self._ask)
+
+    def _ask(self, counts: dict[str, int]) -> Any:
+        name, price_id = self._reference
+        return self._list.calc_price(
+            self._list.Usage(**counts),
+            name,
+            provider_id=price_id,
+            genai_request_timestamp=self._at,
+            price_context=_context(self._facts.service_tier),
+        )
+
+
+_tariffs: Final = Tariffs()
+
+
+def _load() -> Any:
     try:
-        genai_prices = import_module("genai_prices")
+        return import_module("genai_prices")
     except ImportError:
         return None
-    counts = _counts(usage)
-    if counts is None:
-        return None
-    context = _context(facts.service_tier)
-    for name, price_id in _references(facts, model, provider):
-        try:
-            found = genai_prices.calc_price(
-                genai_prices.Usage(**counts),
-                name,
-                provider_id=price_id,
-                genai_request_timestamp=at,
-                price_context=context,
-            )
-        except (LookupError, ValueError, TypeError, ArithmeticError):
-            continue  # an unknown model, or counts that contradict each other
-        if _is_priced(found, usage):
-            source = f"genai-prices {genai_prices.__version__}"
-            return _charged(found, usage, source)
-    return None
 
 
 def _counts(usage: Usage) -> dict[str, int] | None:
@@ -111,21 +159,33 @@ def _counts(usage: Usage) -> dict[str, int] | None:
     hour = usage.cache_write_1h_tokens or 0
     if read + write > (usage.prompt_tokens or 0) or hour > write:
         return None
-    # A part that is 0 is left out: a model may have no rate of its own for it.
-    parts = {
-        "cache_read_tokens": read,
-        "cache_write_tokens": write,
-        "cache_write_1h_tokens": hour,
-        "cache_write_5m_tokens": write - hour if hour else 0,
-        "cache_audio_read_tokens": usage.cache_audio_read_tokens or 0,
-        "input_audio_tokens": usage.input_audio_tokens or 0,
-        "output_audio_tokens": usage.output_audio_tokens or 0,
-        "output_image_tokens": usage.output_image_tokens or 0,
+    counts = {
+        "input_tokens": usage.prompt_tokens or 0,
+        "output_tokens": usage.output_tokens or 0,
     }
-    counts = {name: value for name, value in parts.items() if value}
-    counts["input_tokens"] = usage.prompt_tokens or 0
-    counts["output_tokens"] = usage.output_tokens or 0
+    # A part that is 0 is left out: a model may have no rate of its own for it.
+    if read:
+        counts["cache_read_tokens"] = read
+    if write:
+        counts["cache_write_tokens"] = write
+    if hour:
+        counts["cache_write_1h_tokens"] = hour
+        if write > hour:
+            counts["cache_write_5m_tokens"] = write - hour
+    for name in _RARE:
+        count = getattr(usage, name)
+        if count:
+            counts[name] = count
     return counts
+
+
+_RARE: Final = (
+    "cache_audio_read_tokens",
+    "input_audio_tokens",
+    "output_audio_tokens",
+    "output_image_tokens",
+)
+"""Kinds of tokens that have the same name here and there."""
 
 
 def _context(tier: str | None) -> dict[str, str] | None:
@@ -179,11 +239,15 @@ def _is_priced(found: Any, usage: Usage) -> bool:
     return free or not usage.input_audio_tokens
 
 
-def _charged(found: Any, usage: Usage, source: str) -> Price:
+def _price(
+    charge: tuple[float, float] | None, usage: Usage, genai_prices: Any
+) -> Price | None:
     """Split what the response says it cost in the proportion of the list's prices."""
-    prompt, output = float(found.input_price), float(found.output_price)
+    if charge is None:
+        return None
+    prompt, output = charge
     listed = prompt + output
     if usage.total_cost is not None and listed > 0:
         share = usage.total_cost / listed
         return Price(prompt * share, output * share, "response")
-    return Price(prompt, output, source)
+    return Price(prompt, output, f"genai-prices {genai_prices.__version__}")
