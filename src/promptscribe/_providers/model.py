@@ -6,6 +6,7 @@ Its law: a name that is not known passes through as it is.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 PROVIDERS: Final = {
@@ -99,6 +100,10 @@ _VARIANT: Final = re.compile(r":(?:free|extended|nitro|floor|online|exacto|think
 _PATH: Final = ("models/", "publishers/google/models/", "accounts/fireworks/models/")
 
 
+_NAMES: Final = 256
+"""Names that are remembered: a program uses few of them."""
+
+
 def provider_name(name: str | None) -> str | None:
     """Give the contract's name of a provider.
 
@@ -114,6 +119,7 @@ def provider_name(name: str | None) -> str | None:
     return PROVIDERS.get(lower, lower) or None
 
 
+@lru_cache(_NAMES)
 def maker_of(model: str | None) -> str | None:
     """Give the provider of a model that its maker alone serves under this name."""
     lower = (model or "").lower()
@@ -141,6 +147,7 @@ def split_model(name: str) -> tuple[str | None, str]:
     return provider, _DATE.sub("", _VARIANT.sub("", model))
 
 
+@lru_cache(_NAMES)
 def split_provider(name: str) -> tuple[str | None, str]:
     """Split off what names the provider only; the model keeps tuning and date."""
     name = name.strip()

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 OBJECTS: Final = ("chat.completion", "text_completion")
 
 TOTAL: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
+_TOTALS: Final = frozenset(TOTAL)
 CACHE_READ: Final = (
     "prompt_cache_hit_tokens",  # DeepSeek
     "cached_tokens",  # Moonshot
@@ -124,8 +125,14 @@ def read_usage(body: JSONObject) -> Usage | None:
         return None
     if count(usage.get("prompt_tokens")) == count(usage.get("completion_tokens")) == 0:
         return None  # no prompt has no tokens: the server does not count
-    prompt = table(usage.get("prompt_tokens_details"))
     reasoning = _reasoning(usage, word(body.get("model")))
+    if usage.keys() <= _TOTALS:
+        return Usage(
+            prompt_tokens=count(usage.get("prompt_tokens")),
+            output_tokens=_output(usage, reasoning, word(body.get("model"))),
+            reasoning_tokens=reasoning,
+        )
+    prompt = table(usage.get("prompt_tokens_details"))
     written = prompt.get("cache_creation_token_details")  # LiteLLM
     return Usage(
         prompt_tokens=count(usage.get("prompt_tokens")),

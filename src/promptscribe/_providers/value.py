@@ -87,6 +87,10 @@ def count(value: JSONValue) -> int | None:
     JavaScript tools and protobuf's JSON send them (int64 is a string there,
     https://protobuf.dev/programming-guides/json/).
     """
+    if value is None:
+        return None
+    if type(value) is int:
+        return value if 0 <= value <= MAX_TOKENS else None
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:20])
     whole = number(value)
