@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
+import random
 import threading
 
 import httpx
+import msgspec
 import pytest
 
 import promptscribe
@@ -43,6 +46,7 @@ def read(receiver):
     def get(log_id):
         return httpx.get(f"{receiver.url}/logs/{log_id}").json()
 
+    get.url = receiver.url
     return get
 
 
@@ -195,3 +199,105 @@ def test_the_official_exporter_is_understood(receiver, read):
     ids = span.get_span_context()
     log = read(f"log_{ids.trace_id:032x}{ids.span_id:016x}")
     assert log["prompt_tokens"] == 1000
+
+
+def ids(trace, *numbers):
+    return [{"trace_id": f"{trace:032x}", "span_id": f"{n:016x}"} for n in numbers]
+
+
+TOOL = {"gen_ai.operation.name": "execute_tool"}
+
+
+def chain(make_span, trace):
+    """Give call, agent, HTTP request, call: each inside the one before."""
+    outer, agent, request, inner = ids(trace, 1, 2, 3, 4)
+    return [
+        make_span({**CHAT, "gen_ai.response.id": "a"}, **outer),
+        make_span(TOOL, **agent, parent_id=outer["span_id"]),
+        make_span(
+            {"http.request.method": "POST"}, **request, parent_id=agent["span_id"]
+        ),
+        make_span(
+            {**CHAT, "gen_ai.response.id": "b"}, **inner, parent_id=request["span_id"]
+        ),
+    ]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_the_nearest_log_above_is_found_in_any_order_of_arrival(
+    send, read, make_span, order
+):
+    """Each span in an upload of its own, as several processes send them."""
+    spans = chain(make_span, 0xA000 + int("".join(map(str, order))))
+
+    for index in order:
+        send([spans[index]])
+
+    outer, inner = spans[0], spans[3]
+    assert read(inner.log_id)["trace_parent_id"] == outer.log_id
+    assert read(outer.log_id).get("trace_parent_id") is None
+    assert read(inner.log_id)["trace_id"] == read(outer.log_id)["trace_id"]
+
+
+def test_a_call_under_spans_that_are_no_logs_is_the_top(send, read, make_span):
+    """Nobody above is a log: late spans say so, and a log below stays below."""
+    _, agent, request, inner = chain(make_span, 0xB1)
+    (last,) = ids(0xB1, 5)
+    below = make_span(
+        {**CHAT, "gen_ai.response.id": "c"}, **last, parent_id=inner.span_id
+    )
+    agent = msgspec.structs.replace(agent, parent_id=None)
+
+    for span in (below, inner, request, agent):
+        send([span])
+
+    assert read(inner.log_id).get("trace_parent_id") is None
+    assert read(inner.log_id)["trace_id"] == inner.log_id
+    assert read(below.log_id)["trace_parent_id"] == inner.log_id
+    assert read(below.log_id)["trace_id"] == inner.log_id
+
+
+def test_spans_that_are_each_other_s_parents_hang_nobody(send, read, make_span):
+    """A ring: the log is there, and has no parent."""
+    one, other, inner = ids(0xB2, 1, 2, 3)
+    call = make_span(CHAT, **inner, parent_id=one["span_id"])
+    send([call])
+    send([make_span(TOOL, **one, parent_id=inner["span_id"])])
+    send([make_span(TOOL, **other, parent_id=other["span_id"])])
+
+    assert read(call.log_id).get("trace_parent_id") is None
+
+
+def test_a_log_of_another_door_is_brought_under_its_parent(send, read, make_span):
+    """One process posts prompt logs, the other one OTLP: both are in one tree."""
+    outer, _, request, inner = chain(make_span, 0xB3)
+    request = msgspec.structs.replace(request, parent_id=outer.span_id)
+    posted = {
+        "path": "shop/inner", "prompt": {"model": "m"}, "output": "x",
+        "log_id": inner.log_id, "trace_parent_id": request.log_id,
+    }  # fmt: skip
+    httpx.post(f"{read.url}/prompts/log", json=posted).raise_for_status()
+
+    send([request])
+    send([outer])
+
+    assert read(inner.log_id)["trace_parent_id"] == outer.log_id
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("how", ["together", "apart"])
+@pytest.mark.parametrize("where", ["beside", "inside"])
+def test_a_call_told_twice_counts_once(send, read, make_span, *, turned, how, where):
+    """Two spans of one response, nested or side by side, in one upload or in two."""
+    one, other = ids(random.getrandbits(120), 1, 2)
+    attributes = {**CHAT, "gen_ai.response.id": "r"}
+    outer = make_span(attributes, **one)
+    above = None if where == "beside" else outer.span_id
+    inner = make_span(attributes, **other, parent_id=above)
+    spans = [outer, inner] if turned else [inner, outer]
+
+    for upload in [spans] if how == "together" else [[span] for span in spans]:
+        send(upload)
+
+    stored = [read(span.log_id).get("prompt_tokens") for span in spans]
+    assert sorted(stored, key=str) == [1000, None]

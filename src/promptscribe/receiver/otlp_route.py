@@ -56,9 +56,10 @@ class OtlpRoutes:
                 return failure(400, f"Not an OTLP upload: {wrong}")
         else:
             upload = decode_body(content)
-        rejected, sentence = await self._keep(
-            self._spans.read(list(otlp.read_upload(upload)))
-        )
+        read = self._spans.read(list(otlp.read_upload(upload)))
+        rejected, sentence = await self._keep(read.logs)
+        if read.passed:
+            await self._store.pass_over(read.passed)
         return _answer(rejected, sentence, is_protobuf=is_protobuf)
 
     async def _keep(self, bodies: list[JSONObject]) -> tuple[int, str]:

@@ -17,6 +17,7 @@ from promptscribe.receiver import (
     sqlite_key,
     sqlite_log,
     sqlite_move,
+    sqlite_parent,
     sqlite_query,
 )
 from promptscribe.receiver.sqlite_schema import connect, migrate
@@ -25,7 +26,7 @@ from promptscribe.receiver.sqlite_writer import Writer
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from promptscribe._clock import Clock
@@ -95,6 +96,10 @@ class SqliteStore:
     async def delete_logs(self, ids: Sequence[str]) -> int:
         """Delete logs and return how many there were."""
         return await self._write(sqlite_log.delete_logs, ids)
+
+    async def pass_over(self, spans: Mapping[str, str | None]) -> None:
+        """Bring logs whose parent is none under the log that is above it."""
+        await self._write(sqlite_parent.pass_over, spans)
 
     async def find_logs(self, query: LogQuery) -> LogPage:
         """Return one page of logs, newest first."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from promptscribe.errors import PromptscribeError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from promptscribe.receiver.file_entry import (
         Environment,
@@ -69,6 +69,15 @@ class Store(Protocol):
 
     async def delete_logs(self, ids: Sequence[str]) -> int:
         """Delete logs and return how many there were; unknown ids are passed over."""
+        ...
+
+    async def pass_over(self, spans: Mapping[str, str | None]) -> None:
+        """Bring logs whose parent is none under the log that is above it.
+
+        Args:
+            spans: By the id that logs may name as their parent, and that no log has:
+                the id of the nearest log above, which may not have arrived, or None.
+        """
         ...
 
     async def find_logs(self, query: LogQuery) -> LogPage:
