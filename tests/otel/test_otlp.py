@@ -180,6 +180,10 @@ def test_a_log_comes_back_from_its_span(recorded):
         prompt_tokens=5,
         output_tokens=7,
         user="u",
+        prompt_cost=0.5,
+        output_cost=0.25,
+        source="shop",
+        tool_choice={"type": "function", "function": {"name": "f"}},
         log_id="log_" + "a" * 48,
         metadata={"session_id": "s", "cache_read_tokens": 3},
     )
@@ -190,7 +194,10 @@ def test_a_log_comes_back_from_its_span(recorded):
     assert translation.is_call(span)
     assert span.log_id == log.log_id
     assert back["prompt"] == {**log.prompt, "endpoint": "chat"}
-    for name in ("path", "inputs", "messages", "output", "finish_reason", "user"):
+    for name in (
+        *("path", "inputs", "messages", "output", "finish_reason", "user"),
+        *("prompt_cost", "output_cost", "source", "tool_choice"),
+    ):
         assert back[name] == getattr(log, name), name
     assert back["output_message"] == log.output_message
     assert back["metadata"]["session_id"] == "s"

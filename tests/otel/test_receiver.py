@@ -11,10 +11,13 @@ import threading
 import httpx
 import msgspec
 import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
 
 import promptscribe
-from promptscribe import log_prompt
+from promptscribe import log_prompt, record_log
 from promptscribe._dialects import otlp, protobuf
+from promptscribe.otel import PromptscribeSpanExporter
 from promptscribe.receiver.server import start_in_thread
 
 
@@ -183,7 +186,6 @@ def test_the_official_exporter_is_understood(receiver, read):
     exporter = pytest.importorskip(
         "opentelemetry.exporter.otlp.proto.http.trace_exporter"
     )
-    from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
     provider = TracerProvider(shutdown_on_exit=False)
@@ -301,3 +303,75 @@ def test_a_call_told_twice_counts_once(send, read, make_span, *, turned, how, wh
 
     stored = [read(span.log_id).get("prompt_tokens") for span in spans]
     assert sorted(stored, key=str) == [1000, None]
+
+
+@pytest.mark.parametrize(
+    "order", [(0, 1, 2, 3), *((*o, 0) for o in itertools.permutations((1, 2, 3)))]
+)
+def test_an_exporter_finds_the_nearest_log_though_it_ends_last(
+    receiver, read, tmp_path, order
+):
+    """The exporter alone, each span in a batch of its own: no start is seen."""
+    promptscribe.configure(base_url=receiver.url, journal_dir=tmp_path, export=True)
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("app")
+    spans, around = [], None
+    one, other = ({**CHAT, "gen_ai.response.id": r} for r in "ab")
+    for attributes in (one, TOOL, {}, other):
+        span = tracer.start_span("s", context=around, attributes=attributes)
+        around = trace.set_span_in_context(span)
+        spans.append(span)
+        span.end()
+    exporter = PromptscribeSpanExporter()
+
+    for index in order:
+        exporter.export([spans[index]])
+
+    assert exporter.force_flush(20_000)
+    outer, inner = (read(log_id(span)) for span in (spans[0], spans[3]))
+    assert inner["trace_parent_id"] == outer["id"]
+    assert outer.get("trace_parent_id") is None
+
+
+def log_id(span):
+    context = span.get_span_context()
+    return f"log_{context.trace_id:032x}{context.span_id:016x}"
+
+
+def test_a_log_that_is_no_call_arrives_by_otlp_as_well(receiver, read, tmp_path):
+    """An agent, with what no convention has a name for; the call inside is below."""
+    promptscribe.configure(
+        otlp_endpoint=receiver.url, journal_dir=tmp_path, export=True
+    )
+    with log_prompt(
+        "shop/agent", inputs={"q": "why?"}, metadata={"plan": "pro", "n": [1, 2]}
+    ) as outer:
+        record_log("shop/inner", prompt={"model": "m"}, prompt_tokens=5)
+        outer.update(output="forty-two", stdout="noise", batch_id="b")
+
+    assert promptscribe.force_flush(20)
+    log = read(outer.id)
+    assert (log["output"], log["stdout"], log["batch_id"]) == (
+        "forty-two",
+        "noise",
+        "b",
+    )
+    assert log["inputs"] == {"q": "why?"}
+    assert log["metadata"]["plan"] == "pro"
+    assert log["metadata"]["n"] == [1, 2]
+    assert "attributes" not in log["metadata"]["otel"]
+    below = httpx.get(f"{receiver.url}/logs", params={"path": "shop/inner"}).json()
+    assert below["records"][0]["trace_parent_id"] == outer.id
+
+
+def test_a_span_of_ours_that_comes_before_its_log_moves_nobody(send, read, make_span):
+    """``otel_spans`` beside ``base_url``: the log is posted, its span is no log."""
+    outer, function, inner = ids(0xB5, 1, 2, 3)
+    span = make_span({}, **function, parent_id=outer["span_id"])
+    call = make_span(CHAT, **inner, parent_id=function["span_id"])
+    upload = otlp.write_upload({}, "promptscribe", [span])
+    send([call])
+    httpx.post(f"{read.url}/v1/traces", json=upload).raise_for_status()
+    posted = {"path": "shop/function", "log_id": span.log_id, "prompt": {"model": "m"}}
+    httpx.post(f"{read.url}/prompts/log", json=posted).raise_for_status()
+
+    assert read(call.log_id)["trace_parent_id"] == span.log_id

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from promptscribe._dialects import gen_ai
+from promptscribe._dialects import gen_ai, own
 from promptscribe._providers.value import (
     first,
     json_text,
@@ -26,9 +26,6 @@ from promptscribe._providers.value import (
 
 if TYPE_CHECKING:
     from promptscribe.schema import JSONObject, JSONValue, PromptLog
-
-OWN: Final = "promptscribe."
-"""Prefix of what the convention has no name for."""
 
 MOST_VARIABLES: Final = 32
 """Inputs and entries of metadata that get an attribute each; SDKs stop at 128."""
@@ -93,6 +90,8 @@ def attributes_of(log: PromptLog, *, content: bool, repeats: bool = True) -> JSO
     found = _minor(log)
     if content:
         found |= _variables(log)
+        if not is_call(log):
+            found |= kept(**{f"{own.PREFIX}output": log.output})
     found |= kept(
         **{"gen_ai.prompt.name": log.path, "gen_ai.prompt.version": log.version_id}
     )
@@ -110,18 +109,18 @@ def _operation(log: PromptLog) -> str:
 
 
 def _minor(log: PromptLog) -> JSONObject:
-    found = {f"{OWN}{name}": getattr(log, name) for name in _PLAIN}
+    found = {f"{own.PREFIX}{name}": getattr(log, name) for name in _PLAIN}
     found |= {
-        f"{OWN}cost.prompt": log.prompt_cost,
-        f"{OWN}cost.output": log.output_cost,
-        f"{OWN}tool_choice": json_text(log.tool_choice),
-        f"{OWN}source": log.source,
+        f"{own.PREFIX}cost.prompt": log.prompt_cost,
+        f"{own.PREFIX}cost.output": log.output_cost,
+        f"{own.PREFIX}tool_choice": json_text(log.tool_choice),
+        f"{own.PREFIX}source": log.source,
     }
     named = 0
     for name, value in table(log.metadata).items():
         if name not in _METADATA and name != "traceback" and named < MOST_VARIABLES:
             named += 1
-            found[f"{OWN}metadata.{name}"] = _single(value)
+            found[f"{own.METADATA}{name}"] = _single(value)
     return kept(**found)
 
 

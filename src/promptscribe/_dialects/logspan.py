@@ -10,7 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING, Final
 
 from promptscribe._clock import parse_log_id, to_ns
-from promptscribe._dialects import emission
+from promptscribe._dialects import emission, own
 from promptscribe._dialects.span import Event, Span
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def to_span(log: PromptLog) -> Span:
         ended=max(ended, began),
         status="UNSET" if log.error is None else "ERROR",
         status_message=message or name or None,
-        attributes=emission.attributes_of(log, content=True),
+        attributes={own.LOG: True, **emission.attributes_of(log, content=True)},
         events=_events(log, name, message, ended),
     )
 

@@ -18,6 +18,10 @@ STATUSES: Final = ("UNSET", "OK", "ERROR")
 """Status codes, at their numbers (same file)."""
 
 
+OURS: Final = "promptscribe"
+"""Name of the instrumentation whose spans are logs already."""
+
+
 class Event(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Something that happened during a span.
 

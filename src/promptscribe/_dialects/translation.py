@@ -14,6 +14,7 @@ from promptscribe._dialects import (
     langfuse,
     logfire,
     openinference,
+    own,
     traceloop,
     vercel,
 )
@@ -38,6 +39,7 @@ class Dialect(Protocol):
 
 
 DIALECTS: Final[tuple[Dialect, ...]] = (
+    own,
     langfuse,  # what the user said by hand comes first
     vercel,
     gen_ai,
@@ -48,6 +50,7 @@ DIALECTS: Final[tuple[Dialect, ...]] = (
 """In the order of who wins."""
 
 SELECTORS: Final[tuple[Dialect, ...]] = (
+    own,
     vercel,  # its outer spans have the operation's name, too
     logfire,
     langfuse,
@@ -138,9 +141,9 @@ def withhold(members: dict[str, Any]) -> dict[str, Any]:
     metadata = dict(members.get("metadata") or {})
     for name in ("traceback", "choices"):
         metadata.pop(name, None)
-    own = metadata.get("otel")
-    if isinstance(own, dict):
-        metadata["otel"] = {k: v for k, v in own.items() if k != "attributes"}
+    told = metadata.get("otel")
+    if isinstance(told, dict):
+        metadata["otel"] = {k: v for k, v in told.items() if k != "attributes"}
     return {**kept, "metadata": metadata}
 
 
@@ -194,7 +197,7 @@ def _add_labels(draft: Draft) -> None:
     draft.put("path", _path(span))
     for name in ("deployment.environment.name", "deployment.environment"):
         draft.put("environment", word(span.resource.get(name)))
-    if span.scope:
+    if span.scope and own.is_call(span) is None:
         version = f"@{span.scope_version}" if span.scope_version else ""
         draft.put("source", f"otel:{span.scope}{version}")
 
@@ -215,17 +218,20 @@ def _path(span: Span) -> str:
 def _add_metadata(draft: Draft) -> None:
     span = draft.span
     rest = draft.rest()
-    own: JSONObject = {"trace_id": span.trace_id, "span_id": span.span_id}
+    told: JSONObject = {"trace_id": span.trace_id, "span_id": span.span_id}
     if span.parent_id:
-        own["parent_span_id"] = span.parent_id
+        told["parent_span_id"] = span.parent_id
     if span.name:
-        own["name"] = span.name
+        told["name"] = span.name
+    below = own.beneath(span.attributes.get(own.BENEATH))
+    if below:
+        told["beneath"] = below
     if rest:
-        own["attributes"] = rest
+        told["attributes"] = rest
     if span.dropped:
-        own["dropped_attributes"] = span.dropped
+        told["dropped_attributes"] = span.dropped
         draft.put("metadata.truncated", value=True)
-    draft.put("metadata.otel", own)
+    draft.put("metadata.otel", told)
     draft.put("metadata", dict(draft.section("metadata")))
 
 

@@ -21,6 +21,7 @@ from promptscribe._delivery.transport import Answer, Offer, Request
 from promptscribe._dialects.logspan import to_span
 from promptscribe._dialects.otlp import write_upload
 from promptscribe._dialects.protobuf import encode
+from promptscribe._dialects.span import OURS
 from promptscribe.errors import Unreachable
 from promptscribe.schema import PromptLog
 
@@ -102,7 +103,7 @@ class OtlpTransport:
             resource: JSONObject = {"service.name": self._service}
             if environment is not None:
                 resource["deployment.environment.name"] = environment
-            written = write_upload(resource, "promptscribe", spans)
+            written = write_upload(resource, OURS, spans)
             upload["resourceSpans"] += written["resourceSpans"]
         body = gzip.compress(encode(upload), 1, mtime=0)
         return Request(PATH, {}, body, headers=self._headers)

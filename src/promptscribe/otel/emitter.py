@@ -27,10 +27,10 @@ from promptscribe._capture import failure
 from promptscribe._capture.recording import END, START
 from promptscribe._clock import to_ns
 from promptscribe._dialects import emission
+from promptscribe._dialects.span import OURS
 from promptscribe._runtime import render
 from promptscribe._runtime.state import runtime
 from promptscribe.otel import inference
-from promptscribe.otel.intake import OURS
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context

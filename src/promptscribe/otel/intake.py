@@ -18,7 +18,8 @@ import msgspec
 
 from promptscribe._capture import failure
 from promptscribe._capture.context import current
-from promptscribe._dialects import translation
+from promptscribe._dialects import own, translation
+from promptscribe._dialects.span import OURS
 from promptscribe.otel import filling, writing
 from promptscribe.otel.lineage import Lineage, Node, may_be_call
 from promptscribe.otel.reading import read_span
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 MOST_RESPONSES: Final = 4_096
 """Responses that are remembered, to know them again from another instrumentation."""
-
-OURS: Final = "promptscribe"
-"""Name of the instrumentation whose spans are logs already."""
 
 
 class _Seen(NamedTuple):
@@ -118,12 +116,15 @@ class Intake:
             if self._is_repeated(span, above):
                 return
             self._remember(key, span)
+            if key is not None:
+                self._lineage.name(key[0], above)
+                span = _above_all(span, self._lineage.take_passed(key))
             recording = None if above.scope is None else above.scope.recording
             if recording is not None and filling.is_open(recording):
-                own = self._fills.take(recording, span)
+                calls = self._fills.take(recording, span)
             else:
-                own = [span]
-        for call in own:
+                calls = [span]
+        for call in calls:
             writing.write(call, above)
 
     def _above(self, key: Key | None, node: Node | None) -> Ancestor:
@@ -184,6 +185,18 @@ def _united(outer: Span, inner: Span) -> Span:
     """Return the outer span, with what only the inner one knows."""
     both = {**inner.attributes, **outer.attributes}
     return msgspec.structs.replace(outer, attributes=both)
+
+
+def _above_all(span: Span, passed: list[int]) -> Span:
+    """Return the span, and which spans beneath it are no logs but were named as such.
+
+    An exporter that hears of children long before their parents has logged them by
+    then; whoever keeps the logs brings them here.
+    """
+    if not passed:
+        return span
+    told = {**span.attributes, own.BENEATH: [f"{number:016x}" for number in passed]}
+    return msgspec.structs.replace(span, attributes=told)
 
 
 def _key(span: Any) -> Key | None:

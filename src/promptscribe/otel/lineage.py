@@ -12,7 +12,7 @@ same log as its parent is nearer to the parent; any other is nearer to its log.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from promptscribe._dialects import translation
 from promptscribe.otel.reading import read_span
@@ -20,6 +20,8 @@ from promptscribe.otel.reading import read_span
 if TYPE_CHECKING:
     from promptscribe._capture.context import Scope
     from promptscribe._dialects.span import Span
+
+T = TypeVar("T")
 
 MOST: Final = 16_384
 """Spans that are remembered; some 0.5 KB each."""
@@ -60,11 +62,13 @@ class Ancestor(NamedTuple):
         log_id: Its id; None if there is none.
         scope: Set if it is a log of this library's own.
         node: Set if it is a span.
+        unseen: Span id, where all that is known is that a span of that id is above.
     """
 
     log_id: str | None
     scope: Scope | None = None
     node: Node | None = None
+    unseen: int | None = None
 
 
 class Lineage:
@@ -72,12 +76,38 @@ class Lineage:
 
     def __init__(self) -> None:
         self._nodes: OrderedDict[Key, Node] = OrderedDict()
+        # Spans that a log named as its parent before they were seen, and those of
+        # them that were seen since and are no logs.
+        self._named: OrderedDict[Key, None] = OrderedDict()
+        self._passed: OrderedDict[Key, None] = OrderedDict()
 
     def add(self, key: Key, node: Node) -> None:
         """Remember a span that started, or that ended unseen."""
-        self._nodes[key] = node
-        while len(self._nodes) > MOST:
-            self._nodes.popitem(last=False)
+        _put(self._nodes, key, node)
+        if key in self._named:
+            del self._named[key]
+            if node.call is None:
+                _put(self._passed, key, None)
+
+    def name(self, trace: int, ancestor: Ancestor) -> None:
+        """Remember that a log names a span as its parent that was never seen."""
+        if ancestor.unseen is not None:
+            _put(self._named, (trace, ancestor.unseen), None)
+
+    def take_passed(self, key: Key) -> list[int]:
+        """Give spans beneath a log that are none, but that logs name as theirs.
+
+        Each is given once.
+        """
+        own = _id(*key)
+        found = [
+            other
+            for other in self._passed
+            if other[0] == key[0] and self.nearest(other).log_id == own
+        ]
+        for other in found:
+            del self._passed[other]
+        return [span for _, span in found]
 
     def get(self, key: Key) -> Node | None:
         """Return what is known of a span."""
@@ -108,7 +138,10 @@ class Lineage:
         if found.log_id is not None:
             return found
         # Another process: it told us, or its span is the best that there is to name.
-        return Ancestor(node.told or _id(trace, node.parent or 0))
+        # Or, for an exporter, a span of this process that has not ended.
+        if node.told is not None or node.parent is None:
+            return Ancestor(node.told)
+        return Ancestor(_id(trace, node.parent), unseen=node.parent)
 
     @staticmethod
     def _of_scope(node: Node) -> Ancestor:
@@ -119,6 +152,12 @@ class Lineage:
         told = recording.id if recording else None
         trace = int.from_bytes(scope.trace, "big")
         return Ancestor(told or _id(trace, scope.key), scope=scope)
+
+
+def _put(memory: OrderedDict[Key, T], key: Key, value: T) -> None:
+    memory[key] = value
+    if len(memory) > MOST:
+        memory.popitem(last=False)
 
 
 def _id(trace: int, span: int) -> str:

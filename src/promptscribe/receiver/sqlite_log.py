@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from promptscribe.receiver import sqlite_parent
 from promptscribe.receiver.log_entry import LogReceipt, Refused
 from promptscribe.receiver.sqlite_file import place
 from promptscribe.receiver.sqlite_intake import (
@@ -39,7 +40,13 @@ _encode = msgspec.json.encode
 def add_logs(batch: Batch, drafts: Sequence[LogDraft]) -> list[LogReceipt | Refused]:
     """Insert logs; one whose id is known is answered as the first time."""
     batch.intake.look_up(drafts)
-    return [_add(batch, draft) for draft in drafts]
+    receipts = [_add(batch, draft) for draft in drafts]
+    passed = {
+        span: draft.log_id for draft in drafts for span in sqlite_parent.named_by(draft)
+    }
+    if passed:
+        sqlite_parent.pass_over(batch, passed)
+    return receipts
 
 
 def _add(batch: Batch, draft: LogDraft) -> LogReceipt | Refused:

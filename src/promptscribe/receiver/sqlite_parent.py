@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from promptscribe._clock import parse_log_id
+from promptscribe._dialects import own
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
+    from promptscribe.receiver.log_entry import LogDraft
     from promptscribe.receiver.sqlite_writer import Batch
 
 _MANY: Final = 256
@@ -25,6 +29,19 @@ _BELOW: Final = (
     " SELECT l.id FROM logs l JOIN below b ON l.trace_parent_id = b.id)"
     " UPDATE logs SET trace_id = :trace WHERE id IN (SELECT id FROM below)"
 )
+
+
+def named_by(draft: LogDraft) -> list[str]:
+    """Return ids that logs may name as their parent, by what a log says of itself.
+
+    One that an exporter of spans made lists spans beneath it that are no logs.
+    """
+    metadata = draft.members.get("metadata")
+    told = metadata.get("otel") if type(metadata) is dict else None
+    ids = parse_log_id(draft.log_id or "")
+    if type(told) is not dict or "beneath" not in told or ids is None:
+        return []
+    return [f"log_{ids[0]:032x}{span}" for span in own.beneath(told["beneath"])]
 
 
 def pass_over(batch: Batch, spans: Mapping[str, str | None]) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from promptscribe._clock import from_ns
 from promptscribe._dialects import translation, usage
+from promptscribe._dialects.span import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,7 @@ class Spans:
         calls = []
         for span in spans:
             is_call = translation.is_call(span)
-            if span.has_ids:
+            if span.has_ids and (is_call or span.scope != OURS):
                 self._remember(span, is_log=is_call)
             if is_call:
                 calls.append(span)
@@ -74,7 +75,12 @@ class Spans:
         calls = [span for span in calls if not self._is_inside_itself(span)]
         calls = [span for span in calls if not self._is_told(span)]
         own = {id(span) for span in calls}
-        others = [span for span in spans if span.has_ids and id(span) not in own]
+        # A span that an application emitted for a log of ours may come before the log.
+        others = [
+            span
+            for span in spans
+            if span.has_ids and id(span) not in own and span.scope != OURS
+        ]
         for span in others:
             self._remember(span, is_log=False)
         return Upload(
