@@ -358,3 +358,30 @@ def test_an_enclosing_log_is_told_by_the_context_key(run, world, provider):
     assert log["prompt"]["temperature"] == 0.5
     assert (log["prompt_tokens"], log["output_tokens"]) == (5, 7)
     assert log["finish_reason"] == "stop"
+
+
+@official
+def test_a_call_that_only_reported_is_told_by_our_own_span(run, world):
+    """The instrumentation makes no span then: ours has model and tokens."""
+    program = """
+    from promptscribe import log_prompt
+
+    @log_prompt(path="support/answer")
+    def answer(question):
+        chat(model="gpt-4o-mini", messages=messages)
+
+    answer("why?")
+    """
+
+    result = run(
+        CLIENT.format(url=world.url) + textwrap.dedent(program),
+        OTEL_TRACES_EXPORTER="console",
+        PROMPTSCRIBE_OTEL="false",
+        PROMPTSCRIBE_OTEL_CONTEXT="true",
+        PROMPTSCRIBE_OTEL_SPANS="true",
+    )
+
+    assert result.returncode == 0, result.stderr
+    span = json.loads(result.stdout)
+    assert span["attributes"]["gen_ai.usage.input_tokens"] == 5
+    assert span["attributes"]["gen_ai.request.model"] == "gpt-4o-mini"

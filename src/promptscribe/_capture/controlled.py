@@ -205,10 +205,11 @@ def begin_controlled(
     parent: int | str | None = None if outer is None else outer.key
     recorded_by = append
     recording._emission = emission = emitted.emit(said, outer) if kept_trace else None
+    if emission is not None:
+        recorded_by = emission.tap(append)
     if emission is not None and emission.trace is not None:
         parent = emitted.parent_of(outer, emission.trace)
         recording.trace, recording.key = emission.trace, emission.key
-        recorded_by = emission.tap(append)
     labels: Any = recording.members
     if not rules.is_open:
         kept = rules.clean(to_plain(kept))

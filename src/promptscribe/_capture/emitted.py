@@ -1,7 +1,7 @@
 """The emitted: a log that is also a span of the application's OpenTelemetry.
 
-Its law: only with ``otel_spans``. The plug-in is found by its name, as OpenTelemetry
-finds its own: nothing here imports it, nor OpenTelemetry.
+Its law: only with ``otel_spans`` and its like. The plug-in is found by its name, as
+OpenTelemetry finds its own: nothing here imports it, nor OpenTelemetry.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def emit(members: dict[str, Any], outer: Scope | None) -> Emission | None:
         The span; None if none is asked for, or there is nobody to take it.
     """
     settings = runtime.controls
-    if settings is None or not (settings.otel_spans or settings.otel_context):
+    if settings is None or not settings.emits():
         return None
     try:
         plug_in: Any = import_module(_PLUG_IN)

@@ -48,6 +48,7 @@ class Settings:
         otel_spans: Whether logs are spans of the application's OpenTelemetry, too.
         otel_context: Whether OpenTelemetry's own instrumentations report the calls
             inside a log to it, instead of making spans.
+        otel_metrics: Whether calls are measured by the application's OpenTelemetry.
         otlp_endpoint: A server that takes OTLP over HTTP; ``/v1/traces`` is added to
             it. Logs go there as spans: instead of to *base_url* where that is the
             default, else beside.
@@ -69,6 +70,7 @@ class Settings:
     sample_rate: float = 1.0
     otel_spans: bool = False
     otel_context: bool = False
+    otel_metrics: bool = False
     otlp_endpoint: str | None = None
     keep: bool = True
     """Whether logs are kept at all: not under pytest, unless asked for."""
@@ -79,9 +81,12 @@ class Settings:
             self.capture != "all"
             or bool(self.redact)
             or self.sample_rate < 1
-            or self.otel_spans
-            or self.otel_context
+            or self.emits()
         )
+
+    def emits(self) -> bool:
+        """Say whether OpenTelemetry hears of each call."""
+        return self.otel_spans or self.otel_context or self.otel_metrics
 
     def journal_root(self) -> Path:
         """Return the folder for this server's lanes, made by nobody yet."""

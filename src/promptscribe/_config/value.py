@@ -155,6 +155,7 @@ _CONVERTERS: Final[dict[str, Callable[[str, object], object]]] = {
     "sample_rate": _rate,
     "otel_spans": _flag,
     "otel_context": _flag,
+    "otel_metrics": _flag,
     "otlp_endpoint": _endpoint,
 }
 

@@ -70,6 +70,15 @@ def is_call(log: PromptLog) -> bool:
     return bool(table(log.prompt).get("model")) or log.output_tokens is not None
 
 
+def is_told(log: PromptLog) -> bool:
+    """Say whether a span of an instrumented client tells of a log's call.
+
+    One that only reported to the log (``otel_context``) made no span: no ids.
+    """
+    told = table(table(log.metadata).get("otel"))
+    return bool((word(told.get("trace_id")) or "").strip("0"))
+
+
 def name_of(log: PromptLog) -> str:
     """Give the span's name: operation and model, else the path."""
     model = word(table(log.prompt).get("model"))

@@ -40,6 +40,7 @@ def configure(
     sample_rate: float | None = None,
     otel_spans: bool | None = None,
     otel_context: bool | None = None,
+    otel_metrics: bool | None = None,
     otlp_endpoint: str | None = None,
     transport: Transport | None = None,
     clock: Clock | None = None,
@@ -78,6 +79,11 @@ def configure(
         otel_context: Whether OpenTelemetry's own instrumentations report a call
             inside a log to that log, instead of making a span. It needs no provider;
             of several calls inside one log the last one stays.
+        otel_metrics: Whether each call's tokens and duration are metrics of the
+            application's own OpenTelemetry, if it has a meter provider:
+            ``gen_ai.client.token.usage`` and ``gen_ai.client.operation.duration``.
+            What an instrumented client tells of, it measures itself; what
+            *sample_rate* leaves out has neither a span nor a measurement.
         otlp_endpoint: A server that takes OTLP over HTTP, for example a collector's
             ``http://127.0.0.1:4318``: logs go there as spans. Instead of to
             *base_url* where that is the default, else beside.
@@ -108,6 +114,7 @@ def configure(
         "sample_rate": sample_rate,
         "otel_spans": otel_spans,
         "otel_context": otel_context,
+        "otel_metrics": otel_metrics,
         "otlp_endpoint": otlp_endpoint,
     }
     runtime.configure(code, transport)

@@ -30,9 +30,11 @@ from promptscribe._dialects import emission
 from promptscribe._dialects.span import OURS
 from promptscribe._runtime import render
 from promptscribe._runtime.state import runtime
-from promptscribe.otel import inference
+from promptscribe.otel import inference, measuring
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from opentelemetry.context import Context
     from opentelemetry.trace import Span
 
@@ -54,11 +56,15 @@ counts from one makes them. Such a log keeps an id of its own."""
 def emit(members: dict[str, Any], outer: Scope | None) -> Emission | None:
     """Begin a span for a log; see `promptscribe._capture.emitted.emit`."""
     settings = runtime.controls
-    if settings is None or not settings.otel_context:
-        return _emit(members, outer)
-    place = inference.open_context()
-    span = _emit(members, outer) if settings.otel_spans else None
-    return span if place is None else place if span is None else Both(span, place)
+    if settings is None:
+        return None
+    parts = (
+        _emit(members, outer) if settings.otel_spans else None,
+        measuring.Measurement() if settings.otel_metrics else None,
+        inference.open_context() if settings.otel_context else None,
+    )
+    found = [part for part in parts if part is not None]
+    return Several(found) if len(found) > 1 else found[0] if found else None
 
 
 def _emit(members: dict[str, Any], outer: Scope | None) -> Emitted | None:
@@ -100,26 +106,34 @@ def _beneath(outer: Scope | None, around: Context) -> Context:
     return trace.set_span_in_context(NonRecordingSpan(parent), around)
 
 
-class Both:
-    """A span, and a place for reports inside of it."""
+class Several:
+    """A span, a measurement and a place for reports, or two of them."""
 
-    def __init__(self, span: Emitted, place: inference.Inference) -> None:
-        self._span = span
-        self._place = place
-        self.trace: bytes | None = span.trace
-        self.key: int | None = span.key
-        self.tap = span.tap
-        self.tell = place.tell
+    def __init__(self, parts: Sequence[Emission]) -> None:
+        self._parts = parts
+        self.trace: bytes | None = parts[0].trace  # the span is the first
+        self.key: int | None = parts[0].key
+
+    def tap(self, append: Append) -> Append:
+        """Return an append that passes frames through all of them."""
+        for part in self._parts:
+            append = part.tap(append)
+        return append
 
     def enter(self) -> None:
-        """Enter both."""
-        self._span.enter()
-        self._place.enter()
+        """Enter all."""
+        for part in self._parts:
+            part.enter()
 
     def leave(self) -> None:
-        """Leave both, the inner one first."""
-        self._place.leave()
-        self._span.leave()
+        """Leave all, the inner ones first."""
+        for part in reversed(self._parts):
+            part.leave()
+
+    def tell(self, recording: Recording) -> None:
+        """Have all of them tell."""
+        for part in self._parts:
+            part.tell(recording)
 
 
 class Emitted:
@@ -182,8 +196,7 @@ class Emitted:
             self._span.end()
 
     def _tell(self, log: PromptLog) -> None:
-        metadata = log.metadata or {}
-        repeats = type(metadata.get("otel")) is not dict
+        repeats = not emission.is_told(log)
         if repeats:
             self._span.update_name(emission.name_of(log))
         else:
@@ -197,7 +210,7 @@ class Emitted:
         said = message if content else ""
         self._span.set_status(Status(StatusCode.ERROR, said or name))
         event = {"exception.type": name, "exception.message": said}
-        traceback = metadata.get("traceback")
+        traceback = (log.metadata or {}).get("traceback")
         if content and type(traceback) is str:
             event["exception.stacktrace"] = traceback
         self._span.add_event("exception", event)
