@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from promptscribe.receiver.span import tuple_items
+
 
 def span(**changes):
     attributes = {
@@ -110,6 +112,104 @@ def test_the_old_instrumentation_is_read_as_well(client):
     assert record["messages"] == [{"role": "user", "content": "rewritten"}]
     assert record["error"] == "TimeoutError"
     assert (record["prompt_tokens"], record["output_tokens"]) == (7, 2)
+
+
+def test_a_call_is_read_as_in_any_other_span(client):
+    """Though every value went through ``str()``: numbers, tuples, messages."""
+    said = [
+        {"role": "system", "parts": [{"type": "text", "content": "Be brief."}]},
+        {
+            "role": "user",
+            "parts": [{"type": "tool_call_response", "id": "c", "response": [1]}],
+        },
+    ]
+    told = [
+        {
+            "role": "assistant",
+            "parts": [
+                {"type": "text", "content": "Ho"},
+                {"type": "tool_call", "id": "d", "name": "f", "arguments": {"a": 1}},
+            ],
+        }
+    ]
+    attributes = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "OpenAI",
+        "gen_ai.request.model": "gpt-4o-mini",
+        "gen_ai.request.temperature": "0.3",
+        "gen_ai.request.max_tokens": "5.0",
+        "gen_ai.request.top_p": "inf",
+        "gen_ai.request.stop_sequences": "('a', 'b')",
+        "gen_ai.response.finish_reasons": "('stop',)",
+        "gen_ai.usage.input_tokens": "1000",
+        "gen_ai.usage.output_tokens": "x",
+        "gen_ai.input.messages": json.dumps(said),
+        "gen_ai.output.messages": json.dumps(told),
+        "humanloop.log.source": "mine",
+    }
+
+    answer = client.post(
+        "/import/otel/v1/traces", json=upload(span(attributes=attributes))
+    )
+
+    log = client.get(f"/logs/{answer.json()['records'][0]}").json()
+    prompt = log["prompt"]
+    assert (prompt["model"], prompt["provider"]) == ("gpt-4o-mini", "openai")
+    assert (prompt["temperature"], prompt["max_tokens"]) == (0.3, 5)
+    assert prompt["top_p"] == 1  # the default: what was said is no number
+    assert prompt["stop"] == ["a", "b"]
+    assert (log["finish_reason"], log["source"]) == ("stop", "mine")
+    assert (log["prompt_tokens"], log.get("output_tokens")) == (1000, None)
+    assert [m["role"] for m in log["messages"]] == ["system", "tool"]
+    assert (log["messages"][1]["tool_call_id"], log["messages"][1]["content"]) == (
+        "c",
+        "[1]",
+    )
+    assert log["output"] == "Ho"
+    assert log["output_message"]["tool_calls"] == [
+        {
+            "id": "d",
+            "type": "function",
+            "function": {"name": "f", "arguments": '{"a":1}'},
+        }
+    ]
+    assert "otel" not in (log.get("metadata") or {})
+
+
+def test_what_is_no_message_is_left_out(client):
+    """A broken attribute costs its member and nothing else."""
+    attributes = {
+        "gen_ai.request.model": "m",
+        "gen_ai.input.messages": "{",
+        "gen_ai.response.finish_reasons": "[]",
+        "gen_ai.usage.input_tokens": "(broken",
+        "humanloop.log.output": "yes",
+    }
+
+    answer = client.post(
+        "/import/otel/v1/traces", json=upload(span(attributes=attributes))
+    )
+
+    log = client.get(f"/logs/{answer.json()['records'][0]}").json()
+    assert log["output"] == "yes"
+    assert log["prompt"]["model"] == "m"
+    assert log.get("messages") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "items"),
+    [
+        ("('stop',)", ["stop"]),
+        ("(1, 2.5)", [1, 2.5]),
+        ("()", []),
+        ("(broken", "(broken"),
+        ("(print(1),)", "(print(1),)"),
+        ("([1],)", "([1],)"),
+    ],
+)
+def test_tuples_went_through_str(text, items):
+    """Only plain values are taken back, nothing is run."""
+    assert tuple_items(text) == items
 
 
 def test_a_form_type_passes_with_a_key(client):

@@ -2,27 +2,27 @@
 
 Its law: pure functions of decoded JSON. SDKs from 0.8.27 on post each span alone,
 Python with base64 ids and Node with hexadecimal ones, and every attribute is the
-text that ``str()`` made of it: types are guessed only where the contract has one.
+text that ``str()`` made of it: types are guessed only where the contract has one. What
+the provider's call says is read as in any other span.
 Source: humanloop-python ``otel/exporter``, humanloop-node ``otel/exporter``.
 """
 
 from __future__ import annotations
 
 import ast
-import base64
-import binascii
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from promptscribe._clock import format_log_id
-from promptscribe.receiver.genai import call_members
+from promptscribe._clock import from_ns
+from promptscribe._dialects import otlp, translation, usage
 from promptscribe.receiver.request import LOG_REQUEST
 from promptscribe.receiver.version import KERNEL_MEMBERS, KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from promptscribe._dialects.span import Span
     from promptscribe.receiver.version import FileKind
     from promptscribe.schema import JSONObject, JSONValue
 
@@ -30,7 +30,19 @@ _FILE: Final = "humanloop.file."
 _LOG: Final = "humanloop.log."
 _KINDS: Final[dict[str, FileKind]] = {kind: kind for kind in KINDS}
 _WORDS: Final = {"True": True, "False": False, "None": None}
-_SCALARS: Final = ("stringValue", "boolValue", "intValue", "doubleValue")
+_CALL: Final = (
+    "prompt",
+    "messages",
+    "tool_choice",
+    "output",
+    "output_message",
+    "finish_reason",
+    "prompt_tokens",
+    "output_tokens",
+    "prompt_cost",
+    "output_cost",
+)
+"""Members that the provider's call has; the decorator says the others."""
 
 
 class SpanLog(msgspec.Struct):
@@ -49,22 +61,14 @@ class SpanLog(msgspec.Struct):
 
 def read_spans(upload: JSONValue) -> Iterator[SpanLog]:
     """Yield the logs of an upload; spans that are none of a decorator are left out."""
-    for resource in _objects(upload, "resourceSpans"):
-        for scope in _objects(resource, "scopeSpans"):
-            for span in _objects(scope, "spans"):
-                log = _read_span(span)
-                if log is not None:
-                    yield log
+    for span in otlp.read_upload(upload):
+        log = _read_span(span)
+        if log is not None:
+            yield log
 
 
-def _objects(holder: JSONValue, name: str) -> list[JSONObject]:
-    items = holder.get(name) if isinstance(holder, dict) else None
-    found = items if isinstance(items, list) else []
-    return [item for item in found if isinstance(item, dict)]
-
-
-def _read_span(span: JSONObject) -> SpanLog | None:
-    attributes = _attributes(span)
+def _read_span(span: Span) -> SpanLog | None:
+    attributes = span.attributes
     kind = _kind(attributes.get(f"{_FILE}type"))
     if kind is None:
         return None
@@ -72,7 +76,7 @@ def _read_span(span: JSONObject) -> SpanLog | None:
     log = nested(attributes, _LOG)
     body: JSONObject = {"path": file.get("path"), "id": file.get("id")}
     if kind == "prompt":
-        body |= call_members(attributes)
+        body |= call_members(span)
     details = _details(kind, file) | body.pop("prompt", {})
     if details and (kind != "prompt" or "model" in details):
         body[kind] = details
@@ -81,11 +85,28 @@ def _read_span(span: JSONObject) -> SpanLog | None:
         body["error"] = str(error)
     body |= {name: log[name] for name in log if name in LOG_REQUEST[kind] - {"id"}}
     body |= {
-        "log_id": log.get("id") or _log_id(span),
-        "start_time": _seconds(span.get("startTimeUnixNano")),
-        "end_time": _seconds(span.get("endTimeUnixNano")),
+        "log_id": log.get("id") or (span.log_id if span.has_ids else None),
+        "start_time": span.began / 1e9 if span.began else None,
+        "end_time": span.ended / 1e9 if span.ended else None,
     }
     return SpanLog(kind, body, ends="id" in log)
+
+
+def call_members(span: Span) -> JSONObject:
+    """Return the members of a Prompt's log that a provider's call has."""
+    typed = {
+        name: tuple_items(value)
+        if isinstance(value, str) and value.startswith("(")
+        else value
+        for name, value in span.attributes.items()
+        if not name.startswith((_FILE, _LOG))
+    }
+    told = translation.read_call(msgspec.structs.replace(span, attributes=typed))
+    members = usage.settle(told, from_ns(span.began))
+    found: JSONObject = {name: members[name] for name in _CALL if name in members}
+    if "prompt" not in found:  # a model is what makes it one
+        found["prompt"] = (members.get("metadata") or {}).get("prompt", {})
+    return found
 
 
 def _kind(word: JSONValue) -> FileKind | None:
@@ -130,23 +151,6 @@ def tuple_items(text: str) -> list[JSONValue] | str:
     return list(items) if plain else text
 
 
-def _attributes(span: JSONObject) -> dict[str, JSONValue]:
-    return {
-        attribute["key"]: _value(attribute.get("value"))
-        for attribute in _objects(span, "attributes")
-        if isinstance(attribute.get("key"), str)
-    }
-
-
-def _value(value: JSONValue) -> JSONValue:
-    if not isinstance(value, dict):
-        return None
-    for name in _SCALARS:
-        if name in value:
-            return value[name]
-    return [_value(item) for item in _objects(value.get("arrayValue"), "values")]
-
-
 def nested(attributes: Mapping[str, JSONValue], prefix: str) -> JSONObject:
     """Return what dotted names say as nested objects; indexes make lists."""
     tree: JSONObject = {}
@@ -172,27 +176,3 @@ def _listed(value: JSONValue) -> JSONValue:
     if items and items.keys() == set(indexes):
         return [items[index] for index in indexes]
     return items
-
-
-def _log_id(span: JSONObject) -> str | None:
-    trace, own = _number(span.get("traceId"), 16), _number(span.get("spanId"), 8)
-    return format_log_id(trace, own) if trace and own else None
-
-
-def _number(text: JSONValue, size: int) -> int | None:
-    if not isinstance(text, str):
-        return None
-    try:
-        if len(text) == size * 2:
-            return int(text, 16)
-        data = base64.b64decode(text, validate=True)
-    except (ValueError, binascii.Error):
-        return None
-    return int.from_bytes(data) if len(data) == size else None
-
-
-def _seconds(nanoseconds: JSONValue) -> float | None:
-    try:
-        return int(nanoseconds) / 1e9
-    except (TypeError, ValueError, OverflowError):
-        return None
