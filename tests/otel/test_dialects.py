@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptscribe._dialects import translation
+from promptscribe._dialects import emission, translation
 from promptscribe._dialects.span import Event, Span
+from promptscribe.schema import PromptLog
 
 CHAT = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
 
@@ -102,6 +103,19 @@ def test_only_the_calls_of_models_are_logs(make_span, attributes, is_call):
 def test_a_member_is_read_from_its_attribute(make_span, attributes, member, value):
     """One line of a dialect's table, as its documentation has it."""
     assert read(make_span({**CHAT, **attributes}))[member] == value
+
+
+def test_a_version_of_somebody_s_is_no_version_of_the_server_s(make_span):
+    """``gen_ai.prompt.version`` goes to the metadata, and back out from there."""
+    log = read(make_span({**CHAT, "gen_ai.prompt.version": "v3"}))
+    assert log["metadata"]["prompt_version"] == "v3"
+    assert "version_id" not in log
+
+    told = emission.attributes_of(PromptLog(metadata=log["metadata"]), content=False)
+    assert told["gen_ai.prompt.version"] == "v3"
+    known = PromptLog(version_id="prv_1", metadata=log["metadata"])
+    told = emission.attributes_of(known, content=False)
+    assert told["gen_ai.prompt.version"] == "prv_1"
 
 
 @pytest.mark.parametrize(

@@ -278,6 +278,24 @@ def test_a_span_that_is_not_sampled_costs_no_log(monkeypatch, captured_logs):
     assert len(captured_logs) == 1
 
 
+def test_what_sampling_leaves_out_is_no_span_and_traces_stay_whole(
+    spans, captured_logs
+):
+    """Decided once a trace, before its span has an id: both, or neither."""
+    promptscribe.configure(sample_rate=0.5)
+    for _ in range(40):
+        with log_prompt("outer"):
+            answer("q")
+
+    emitted = spans.get_finished_spans()
+    assert {id_of(span) for span in emitted} == {log.log_id for log in captured_logs}
+    assert len(captured_logs) % 2 == 0
+    assert 0 < len(captured_logs) < 80
+    outer = {log.log_id for log in captured_logs if log.path == "outer"}
+    inner = {log.trace_parent_id for log in captured_logs if log.path != "outer"}
+    assert inner == outer
+
+
 def test_without_a_provider_the_log_is_as_ever(captured_logs):
     """``otel_spans`` asks for spans, it makes no provider."""
     promptscribe.configure(otel_spans=True)

@@ -54,6 +54,11 @@ _METADATA: Final = {
     "time_to_first_token": "gen_ai.response.time_to_first_chunk",
     "session_id": "gen_ai.conversation.id",
 }
+_VERSION: Final = "prompt_version"
+"""Where a span's ``gen_ai.prompt.version`` is kept: whoever wrote it has versions of
+its own, and the contract's *version_id* names one of the server's."""
+
+_ELSEWHERE: Final = frozenset({*_METADATA, _VERSION, "traceback"})
 _PLAIN: Final = (
     "stdout",
     "save",
@@ -101,9 +106,8 @@ def attributes_of(log: PromptLog, *, content: bool, repeats: bool = True) -> JSO
         found |= _variables(log)
         if not is_call(log):
             found |= kept(**{f"{own.PREFIX}output": log.output})
-    found |= kept(
-        **{"gen_ai.prompt.name": log.path, "gen_ai.prompt.version": log.version_id}
-    )
+    version = log.version_id or word(table(log.metadata).get(_VERSION))
+    found |= kept(**{"gen_ai.prompt.name": log.path, "gen_ai.prompt.version": version})
     found |= kept(**{"user.id": log.user, "error.type": _error_type(log)})
     if not (repeats and is_call(log)):
         return found
@@ -127,7 +131,7 @@ def _minor(log: PromptLog) -> JSONObject:
     }
     named = 0
     for name, value in table(log.metadata).items():
-        if name not in _METADATA and name != "traceback" and named < MOST_VARIABLES:
+        if name not in _ELSEWHERE and named < MOST_VARIABLES:
             named += 1
             found[f"{own.METADATA}{name}"] = _single(value)
     return kept(**found)

@@ -72,7 +72,8 @@ def configure(
             API keys, bearer tokens, e-mail and card numbers, or a function that
             takes a text and returns one. What it fails on is not kept.
         sample_rate: Part of the traces that is kept, 0 to 1, decided by the trace's
-            id; calls that raise are always kept.
+            id; calls that raise are always kept. With *otel_spans* it is decided
+            before the span has an id: `promptscribe.inject` tells other services.
         otel_spans: Whether each log is also a span of the application's own
             OpenTelemetry, if it has one; with content only where
             ``OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`` allows it.
