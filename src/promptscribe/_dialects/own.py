@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from promptscribe._dialects.draft import row, structure
 from promptscribe._dialects.value import figure, table_of
+from promptscribe._providers.tool import read_tool_choice
 from promptscribe._providers.value import text, word
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def _flag(value: JSONValue) -> bool | None:
 
 def _choice(value: JSONValue) -> JSONValue:
     found = table_of(value)
-    return word(value) if found is None else found
+    return read_tool_choice({"tool_choice": value if found is None else found}, {})
 
 
 ROWS: Final = (

@@ -7,6 +7,8 @@ understood is kept as it came, under ``metadata.otel``.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from promptscribe._dialects import (
@@ -70,7 +72,10 @@ SIGNS: Final = (
 )
 """What names of attributes begin with where a dialect is spoken."""
 
-LONGEST_PATH: Final = 200
+LONGEST_PATH: Final = 500
+"""Characters; servers take 512."""
+
+_ODD: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]")
 
 
 def is_call(span: Span) -> bool:
@@ -194,12 +199,24 @@ def _add_error(draft: Draft) -> None:
 
 def _add_labels(draft: Draft) -> None:
     span = draft.span
-    draft.put("path", _path(span))
+    _add_path(draft)
     for name in ("deployment.environment.name", "deployment.environment"):
         draft.put("environment", word(span.resource.get(name)))
     if span.scope and own.is_call(span) is None:
         version = f"@{span.scope_version}" if span.scope_version else ""
         draft.put("source", f"otel:{span.scope}{version}")
+
+
+def _add_path(draft: Draft) -> None:
+    """Have a path that every server takes; another one stays in the metadata."""
+    said = draft.members.pop("path", None)
+    if said is not None:
+        path = _legal(said)
+        draft.put("path", path)
+        if path != said:
+            draft.put("metadata.path", said)
+    else:
+        draft.put("path", _legal(_path(draft.span)))
 
 
 def _path(span: Span) -> str:
@@ -210,9 +227,18 @@ def _path(span: Span) -> str:
     if not service or service.startswith("unknown_service"):
         service = "otel"
     operation = word(span.attributes.get(gen_ai.OPERATION)) or "chat"
-    raw = f"{service}/{operation}"[:LONGEST_PATH]
-    clean = "".join(c if c.isalnum() or c in "-_./ " else "_" for c in raw)
-    return "/".join(part for part in clean.split("/") if part.strip(". ")) or "otel"
+    raw = f"{service}/{operation}"
+    return "".join(c if c.isalnum() or c in "-_./ " else "_" for c in raw)
+
+
+def _legal(path: str) -> str:
+    """Give a path that every server takes: as it is, if it is one."""
+    plain = unicodedata.normalize("NFKC", path).strip("/")
+    parts = plain.split("/")
+    names = [part for part in parts if part.strip(". ")]
+    if names == parts and len(path) <= LONGEST_PATH and not _ODD.search(plain):
+        return path
+    return _ODD.sub("_", "/".join(names)[:LONGEST_PATH]).rstrip("/") or "otel"
 
 
 def _add_metadata(draft: Draft) -> None:
