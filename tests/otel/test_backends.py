@@ -7,6 +7,7 @@ much: each is installed into a virtual environment of its own.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -187,7 +188,7 @@ def test_phoenix_shows_our_logs_as_llm_spans(environment, tmp_path):
 def test_mlflow_shows_our_logs_as_a_trace_with_tokens(
     environment, tmp_path, monkeypatch
 ):
-    """One trace of two spans, its tokens counted once."""
+    """One trace of two spans; messages, model, and tokens counted once."""
     mlflow = environment("mlflow") / "mlflow"
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -209,5 +210,17 @@ def test_mlflow_shows_our_logs_as_a_trace_with_tokens(
     with running(arguments, tmp_path, f"{url}/health"):
         deliver(url, tmp_path / "journal")
         (trace,) = eventually(search)
+        whole = httpx.get(
+            f"{url}/ajax-api/3.0/mlflow/get-trace-artifact",
+            params={"request_id": trace["trace_id"]},
+        ).json()
 
     assert '"total_tokens": 1100' in str(trace["trace_metadata"])
+    told = {span["name"]: span["attributes"] for span in whole["spans"]}
+    assert set(told) == {"shop/agent", "chat gpt-4o-mini"}
+    call = {name: json.loads(value) for name, value in told["chat gpt-4o-mini"].items()}
+    assert call["mlflow.spanType"] == "CHAT_MODEL"
+    assert call["mlflow.llm.model"] == "gpt-4o-mini"
+    assert call["mlflow.chat.tokenUsage"]["input_tokens"] == 1000
+    assert call["mlflow.spanInputs"][0]["parts"][0]["content"] == "Hi"
+    assert call["mlflow.spanOutputs"][0]["parts"][0]["content"] == "Ho"

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -338,6 +342,42 @@ def test_a_waiting_log_is_not_taken_over_by_who_delivers_elsewhere():
     other = resolve({"journal_dir": "/j", "otlp_endpoint": "http://127.0.0.1:4318"})
 
     assert one.journal_root() != other.journal_root()
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_loses_no_span(collector, tmp_path):
+    """What it had logged is sent as OTLP by the next one, or by ``drain``."""
+    program = (
+        "import os, signal\n"
+        "from promptscribe import log_prompt\n"
+        "with log_prompt('done', prompt={'model': 'm'}) as log:\n"
+        "    log.update(output='x')\n"
+        "with log_prompt('cut', prompt={'model': 'm'}):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    environment = {
+        **os.environ,
+        "PROMPTSCRIBE_OTLP_ENDPOINT": collector.url,
+        "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path),
+    }
+
+    killed = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**environment, "PROMPTSCRIBE_EXPORT": "false"},
+        check=False,
+    )
+    subprocess.run(
+        [sys.executable, "-m", "promptscribe", "drain"],
+        env=environment,
+        capture_output=True,
+        check=True,
+    )
+
+    assert killed.returncode == -signal.SIGKILL
+    found = {span.attributes["gen_ai.prompt.name"]: span for span in collector.spans}
+    assert set(found) == {"done", "cut"}
+    assert found["done"].status == "UNSET"
+    assert found["cut"].status == "ERROR"
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "collector:4318", "http://example.com"])
