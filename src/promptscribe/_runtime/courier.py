@@ -68,7 +68,7 @@ def waiting() -> Iterator[dict[str, Any]]:
     """Return the logs that wait, as they will be sent."""
     for start, end in survey.logs(_settings().journal_root()):
         try:
-            _, query, body = render.write_log(render.read_log(start, end))
+            _, query, body = render.write_log(start, end)
         except ValueError:
             yield {"error": "a log that cannot be read"}
         else:

@@ -272,5 +272,5 @@ class Pipeline:
 
 def _render(start: bytes | None, end: bytes | None) -> Request | None:
     with contextlib.suppress(ValueError):
-        return Request(*render.write_log(render.read_log(start, end)))
+        return Request(*render.write_log(start, end))
     return None

@@ -6,35 +6,46 @@ generation of the contract can take what we send.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from promptscribe import schema
+from promptscribe._wire import record
 
 if TYPE_CHECKING:
-    from promptscribe.schema import JSONObject, PromptLog
+    from promptscribe.schema import JSONObject
 
 PATH: Final = "/prompts/log"
 
-_SENT: Final = (*sorted(schema.SEED_MEMBERS), "log_id")
-_encoder: Final = msgspec.json.Encoder()
+_SENT: Final = frozenset({*schema.SEED_MEMBERS, "log_id"})
+_KEPT_BACK: Final = frozenset(schema.MEMBERS) - _SENT
+_encode: Final = msgspec.json.Encoder().encode
 
 
-def write(log: PromptLog) -> tuple[dict[str, str], bytes]:
-    """Return the query parameters and the JSON body of a log's request."""
-    query = {
-        parameter: value
-        for member, parameter in schema.QUERY_MEMBERS.items()
-        if (value := getattr(log, member)) is not None
-    }
-    body: JSONObject = {}
-    for member in _SENT:
-        value = getattr(log, member)
-        if value is not None:
-            body[member] = value
-    return query, _encoder.encode(jsonable(body))
+def write(
+    members: JSONObject, *, is_plain: bool = False
+) -> tuple[dict[str, str], bytes]:
+    """Return the query parameters and the JSON body of a log's request.
+
+    Args:
+        members: Those of the log, none of them None; it is used up.
+        is_plain: Whether JSON can hold the values as they are, but perhaps for keys.
+    """
+    query: dict[str, str] = {}
+    if not _KEPT_BACK.isdisjoint(members):
+        for member, parameter in schema.QUERY_MEMBERS.items():
+            if member in members:
+                query[parameter] = members[member]
+        for name in _KEPT_BACK & members.keys():
+            del members[name]
+    if is_plain:
+        with contextlib.suppress(TypeError):  # true, false and null as keys
+            return query, _encode(members)
+        members = record.plain(members)
+    return query, _encode(jsonable(members))
 
 
 def jsonable(value: Any) -> Any:

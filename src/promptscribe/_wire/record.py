@@ -36,6 +36,7 @@ Values are MessagePack's own, and the extensions below.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -68,14 +69,17 @@ MARK: Final = "$promptscribe"
 
 
 class Start(NamedTuple):
-    """The frame that begins a call; see the description of the module."""
+    """The frame that begins a call; see the description of the module.
+
+    What decorator and context say is that of many calls: it is not decoded yet.
+    """
 
     key: int
     trace: bytes
     parent: int | str | None
     began: int
-    declared: dict[str, Any] | None
-    context: dict[str, Any] | None
+    declared: msgspec.Raw
+    context: msgspec.Raw
     inputs: dict[str, Any] | None
     given: dict[str, Any] | None
 
@@ -107,6 +111,8 @@ class Chunks(NamedTuple):
 
 
 def _read_extension(code: int, data: memoryview) -> Any:
+    global _extensions  # noqa: PLW0603 - see `read`
+    _extensions += 1
     raw = bytes(data)
     if code == EXT_MODEL:
         name, _, text = raw.partition(b"\0")
@@ -119,11 +125,27 @@ def _read_extension(code: int, data: memoryview) -> Any:
     return {MARK: "unknown extension", "code": code}
 
 
+_extensions = 0
+"""Extensions read so far, by all threads: one that reads sees its own among them."""
+
 _decoder: Final = msgspec.msgpack.Decoder(ext_hook=_read_extension)
+_start_decoder: Final = msgspec.msgpack.Decoder(Start, ext_hook=_read_extension)
+_end_decoder: Final = msgspec.msgpack.Decoder(End, ext_hook=_read_extension)
+_whole_decoder: Final = msgspec.msgpack.Decoder(
+    tuple[int, Start, End | None], ext_hook=_read_extension
+)
+
+_FLOAT: Final = b"\xcb"
+_NOT_FINITE: Final = re.compile(rb"\xcb[\x7f\xff]")
+"""How infinity and not-a-number begin, and numbers beyond 1e303; no text has these."""
 
 
-def read(start: bytes | None, end: bytes | None) -> tuple[Start, End | None]:
-    """Return the decoded frames of one call.
+def read(start: bytes | None, end: bytes | None) -> tuple[Start, End | None, bool]:
+    """Return the decoded frames of one call, and whether they are plain.
+
+    They are if every value in them can stand in JSON as it is, but for a result or an
+    update that is a `Model` or `Chunks`: what these hold can. Then nobody has to look
+    through them.
 
     Args:
         start: Payload of the start frame; None if *end* is a whole frame.
@@ -132,17 +154,37 @@ def read(start: bytes | None, end: bytes | None) -> tuple[Start, End | None]:
     Raises:
         ValueError: The bytes are no record (`msgspec.DecodeError` is one).
     """
-    last = _decoder.decode(end) if end is not None else None
+    before = _extensions
+    last: End | None = None
     if start is not None:
-        first = _decoder.decode(start)
-    elif isinstance(last, list) and len(last) == 3:
-        _, first, last = last
+        first = _start_decoder.decode(start)
+        if end is not None:
+            last = _end_decoder.decode(end)
+    elif end is not None:
+        _, first, last = _whole_decoder.decode(end)
     else:
-        raise ValueError("neither a start nor a whole record")
-    try:
-        return Start(*first), None if last is None else End(*last)
-    except TypeError as wrong:
-        raise ValueError(f"not a record: {wrong}") from wrong
+        raise ValueError("neither a start nor an end")
+    is_plain = True
+    if _extensions != before:
+        results = [] if last is None else [last.result]
+        results += [v for u in (last and last.updates) or () for v in u.values()]
+        is_plain = _extensions - before == sum(map(_held, results))
+    if is_plain:
+        is_plain = not any(map(_may_be_infinite, (start, end)))
+    return first, last, is_plain
+
+
+def _may_be_infinite(payload: bytes | None) -> bool:
+    if payload is None or payload.find(_FLOAT) < 0:  # 0.1 µs, the pattern takes 1
+        return False
+    return _NOT_FINITE.search(payload) is not None
+
+
+def _held(value: Any) -> int:
+    """Return the extensions that a result is made of."""
+    if type(value) is Chunks:
+        return 1 + sum(type(chunk) is Model for chunk in value.chunks)
+    return int(type(value) is Model)
 
 
 def decode(payload: bytes) -> Any:
