@@ -21,10 +21,14 @@ if TYPE_CHECKING:
     from promptscribe._capture.context import Scope
     from promptscribe._dialects.span import Span
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 MOST: Final = 16_384
 """Spans that are remembered; some 0.5 KB each."""
+
+MOST_PASSED: Final = 64
+"""Spans of one trace that wait for the log above them: agents inside of agents."""
 
 Key = tuple[int, int]
 """Trace id and span id."""
@@ -77,9 +81,9 @@ class Lineage:
     def __init__(self) -> None:
         self._nodes: OrderedDict[Key, Node] = OrderedDict()
         # Spans that a log named as its parent before they were seen, and those of
-        # them that were seen since and are no logs.
+        # them, by trace, that were seen since and are no logs.
         self._named: OrderedDict[Key, None] = OrderedDict()
-        self._passed: OrderedDict[Key, None] = OrderedDict()
+        self._passed: OrderedDict[int, list[int]] = OrderedDict()
 
     def add(self, key: Key, node: Node) -> None:
         """Remember a span that started, or that ended unseen."""
@@ -87,7 +91,8 @@ class Lineage:
         if key in self._named:
             del self._named[key]
             if node.call is None:
-                _put(self._passed, key, None)
+                waiting = [*self._passed.get(key[0], ()), key[1]]
+                _put(self._passed, key[0], waiting[-MOST_PASSED:])
 
     def name(self, trace: int, ancestor: Ancestor) -> None:
         """Remember that a log names a span as its parent that was never seen."""
@@ -99,15 +104,15 @@ class Lineage:
 
         Each is given once.
         """
-        own = _id(*key)
-        found = [
-            other
-            for other in self._passed
-            if other[0] == key[0] and self.nearest(other).log_id == own
-        ]
-        for other in found:
-            del self._passed[other]
-        return [span for _, span in found]
+        trace, own = key[0], _id(*key)
+        above = {
+            span: self.nearest((trace, span)).log_id
+            for span in self._passed.pop(trace, ())
+        }
+        others = [span for span, log in above.items() if log not in {own, None}]
+        if others:
+            self._passed[trace] = others
+        return [span for span, log in above.items() if log == own]
 
     def get(self, key: Key) -> Node | None:
         """Return what is known of a span."""
@@ -154,7 +159,7 @@ class Lineage:
         return Ancestor(told or _id(trace, scope.key), scope=scope)
 
 
-def _put(memory: OrderedDict[Key, T], key: Key, value: T) -> None:
+def _put(memory: OrderedDict[K, T], key: K, value: T) -> None:
     memory[key] = value
     if len(memory) > MOST:
         memory.popitem(last=False)
