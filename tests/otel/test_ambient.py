@@ -7,7 +7,7 @@ import sys
 import types
 
 import pytest
-from opentelemetry import trace
+from opentelemetry import baggage, context, propagate, trace
 from opentelemetry.sdk.trace import TracerProvider
 
 import promptscribe
@@ -107,6 +107,38 @@ def test_a_program_without_opentelemetry_never_loads_it():
     )
 
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("limited", [False, True], ids=["plain", "limited"])
+def test_a_log_of_another_process_is_the_parent(captured_logs, limited):
+    """Its ``inject``, and OpenTelemetry's own propagators on the way in."""
+    promptscribe.configure(redact=limited)
+    headers = {}
+    with log_prompt("caller") as caller:
+        promptscribe.inject(headers)
+
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("web")
+    token = context.attach(propagate.extract(headers))
+    with tracer.start_as_current_span("POST /"):
+        outer()
+        record_log("late")
+    context.detach(token)
+
+    logs = {log.path: log for log in captured_logs}
+    assert logs["outer"].trace_parent_id == caller.id
+    assert logs["late"].trace_parent_id == caller.id
+    assert logs["inner"].trace_parent_id == logs["outer"].log_id
+
+
+@pytest.mark.parametrize("told", ["log_1", "", f"log_{'0' * 48}", 5, "x" * 9_000])
+def test_baggage_that_names_no_log_is_none(span, captured_logs, told):
+    """It comes from outside."""
+    token = context.attach(baggage.set_baggage("promptscribe.parent", told))
+    with trace.use_span(trace.NonRecordingSpan(span)):
+        inner()
+    context.detach(token)
+
+    assert captured_logs[0].trace_parent_id is None
 
 
 def test_the_span_is_the_one_that_is_active(span, captured_logs):

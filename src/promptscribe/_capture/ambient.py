@@ -10,9 +10,12 @@ import sys
 from typing import Any, Final
 
 from promptscribe._capture import failure
+from promptscribe._clock import parse_log_id
 
 MODULE: Final = "opentelemetry.trace"
 modules: Final = sys.modules
+_BAGGAGE: Final = "opentelemetry.baggage"
+_NAMED: Final = "promptscribe.parent"
 
 PARENT: Final = "otel_parent_span_id"
 """Key in the metadata of the trace's first log: the span that it was made under."""
@@ -31,8 +34,26 @@ def find_span() -> tuple[bytes, str] | None:
 
 
 def with_parent(given: Any, span_id: str) -> dict[str, Any]:
-    """Return the members of a log, and in its metadata the span above it."""
+    """Return the members of a log, and in its metadata the span above it.
+
+    The log above is one of another process, if OpenTelemetry's baggage names it.
+    """
     given = given or {}
     metadata = given.get("metadata")
     known = metadata if type(metadata) is dict else {}
-    return {**given, "metadata": {PARENT: span_id, **known}}
+    members = {**given, "metadata": {PARENT: span_id, **known}}
+    parent = _find_parent() if _BAGGAGE in modules else None
+    if parent is not None:
+        members.setdefault("trace_parent_id", parent)
+    return members
+
+
+def _find_parent() -> str | None:
+    """Return what `promptscribe.inject` wrote, and another's propagator has read."""
+    try:
+        told = modules[_BAGGAGE].get_baggage(_NAMED)
+        ids = parse_log_id(told) if type(told) is str else None
+    except Exception as problem:  # noqa: BLE001 - as above
+        failure.note("otel_failed", problem)
+        return None
+    return told if ids is not None and all(ids) else None
