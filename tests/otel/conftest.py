@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -118,4 +119,6 @@ def environment(tmp_path_factory):
         )
         assert result.returncode == 0, result.stderr[-3000:]
 
-    return build
+    yield build
+    for folder in made.values():  # pytest would keep them for three runs
+        shutil.rmtree(folder.parent, ignore_errors=True)
