@@ -75,7 +75,7 @@ def test_a_file_from_the_future_is_left_alone(tmp_path, monkeypatch):
 def test_a_full_disk_is_507_and_nothing_is_half_stored(tmp_path, stopping):
     """The client is told to come back, keeps its log, and delivers it later."""
     path = tmp_path / "logs.db"
-    running = start_in_thread(db=path, max_bytes=70 * 4096)
+    running = start_in_thread(db=path, max_bytes=640_000)
     body = {"path": "a", "output": "x" * 20_000}
 
     answers = [
@@ -206,6 +206,23 @@ def test_a_copy_of_the_file_is_a_backup(tmp_path):
     copied.stop()
 
     assert answer.status_code == 200
+
+
+def test_what_was_written_gets_into_the_file_beside_the_writer(tmp_path):
+    """The log beside the file does not grow for as long as the receiver runs."""
+    path = tmp_path / "logs.db"
+    running = start_in_thread(db=path)
+    waiting = threading.Event()
+
+    httpx.post(f"{running.url}/prompts/log", json={"path": "a", "log_id": "x" * 400})
+
+    for _ in range(1000):  # each a hundredth of a second
+        if b"x" * 400 in path.read_bytes():
+            break
+        waiting.wait(0.01)
+    else:
+        pytest.fail("it is in the WAL alone")
+    running.stop()
 
 
 def test_a_file_that_cannot_be_opened_is_told_and_tried_again(tmp_path, monkeypatch):

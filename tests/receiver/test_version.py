@@ -5,6 +5,7 @@ import pytest
 from promptscribe.receiver.version import (
     canonical_details,
     new_id,
+    new_log_id,
     template_inputs,
     version_id,
 )
@@ -86,6 +87,17 @@ def test_version_ids_follow_from_the_details():
 def test_new_ids_differ():
     """Ids are drawn at random."""
     assert len({new_id("log") for _ in range(1000)}) == 1000
+    assert len({new_log_id(1_700_000_000_000_000) for _ in range(1000)}) == 1000
+
+
+def test_ids_of_logs_sort_by_time():
+    """What came later stands later in an index, so that a large one stays quick."""
+    seconds = [0, 1, 2, 61, 1_700_000_000, 1_764_000_000, 5_000_000_000]
+
+    ids = [new_log_id(second * 1_000_000) for second in seconds]
+
+    assert ids == sorted(ids)
+    assert {len(log_id) for log_id in ids} == {len("log_LRqMSYvJYLVMC5Ty")}
 
 
 def test_inputs_of_a_template_are_listed_once():

@@ -54,7 +54,7 @@ async def take_lines(store: Store, body: bytes, now_us: int, metrics: Metrics) -
     Raises:
         BodyTooLarge: There are more than `MAX_LINES` lines.
     """
-    lines = [line for line in body.splitlines() if line.strip()]
+    lines = [line for line in body.split(b"\n") if line and not line.isspace()]
     if len(lines) > MAX_LINES:
         raise BodyTooLarge
     # Reading the next slice and writing the last one overlap.
@@ -73,16 +73,16 @@ async def take_lines(store: Store, body: bytes, now_us: int, metrics: Metrics) -
 def _read(line: bytes, now_us: int) -> LogDraft | BadRequest:
     try:
         body = decode_body(line)
-        target: dict[str, str | None] = dict.fromkeys(QUERY_MEMBERS)
-        if isinstance(body, dict):
+        target: JSONObject = {}
+        if isinstance(body, dict) and not body.keys().isdisjoint(QUERY_MEMBERS):
             target = {name: body.pop(name, None) for name in QUERY_MEMBERS}
             _require_text(target)
         return read_log(
             "prompt",
             body,
             now_us,
-            target_version=target["version_id"],
-            target_environment=target["version_environment"],
+            target_version=target.get("version_id"),
+            target_environment=target.get("version_environment"),
         )
     except BadRequest as error:
         return error

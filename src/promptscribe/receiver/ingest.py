@@ -112,23 +112,28 @@ def read_log(
     problems = log_problems(kind, body)
     if problems:
         raise BadRequest(problems)
-    members = {key: value for key, value in body.items() if value is not None}
+    get = body.get
+    members = {
+        key: value
+        for key, value in body.items()
+        if value is not None and key not in _PLACED
+    }
     details = members.pop(kind, None)
-    created_at = members.pop("created_at", None)
-    path = members.get("path")
+    created_at = get("created_at")
+    path = get("path")
     return LogDraft(
         kind=kind,
-        log_id=members.get("log_id"),
-        file_id=members.get("id"),
+        log_id=get("log_id"),
+        file_id=get("id"),
         path=path.strip("/") if path else None,
         details=None if details is None else canonical_details(kind, details),
         target_version=target_version,
         target_environment=target_environment,
-        trace_parent_id=members.get("trace_parent_id"),
+        trace_parent_id=get("trace_parent_id"),
         created_us=now_us if created_at is None else parse_instant(created_at),
-        start_us=instant_of(members, "start_time"),
-        end_us=instant_of(members, "end_time"),
-        members=stored_members(members),
+        start_us=instant_of(body, "start_time"),
+        end_us=instant_of(body, "end_time"),
+        members=_stored(members),
     )
 
 
@@ -174,12 +179,11 @@ def instant_of(members: JSONObject, name: str) -> int | None:
     return None if value is None else parse_instant(value)
 
 
-def stored_members(members: JSONObject) -> JSONObject:
-    """Return what of a request is kept as its members, in the stored form."""
-    kept = {key: value for key, value in members.items() if key not in _PLACED}
-    if kept.get("save") is False:
-        kept = {key: kept[key] for key in kept if key not in PAYLOAD_MEMBERS}
-    if "trace_status" in kept:
+def _stored(members: JSONObject) -> JSONObject:
+    """Return a request's members in the form in which they are kept."""
+    if members.get("save") is False:
+        members = {key: members[key] for key in members if key not in PAYLOAD_MEMBERS}
+    if "trace_status" in members:
         # Renamed in SDK 0.8.27; both names are answered.
-        kept.setdefault("log_status", kept.pop("trace_status"))
-    return kept
+        members.setdefault("log_status", members.pop("trace_status"))
+    return members

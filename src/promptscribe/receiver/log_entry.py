@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from promptscribe.schema import JSONObject
 
 
-class LogDraft(msgspec.Struct, kw_only=True, frozen=True):
+class LogDraft(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """One log on its way into the store.
 
     Attributes:
@@ -65,7 +65,7 @@ class LogChange(msgspec.Struct, kw_only=True, frozen=True):
     times: dict[str, int | None]
 
 
-class LogReceipt(msgspec.Struct, frozen=True):
+class LogReceipt(msgspec.Struct, frozen=True, gc=False):
     """Where a log was stored, now or the first time that it was sent.
 
     Attributes:

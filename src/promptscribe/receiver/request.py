@@ -224,15 +224,18 @@ def log_problems(kind: FileKind, body: JSONValue) -> list[Problem]:
     if not isinstance(body, dict):
         return [Problem(("body",), "Input should be an object", "dict_type")]
     found: list[Problem] = []
+    get = body.get
     quick = kind == "prompt" and fits(body)
     for name in CHECKED_APART if quick else body:
-        value = body.get(name)
+        value = get(name)
+        if quick and value is None:
+            continue
         if name not in LOG_REQUEST[kind]:
             message = "Extra inputs are not permitted"
             found.append(Problem(("body", name), message, "extra_forbidden"))
         elif value is not None:
             _LOG_MEMBERS[name](value, ("body", name), found)
-    if body.get("id") is None and body.get("path") is None:
+    if get("id") is None and get("path") is None:
         message = "Field required: the path of the file, or the id of a known one"
         found.append(Problem(("body", "path"), message, "missing"))
     return found

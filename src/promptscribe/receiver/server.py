@@ -6,6 +6,7 @@ Its law: it owns the store and the socket, and gives both back.
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import socket
 import threading
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
 DEFAULT_PORT: Final = 8420
+_GC_THRESHOLD: Final = 10_000  # new objects before the youngest are looked through
 _SHUTDOWN_TIMEOUT: Final = 10  # whole seconds for requests that are under way
 
 
@@ -203,8 +205,11 @@ def serve(
     max_bytes: int | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> None:
-    """Run a receiver until SIGINT or SIGTERM; the arguments are `Receiver`'s."""
-    Receiver(
+    """Run a receiver until SIGINT or SIGTERM; the arguments are `Receiver`'s.
+
+    The process is the receiver's own: its garbage collector is set for one.
+    """
+    receiver = Receiver(
         host,
         port,
         db,
@@ -213,7 +218,12 @@ def serve(
         rate_limit=rate_limit,
         max_bytes=max_bytes,
         announce=announce,
-    ).run()
+    )
+    # What was imported stays: not looked through again for each 700 new objects,
+    # which logs come in by (7 % of the time in bulk intake).
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD)
+    receiver.run()
 
 
 def start_in_thread(

@@ -15,75 +15,15 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
+from promptscribe.receiver.sqlite_row import COLUMNS, Seen, values
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
-    from promptscribe.receiver.log_entry import LogDraft
-    from promptscribe.receiver.version import FileKind
-    from promptscribe.schema import JSONObject, JSONValue
+    from promptscribe.receiver.sqlite_row import Entry, Row
 
-_MAX_INTEGER: Final = 2**63 - 1
 _GROUPS: Final = (64, 8, 1)  # rows to a statement; few sizes, so all stay prepared
-
-SUM_COLUMNS: Final = (
-    "prompt_tokens",
-    "output_tokens",
-    "prompt_cost",
-    "output_cost",
-    "failed",
-)
-TEXT_COLUMNS: Final = (
-    "source",
-    "user",
-    "environment",
-    "batch_id",
-    "evaluation_id",
-    "run_id",
-    "source_datapoint_id",
-)
-_COLUMNS: Final = (
-    "seq",
-    "id",
-    "kind",
-    "file_id",
-    "version_id",
-    "trace_id",
-    "trace_parent_id",
-    "root",
-    "created_us",
-    "start_us",
-    "end_us",
-    "status",
-    *SUM_COLUMNS,
-    *TEXT_COLUMNS,
-)
-
-
-class Seen(msgspec.Struct, kw_only=True):
-    """What matters of a log that is in the file, or about to be."""
-
-    id: str
-    kind: FileKind
-    file_id: str
-    version_id: str
-    status: str | None
-    trace_id: str
-
-
-class Row(Seen, kw_only=True):
-    """A new log; its columns, but for *seq*, and its body as JSON text."""
-
-    trace_parent_id: str | None
-    root: bool
-    created_us: int
-    start_us: int | None
-    end_us: int | None
-    sums: tuple[JSONValue, ...]
-    labels: list[JSONValue]
-    body: str
 
 
 class Intake:
@@ -101,8 +41,9 @@ class Intake:
         # The same of logs in the file that are not the top of their trace.
         self._found: defaultdict[str, list[Seen]] = defaultdict(list)
 
-    def look_up(self, drafts: Sequence[LogDraft]) -> None:
+    def look_up(self, entries: Sequence[Entry]) -> None:
         """Find what the file has of these logs, of their parents and children."""
+        drafts = [entry.draft for entry in entries]
         own = {draft.log_id for draft in drafts if draft.log_id is not None}
         parents = {
             draft.trace_parent_id
@@ -179,7 +120,7 @@ class Intake:
         if rows:
             (last,) = self._connection.execute("SELECT max(seq) FROM logs").fetchone()
             numbered = list(enumerate(rows, (last or 0) + 1))
-            self._insert("logs", _COLUMNS, [_values(*pair) for pair in numbered])
+            self._insert("logs", COLUMNS, [values(*pair) for pair in numbered])
             bodies = [(seq, row.body) for seq, row in numbered]
             self._insert("bodies", ("seq", "body"), bodies)
             self._widen(rows)
@@ -197,8 +138,8 @@ class Intake:
             many = ", ".join([marks] * size)
             query = f"INSERT INTO {table} ({', '.join(names)}) VALUES {many}"  # noqa: S608 - our own names
             while len(rows) - at >= size:
-                values = [value for row in rows[at : at + size] for value in row]
-                self._connection.execute(query, values)
+                bound = [value for row in rows[at : at + size] for value in row]
+                self._connection.execute(query, bound)
                 at += size
 
     def _widen(self, rows: Sequence[Row]) -> None:
@@ -219,47 +160,3 @@ class Intake:
         query = "SELECT id FROM logs WHERE kind = 'flow' AND id IN ({})"
         self._seen.clear()  # these are asked for again, now that they are written
         return [row[0] for row in self._select(query, traces)]
-
-
-def _values(seq: int, row: Row) -> list[object]:
-    return [
-        seq,
-        row.id,
-        row.kind,
-        row.file_id,
-        row.version_id,
-        row.trace_id,
-        row.trace_parent_id,
-        row.root,
-        row.created_us,
-        row.start_us,
-        row.end_us,
-        row.status,
-        *row.sums,
-        *row.labels,
-    ]
-
-
-def columns(members: JSONObject) -> tuple[JSONValue, ...]:
-    """Return tokens, costs and failure as SQLite can hold them."""
-    return (
-        _whole(members.get("prompt_tokens")),
-        _whole(members.get("output_tokens")),
-        _real(members.get("prompt_cost")),
-        _real(members.get("output_cost")),
-        "error" in members,
-    )
-
-
-def _whole(value: JSONValue) -> int | None:
-    # Beyond 64 bits a count is nonsense: kept in the body, left out of sums.
-    if value is None or not -_MAX_INTEGER <= value <= _MAX_INTEGER:
-        return None
-    return int(value)
-
-
-def _real(value: JSONValue) -> float | None:
-    try:
-        return None if value is None else float(value)
-    except OverflowError:
-        return None

@@ -13,43 +13,38 @@ import msgspec
 from promptscribe.receiver import sqlite_parent
 from promptscribe.receiver.log_entry import LogReceipt, Refused
 from promptscribe.receiver.sqlite_file import place
-from promptscribe.receiver.sqlite_intake import (
-    SUM_COLUMNS,
-    TEXT_COLUMNS,
-    Row,
-    columns,
-)
+from promptscribe.receiver.sqlite_row import SUM_COLUMNS, Row, columns
 from promptscribe.receiver.sqlite_words import (
     add_words,
     is_indexed,
     remove_words,
 )
-from promptscribe.receiver.version import new_id
+from promptscribe.receiver.version import new_log_id
 from promptscribe.schema import PAYLOAD_MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from promptscribe.receiver.log_entry import LogChange, LogDraft
+    from promptscribe.receiver.log_entry import LogChange
+    from promptscribe.receiver.sqlite_row import Entry
     from promptscribe.receiver.sqlite_writer import Batch
     from promptscribe.schema import JSONObject, JSONValue
 
 _encode = msgspec.json.encode
 
 
-def add_logs(batch: Batch, drafts: Sequence[LogDraft]) -> list[LogReceipt | Refused]:
+def add_logs(batch: Batch, entries: Sequence[Entry]) -> list[LogReceipt | Refused]:
     """Insert logs; one whose id is known is answered as the first time."""
-    batch.intake.look_up(drafts)
-    receipts = [_add(batch, draft) for draft in drafts]
-    passed = {
-        span: draft.log_id for draft in drafts for span in sqlite_parent.named_by(draft)
-    }
+    batch.intake.look_up(entries)
+    receipts = [_add(batch, entry) for entry in entries]
+    passed = {span: entry.draft.log_id for entry in entries for span in entry.spans}
     if passed:
         sqlite_parent.pass_over(batch, passed)
     return receipts
 
 
-def _add(batch: Batch, draft: LogDraft) -> LogReceipt | Refused:
+def _add(batch: Batch, entry: Entry) -> LogReceipt | Refused:
+    draft = entry.draft
     if draft.log_id is not None:
         stored = batch.intake.find(draft.log_id)
         if stored is not None:
@@ -63,10 +58,7 @@ def _add(batch: Batch, draft: LogDraft) -> LogReceipt | Refused:
     if isinstance(placed, Refused):
         return placed
     file_id, version_id = placed
-    log_id = draft.log_id or new_id("log")
-    status = draft.members.get("log_status")
-    if status is None and draft.kind == "flow":
-        status = "incomplete"
+    log_id = draft.log_id or new_log_id(batch.now_us)
     row = Row(
         id=log_id,
         kind=draft.kind,
@@ -78,14 +70,14 @@ def _add(batch: Batch, draft: LogDraft) -> LogReceipt | Refused:
         created_us=draft.created_us,
         start_us=draft.start_us,
         end_us=draft.end_us,
-        status=status,
-        sums=columns(draft.members),
-        labels=[draft.members.get(name) for name in TEXT_COLUMNS],
-        body=_encode(draft.members).decode(),
+        status=entry.status,
+        sums=entry.sums,
+        labels=entry.labels,
+        body=entry.body,
     )
     batch.intake.add(row)
     batch.used[version_id] += 1
-    return LogReceipt(log_id, file_id, version_id, status)
+    return LogReceipt(log_id, file_id, version_id, entry.status)
 
 
 def update_log(batch: Batch, change: LogChange) -> Refused | None:

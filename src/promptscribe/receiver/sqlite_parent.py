@@ -38,8 +38,10 @@ def named_by(draft: LogDraft) -> list[str]:
     """
     metadata = draft.members.get("metadata")
     told = metadata.get("otel") if type(metadata) is dict else None
+    if type(told) is not dict or "beneath" not in told:
+        return []
     ids = parse_log_id(draft.log_id or "")
-    if type(told) is not dict or "beneath" not in told or ids is None:
+    if ids is None:
         return []
     return [f"log_{ids[0]:032x}{span}" for span in own.beneath(told["beneath"])]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from promptscribe.receiver.log_entry import LogOutline, LogPage, StoredLog
-from promptscribe.receiver.sqlite_intake import TEXT_COLUMNS
+from promptscribe.receiver.sqlite_row import TEXT_COLUMNS
 from promptscribe.receiver.sqlite_words import search_term
 
 if TYPE_CHECKING:

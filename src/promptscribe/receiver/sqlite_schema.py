@@ -14,6 +14,12 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pathlib import Path
 
+# Bulk intake of logs of 3.4 KB costs 50 µs of processor time a log with pages of 4 KB,
+# 44 with 8, 42 with 16; an empty file has 45 pages, so 16 would be too much of a good
+# thing where the file may not grow.
+_PAGE_BYTES: Final = 8192
+_WAL_BYTES: Final = 64 * 1024 * 1024
+
 # Content lives apart (bodies) from what lists and filters read (logs): a page
 # over a million logs then reads 100-byte rows and not 3 KB ones.
 # A deleted file gives its path away and keeps its row, since its logs stay.
@@ -159,14 +165,18 @@ def connect(
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, timeout=10
     )
+    # For a file that is new; an old one keeps its own.
+    connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
     connection.execute("PRAGMA journal_mode = WAL")
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
     # FULL: an acknowledged log outlives a power cut, since the client deletes
     # its own copy on our word. Group commit shares the fsync.
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    # Another thread does this sooner (`sqlite_checkpoint`). Where it cannot keep up,
+    # the WAL ends here: 64 MiB.
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_BYTES // page_bytes}")
     connection.execute("PRAGMA cache_size = -16000")
     if max_bytes is not None:
-        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
         connection.execute(f"PRAGMA max_page_count = {max(max_bytes // page_bytes, 1)}")
     if read_only:
         connection.execute("PRAGMA query_only = ON")

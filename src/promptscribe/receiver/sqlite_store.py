@@ -20,6 +20,7 @@ from promptscribe.receiver import (
     sqlite_parent,
     sqlite_query,
 )
+from promptscribe.receiver.sqlite_row import prepared
 from promptscribe.receiver.sqlite_schema import connect, migrate
 from promptscribe.receiver.sqlite_words import index_some
 from promptscribe.receiver.sqlite_writer import Writer
@@ -85,7 +86,8 @@ class SqliteStore:
 
     async def add_logs(self, drafts: Sequence[LogDraft]) -> list[LogReceipt | Refused]:
         """Keep logs, in one transaction."""
-        return await self._write(sqlite_log.add_logs, drafts)
+        entries = [prepared(draft) for draft in drafts]
+        return await self._write(sqlite_log.add_logs, entries)
 
     async def update_log(self, change: LogChange) -> Refused | None:
         """Change a stored log."""

@@ -14,6 +14,7 @@ from collections import defaultdict
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+from promptscribe.receiver.sqlite_checkpoint import Checkpointer
 from promptscribe.receiver.sqlite_intake import Intake
 from promptscribe.receiver.sqlite_schema import connect
 from promptscribe.receiver.store import StoreUnavailable
@@ -115,6 +116,7 @@ class Writer:
         self._max_bytes = max_bytes
         self._clock = clock
         self._chore = chore
+        self._checkpointer = Checkpointer(path)
         self._queue: SimpleQueue[_Ticket[Any] | None] = SimpleQueue()
         # Guards the two below: the thread is started once, and not after close.
         self._lock = threading.Lock()
@@ -151,6 +153,7 @@ class Writer:
             self._queue.put(None)
         if thread is not None:
             thread.join()
+        self._checkpointer.close()
 
     def _work(self) -> None:
         connection = self._connect()
@@ -162,6 +165,7 @@ class Writer:
                 tickets, last = self._gather(pause)
                 if tickets:
                     self._commit(connection, tickets)
+                    self._checkpointer.nudge()
                     pause = _PAUSE
                 elif not last:
                     pause = 0 if self._do_chore(connection) else None
