@@ -98,3 +98,42 @@ def test_our_requests_do_not_show_in_httpx_log(sink, deliver, caplog):
 
     lines = [r for r in caplog.records if r.name in {"httpx", "httpx2"}]
     assert [r.threadName for r in lines] == ["MainThread"]
+
+
+@pytest.mark.parametrize("use_proxy", [True, False])
+def test_a_proxy_is_used_where_it_may_be(sink, monkeypatch, use_proxy):
+    """For servers elsewhere the environment's proxy; never for one on this machine."""
+    monkeypatch.setenv("HTTP_PROXY", sink.url)
+    monkeypatch.setenv("http_proxy", sink.url)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    transport = HttpTransport(
+        "http://name.invalid/v5", Secret(CANARY), use_proxy=use_proxy
+    )
+    request = Request("/prompts/log", {"environment": "a b"}, b'{"log_id": "l"}')
+    try:
+        status = transport.send(request).status
+    except Unreachable:
+        status = None
+    transport.close()
+
+    assert status == (200 if use_proxy else None)
+    assert len(sink.requests) == use_proxy
+    for seen in sink.requests:
+        assert seen.headers["host"] == "name.invalid"
+        assert seen.headers["x-api-key"] == CANARY
+        assert "environment=a" in seen.query
+
+
+def test_a_password_in_the_address_is_sent_as_one(sink):
+    """As Basic authentication, for a server behind a gate; never as text."""
+    place = sink.url.removeprefix("http://")
+    transport = HttpTransport(f"http://me:{CANARY}@{place}", use_proxy=False)
+
+    answer = transport.send(Request("/prompts/log", {}, b'{"log_id": "l"}'))
+    transport.close()
+
+    (seen,) = sink.requests
+    assert answer.status == 200
+    assert seen.headers["authorization"].startswith("Basic ")
+    assert CANARY not in seen.path + str(seen.headers)

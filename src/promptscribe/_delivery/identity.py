@@ -8,7 +8,6 @@ parents go before children, and a child names its parent as the server does.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -94,7 +93,7 @@ class Identity:
 
 
 def _with_body(request: Request, body: dict[str, Any]) -> Request:
-    return dataclasses.replace(request, body=json.dumps(body).encode())
+    return request._replace(body=json.dumps(body).encode())
 
 
 def _member(content: bytes, name: str) -> Any:

@@ -52,7 +52,7 @@ class Scan:
 
     def next_place(self) -> Place | None:
         """Return the next frame; None if there is none at the moment."""
-        for gap in tuple(self._gaps):
+        for gap in tuple(self._gaps) if self._gaps else ():
             place = self._look_again(gap)
             if place is not None:
                 return place
@@ -123,7 +123,8 @@ class Scan:
 
     def _keep(self, segment: Segment, found: frame.Frame) -> Place:
         segment.live += not found.acknowledged
-        segment.add_checksum(found)
+        if not found.has_checksum:
+            segment.add_checksum(found)
         return Place(segment, found)
 
     def _look(

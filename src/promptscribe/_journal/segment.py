@@ -164,10 +164,11 @@ class Segment:
             return False
         logs, offset = 0, frame.SEGMENT_HEADER_BYTES
         while offset < end:
-            found = frame.read_frame(mapping, offset)
+            found = frame.peek_frame(mapping, offset)
             if found is None:
                 return False
-            self.add_checksum(found)
+            if not found.has_checksum:
+                self.add_checksum(found)
             logs += found.kind != frame.START and not found.acknowledged
             offset = found.next
         self.logs = logs

@@ -92,6 +92,8 @@ def interpret(
     Returns:
         The facts; None when no shape is known.
     """
+    if not isinstance(response, dict | list):
+        return None
     if isinstance(response, list) and not _holds_wholes(response):
         response = join(response, type_name)
     for shape in SHAPES:

@@ -43,7 +43,12 @@ def _is_time(value: Any) -> bool:
 
 
 def _is_messages(value: Any) -> bool:
-    return type(value) is list and all(is_message(item) for item in value)
+    if type(value) is not list:
+        return False
+    for item in value:  # no all(): this is asked for every call
+        if not is_message(item):
+            return False
+    return True
 
 
 def is_message(value: Any) -> bool:
