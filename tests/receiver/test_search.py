@@ -4,6 +4,7 @@ from contextlib import closing
 
 import pytest
 
+from promptscribe.receiver import page_route, sqlite_words
 from promptscribe.receiver.sqlite_schema import connect
 from promptscribe.receiver.sqlite_words import index_some, searched_text
 
@@ -130,3 +131,37 @@ def test_metadata_are_found_by_name_and_value(client, post, index, indexed):
         json={"metadata": {"region": "south"}},
     )
     assert (number_of("north"), number_of("south")) == (0, 1)
+
+
+def test_a_beginning_of_very_many_words_finds_whole_words_only(
+    post, index, found, monkeypatch
+):
+    """Half a word is looked for while few words begin so; others would take seconds."""
+    monkeypatch.setattr(sqlite_words, "_MOST_TERMS", 4)
+    for number in range(5):
+        post(path="p", log_id=f"{number}", output=f"Prüfung{number} pre{number // 3}")
+    post(path="p", log_id="whole", output="pruf")
+    index()
+
+    assert found("pre") == {"0", "1", "2", "3", "4"}
+    assert found("prüf") == {"whole"}
+    assert found("prüfung3") == {"3"}
+
+
+def test_a_page_counts_what_is_found_up_to_a_bound(client, index, monkeypatch):
+    """Beyond it the page says "and more", and the API goes on to count."""
+    lines = "\n".join(
+        f'{{"path":"p{number % 2}","output":"needle"}}' for number in range(9)
+    )
+    client.post("/prompts/logs", content=lines)
+    index()
+    client.post("/prompts/logs", content='{"path":"p0","output":"late needle"}')
+
+    everything = client.get("/?search=needle").text
+    monkeypatch.setattr(page_route, "_MOST_FOUND", 4)
+    bounded = client.get("/?search=needle").text
+
+    assert '<span class="count">10</span>' in everything
+    # Of those that are indexed, and of the late ones.
+    assert '<span class="count">5+</span>' in bounded
+    assert client.get("/logs", params={"search": "needle"}).json()["total"] == 10

@@ -158,6 +158,21 @@ def test_a_chore_is_done_in_a_pause_and_may_fail(tmp_path, monkeypatch):
     assert first == second == third == (1,)
 
 
+def test_a_chore_is_not_put_off_for_ever(tmp_path, monkeypatch):
+    """Where writes leave no pause, a step is done between them."""
+    monkeypatch.setattr(sqlite_writer, "_PAUSE", 60)
+    monkeypatch.setattr(sqlite_writer, "_PATIENCE", 0)
+    path = tmp_path / "some.db"
+    migrate(path)
+    done = threading.Event()
+    writer = Writer(path, SystemClock(), lambda _: done.set() or False)
+
+    asyncio.run(writer.run(lambda _: 1))
+
+    assert done.wait(5)
+    writer.close()
+
+
 def test_a_client_that_has_gone_holds_nobody_up(tmp_path):
     """Its log is stored; only the answer finds nobody."""
     path = tmp_path / "some.db"

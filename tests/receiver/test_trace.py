@@ -1,6 +1,7 @@
 """Traces: trees out of logs that arrive in any order."""
 
 import itertools
+import json
 
 import pytest
 
@@ -44,6 +45,43 @@ def test_a_trace_is_the_same_in_every_order_of_arrival(client, post, order):
         assert record["trace_parent_id"] == parent
     roots = client.get("/logs", params={"roots": "true"}).json()
     assert [log["id"] for log in roots["records"]] == ["top"]
+
+
+@pytest.fixture(params=["one by one", "in bulk"])
+def arrive(request, client, post):
+    """Post logs one by one, or all in one transaction."""
+
+    def send(logs):
+        if request.param == "in bulk":
+            lines = "\n".join(map(json.dumps, logs))
+            assert client.post("/prompts/logs", content=lines).status_code == 200
+        else:
+            for log in logs:
+                post(**log)
+
+    return send
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(FAMILY)))
+def test_what_is_in_a_trace_is_known_in_every_order(client, arrive, order):
+    """A log with a parent or a child is in a trace; deleting may leave one alone."""
+
+    def in_trace(value):
+        params = {"in_trace_filter": value, "size": 100}
+        records = client.get("/logs", params=params).json()["records"]
+        return {record["id"] for record in records}
+
+    logs = [{"path": "p", "log_id": n, "trace_parent_id": FAMILY[n]} for n in order]
+    arrive([*logs[:2], {"path": "p", "log_id": "alone"}, *logs[2:]])
+    arrive([{"path": "p", "log_id": "orphan", "trace_parent_id": "never"}])
+
+    assert in_trace("true") == {*FAMILY, "orphan"}
+    assert in_trace("false") == {"alone"}
+    client.delete("/logs", params={"id": ["a", "b"]})
+    assert in_trace("true") == {"c", "orphan"}
+    assert in_trace("false") == {"alone", "top"}
+    arrive([{"path": "p", "log_id": "late", "trace_parent_id": "top"}])
+    assert in_trace("true") == {"c", "orphan", "top", "late"}
 
 
 def test_a_child_whose_parent_never_comes_is_shown_as_a_top(client, post):

@@ -177,6 +177,8 @@ class LogQuery(msgspec.Struct, kw_only=True, frozen=True):
         equal: Members that must have a value: ``source``, ``user``,
             ``environment``, ``batch_id``, ``evaluation_id``, ``run_id``,
             ``source_datapoint_id``, ``trace_id``.
+        most: How many of those with a text are looked at, the last that arrived;
+            None for all. A text that a million logs have takes long to gather.
         sample: Only so many of them, drawn at random but the same ones each time;
             None for all.
         page: Page, from 1.
@@ -195,6 +197,7 @@ class LogQuery(msgspec.Struct, kw_only=True, frozen=True):
     roots: bool = False
     failed: bool | None = None
     equal: tuple[tuple[str, str], ...] = ()
+    most: int | None = None
     sample: int | None = None
     page: int = 1
     size: int = 10

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 PAGE_SIZE: Final = 50
 _MAX_OUTLINES: Final = 20_000  # of all traces on a page: bounds memory and time
+# Logs with a text that a page looks at: found in 60 ms, and nobody reads as many.
+_MOST_FOUND: Final = 50_000
 # Where clients put the traceback of an error, ours first.
 _TRACEBACKS: Final = ("traceback", "exception.stacktrace", "stacktrace", "stack")
 
@@ -67,13 +69,15 @@ class PageRoutes:
         query = log_query(params, PAGE_SIZE)
         # A text is looked for in every log: what is found below a top is shown.
         roots = not flat and not query.search
-        page = await self._store.find_logs(msgspec.structs.replace(query, roots=roots))
+        query = msgspec.structs.replace(query, roots=roots, most=_MOST_FOUND)
+        page = await self._store.find_logs(query)
         traces = list({log.trace_id for log in page.logs})
         outlines = await self._store.read_outlines(traces, _MAX_OUTLINES)
         return self._templates.page(
             "list.html",
             lines=_lines(page.logs, outlines, with_totals=roots),
             total=page.total,
+            more=bool(query.search) and page.total >= _MOST_FOUND,
             query=query,
             flat=flat,
             pages=max(-(-page.total // max(query.size, 1)), 1),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 def put_version(batch: Batch, draft: FileDraft) -> str | Refused:
     """Make a version, and its file where that is new; return the version's id."""
+    batch.require_room()
     file_id = draft.file_id
     if file_id is None:
         row = batch.connection.execute(

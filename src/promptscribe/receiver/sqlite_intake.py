@@ -36,6 +36,8 @@ class Intake:
         # top: all that were asked for, and right until somebody else touches logs.
         self._seen: dict[str, Seen] = {}
         self._waiting: set[str] = set()
+        # Logs that are alone no more; those of this transaction are written so.
+        self._new_parents: list[tuple[str]] = []
         # The rows again, for a parent that comes after its children.
         self._by_trace: defaultdict[str, list[Row]] = defaultdict(list)
         # The same of logs in the file that are not the top of their trace.
@@ -51,12 +53,11 @@ class Intake:
             if draft.trace_parent_id is not None
         }
         query = (
-            "SELECT id, kind, file_id, version_id, status, trace_id FROM logs"
-            " WHERE id IN ({})"
+            "SELECT id, kind, file_id, version_id, status, trace_id, in_trace"
+            " FROM logs WHERE id IN ({})"
         )
         for row in self._select(query, own | parents):
-            names = ("id", "kind", "file_id", "version_id", "status", "trace_id")
-            seen = Seen(**dict(zip(names, row, strict=True)))
+            seen = Seen(**dict(zip(Seen.__struct_fields__, row, strict=True)))
             self._seen[seen.id] = seen
             if seen.trace_id != seen.id:
                 self._found[seen.trace_id].append(seen)
@@ -85,6 +86,9 @@ class Intake:
             # Its own id as the trace of its parent: this log closes a ring of
             # parents. The ring is cut here, so that the log is the top of it.
             row.root = parent is None or row.trace_id == row.id
+            if parent is not None and not parent.in_trace:
+                parent.in_trace = True
+                self._new_parents.append((parent_id,))
         self._adopt(row)
         self._seen[row.id] = row
         self._rows.append(row)
@@ -93,6 +97,7 @@ class Intake:
     def _adopt(self, row: Row) -> None:
         """Bring children that arrived early under their parent."""
         early = self._by_trace.pop(row.id, [])
+        row.in_trace = row.in_trace or bool(early) or row.id in self._waiting
         for child in early:
             child.trace_id = row.trace_id
             child.root = child.root and child.trace_parent_id != row.id
@@ -123,6 +128,11 @@ class Intake:
             self._insert("logs", COLUMNS, [values(*pair) for pair in numbered])
             bodies = [(seq, row.body) for seq, row in numbered]
             self._insert("bodies", ("seq", "body"), bodies)
+            self._connection.executemany(
+                "UPDATE logs SET in_trace = 1 WHERE id = ? AND in_trace = 0",
+                self._new_parents,
+            )
+            self._new_parents.clear()
             self._widen(rows)
         self._seen.clear()
         self._waiting.clear()

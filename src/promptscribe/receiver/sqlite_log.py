@@ -35,6 +35,7 @@ _encode = msgspec.json.encode
 
 def add_logs(batch: Batch, entries: Sequence[Entry]) -> list[LogReceipt | Refused]:
     """Insert logs; one whose id is known is answered as the first time."""
+    batch.require_room()
     batch.intake.look_up(entries)
     receipts = [_add(batch, entry) for entry in entries]
     passed = {span: entry.draft.log_id for entry in entries for span in entry.spans}
@@ -67,6 +68,7 @@ def _add(batch: Batch, entry: Entry) -> LogReceipt | Refused:
         trace_id=log_id,
         trace_parent_id=draft.trace_parent_id,
         root=True,
+        in_trace=draft.trace_parent_id is not None,
         created_us=draft.created_us,
         start_us=draft.start_us,
         end_us=draft.end_us,
@@ -126,11 +128,12 @@ def delete_logs(batch: Batch, ids: Sequence[str]) -> int:
     deleted = 0
     for log_id in dict.fromkeys(ids):
         row = batch.connection.execute(
-            "DELETE FROM logs WHERE id = ? RETURNING seq, version_id", (log_id,)
+            "DELETE FROM logs WHERE id = ? RETURNING seq, version_id, trace_parent_id",
+            (log_id,),
         ).fetchone()
         if row is None:
             continue
-        seq, version_id = row
+        seq, version_id, parent_id = row
         deleted += 1
         batch.used[version_id] -= 1
         (body,) = batch.connection.execute(
@@ -141,4 +144,5 @@ def delete_logs(batch: Batch, ids: Sequence[str]) -> int:
         batch.connection.execute(
             "UPDATE logs SET root = 1 WHERE trace_parent_id = ?", (log_id,)
         )
+        sqlite_parent.see_whether_alone(batch.connection, parent_id)
     return deleted

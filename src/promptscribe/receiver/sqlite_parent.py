@@ -73,5 +73,18 @@ def _move(connection: sqlite3.Connection, absent: str, above: str | None) -> Non
         "UPDATE logs SET trace_parent_id = ?, root = ? WHERE trace_parent_id = ?",
         (above, parent is None, absent),
     )
+    connection.execute("UPDATE logs SET in_trace = 1 WHERE id = ?", (above,))
     for (child,) in children:
         connection.execute(_BELOW, {"top": child, "trace": trace or child})
+        if above is None:
+            see_whether_alone(connection, child)
+
+
+def see_whether_alone(connection: sqlite3.Connection, log_id: str | None) -> None:
+    """Write down that a log is in no trace, if it has neither parent nor children."""
+    connection.execute(
+        "UPDATE logs SET in_trace ="
+        " EXISTS (SELECT 1 FROM logs c WHERE c.trace_parent_id = logs.id)"
+        " WHERE id = ? AND trace_parent_id IS NULL",
+        (log_id,),
+    )

@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from promptscribe.receiver.log_entry import LogOutline, LogPage, StoredLog
+from promptscribe.receiver.log_entry import LogOutline, LogPage, LogQuery, StoredLog
 from promptscribe.receiver.sqlite_row import TEXT_COLUMNS
 from promptscribe.receiver.sqlite_words import search_term
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
-
-    from promptscribe.receiver.log_entry import LogQuery
 
 _EQUAL_COLUMNS: Final = frozenset({*TEXT_COLUMNS, "trace_id", "trace_parent_id"})
 _LOG: Final = (
@@ -32,10 +30,6 @@ _OUTLINE: Final = (
     "SELECT l.id, l.trace_id, l.trace_parent_id, f.path, l.kind, l.created_us,"
     " l.start_us, l.end_us, l.prompt_tokens, l.output_tokens, l.prompt_cost,"
     " l.output_cost, l.failed FROM logs l JOIN files f ON f.id = l.file_id"
-)
-_IN_TRACE: Final = (
-    "(l.trace_parent_id IS NOT NULL"
-    " OR EXISTS (SELECT 1 FROM logs c WHERE c.trace_parent_id = l.id))"
 )
 # Knuth's multiplicative hash: neighbours are torn apart.
 _SHUFFLED: Final = "(l.seq * 2654435761) % 4294967296"
@@ -101,32 +95,73 @@ def read_outlines(
 
 def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
     """Return one page of logs, newest first, and their number."""
-    where, values = _condition(query)
+    where, values = _condition(connection, query)
+    hits = f"SELECT l.seq, l.created_us FROM logs l WHERE {where}"
     if query.sample is not None:
         # Shuffled by a hash of the row, so that the pages of a sample fit together.
-        where = (
-            f"l.seq IN (SELECT l.seq FROM logs l WHERE {where}"
-            f" ORDER BY {_SHUFFLED}, l.seq LIMIT ?)"
-        )
+        hits += f" ORDER BY {_SHUFFLED}, l.seq LIMIT ?"
         values.append(query.sample)
-    (total,) = connection.execute(
-        f"SELECT count(*) FROM logs l WHERE {where}",
-        values,
-    ).fetchone()
-    offset = min((query.page - 1) * query.size, 2**62)
-    rows = connection.execute(
-        f"{_LOG} WHERE l.seq IN (SELECT l.seq FROM logs l"
-        f" WHERE {where} ORDER BY l.created_us DESC, l.seq DESC LIMIT ? OFFSET ?)"
-        " ORDER BY l.created_us DESC, l.seq DESC",
-        (*values, query.size, offset),
+    page = "ORDER BY l.created_us DESC, l.seq DESC LIMIT ? OFFSET ?"
+    bounds = (query.size, min((query.page - 1) * query.size, 2**62))
+    if query.sample is None and query.search is None and query.metadata_search is None:
+        total = _count(connection, query, where, values)
+        rows = connection.execute(f"{hits} {page}", (*values, *bounds))
+        sequence = [row[0] for row in rows]
+    else:
+        # What takes long to find is found once, for the page and for the number.
+        found = connection.execute(
+            f"WITH hits AS MATERIALIZED ({hits})"
+            f" SELECT l.seq, (SELECT count(*) FROM hits) FROM hits l {page}",
+            (*values, *bounds),
+        ).fetchall()
+        sequence = [row[0] for row in found]
+        if found:
+            total = found[0][1]
+        else:  # beyond the last page
+            counted = f"SELECT count(*) FROM ({hits})"
+            (total,) = connection.execute(counted, values).fetchone()
+    return LogPage(_logs(connection, sequence), total)
+
+
+def _count(
+    connection: sqlite3.Connection,
+    query: LogQuery,
+    where: str,
+    values: Sequence[object],
+) -> int:
+    place = LogQuery(
+        file_id=query.file_id,
+        path=query.path,
+        version_id=query.version_id,
+        most=query.most,
+        page=query.page,
+        size=query.size,
     )
-    return LogPage([_log(row) for row in rows], total)
+    if query == place:
+        # How many logs each version has is written down.
+        where = where.replace("l.version_id", "l.id")
+        counted = f"SELECT ifnull(sum(l.logs), 0) FROM versions l WHERE {where}"
+    else:
+        counted = f"SELECT count(*) FROM logs l WHERE {where}"
+    (total,) = connection.execute(counted, values).fetchone()
+    return int(total)
 
 
-def _condition(query: LogQuery) -> tuple[str, list[object]]:
-    terms = [*_exact_terms(query), *_text_terms(query)]
+def _logs(connection: sqlite3.Connection, sequence: Sequence[int]) -> list[StoredLog]:
+    rows = connection.execute(
+        f"{_LOG} WHERE l.seq IN ({marks_for(sequence)})"
+        " ORDER BY l.created_us DESC, l.seq DESC",
+        sequence,
+    )
+    return [_log(row) for row in rows]
+
+
+def _condition(
+    connection: sqlite3.Connection, query: LogQuery
+) -> tuple[str, list[object]]:
+    terms = [*_exact_terms(query), *_text_terms(connection, query)]
     if query.in_trace is not None:
-        terms.append((_IN_TRACE if query.in_trace else f"NOT {_IN_TRACE}", ()))
+        terms.append((f"l.in_trace = {query.in_trace:d}", ()))
     if query.roots:
         terms.append(("l.root = 1", ()))
     if query.failed is not None:
@@ -144,6 +179,11 @@ def _exact_terms(query: LogQuery) -> Iterable[tuple[str, Sequence[object]]]:
         )
         yield term, (query.path,)
     if query.version_id is not None:
+        # Its file as well: there is an index by file.
+        yield (
+            "l.file_id = (SELECT file_id FROM versions WHERE id = ?)",
+            (query.version_id,),
+        )
         yield "l.version_id = ?", (query.version_id,)
     if query.ids:
         yield f"l.id IN ({marks_for(query.ids)})", query.ids
@@ -157,16 +197,9 @@ def _exact_terms(query: LogQuery) -> Iterable[tuple[str, Sequence[object]]]:
         yield f"l.{name} = ?", (value,)
 
 
-def _text_terms(query: LogQuery) -> Iterable[tuple[str, Sequence[object]]]:
-    if query.search is not None:
-        yield search_term(query.search, pattern_for(query.search))
-    if query.metadata_search is not None:
-        text = query.metadata_search
-        yield search_term(text, pattern_for(text), "labels")
-
-
-def pattern_for(text: str) -> str:
-    """Return a LIKE pattern that finds the text anywhere; escaped with ``!``."""
-    for special in "!%_":
-        text = text.replace(special, f"!{special}")
-    return f"%{text}%"
+def _text_terms(
+    connection: sqlite3.Connection, query: LogQuery
+) -> Iterable[tuple[str, Sequence[object]]]:
+    for index, text in (("words", query.search), ("labels", query.metadata_search)):
+        if text is not None:
+            yield search_term(connection, index, text, query.most)

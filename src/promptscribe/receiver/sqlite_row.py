@@ -46,6 +46,7 @@ COLUMNS: Final = (
     "trace_id",
     "trace_parent_id",
     "root",
+    "in_trace",
     "created_us",
     "start_us",
     "end_us",
@@ -86,6 +87,7 @@ class Seen(msgspec.Struct, kw_only=True, gc=False):
     version_id: str
     status: str | None
     trace_id: str
+    in_trace: bool
 
 
 class Row(Seen, kw_only=True, gc=False):
@@ -129,6 +131,7 @@ def values(seq: int, row: Row) -> list[object]:
         row.trace_id,
         row.trace_parent_id,
         row.root,
+        row.in_trace,
         row.created_us,
         row.start_us,
         row.end_us,

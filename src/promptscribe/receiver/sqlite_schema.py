@@ -26,6 +26,7 @@ _WAL_BYTES: Final = 64 * 1024 * 1024
 # logs_by_trace leaves tops out, whose trace is their id: one random page less to
 # write for each log that stands alone.
 # root: 1 for the topmost log that has arrived, of a trace or part of one.
+# in_trace: 1 for a log that names a parent or is named as one.
 MIGRATIONS: Final = (
     """
     CREATE TABLE files (
@@ -135,6 +136,37 @@ MIGRATIONS: Final = (
     );
     INSERT INTO words (words) VALUES ('delete-all');
     UPDATE indexed SET seq = 0;
+    """,
+    # Every filter of a page is answered, and counted, by an index alone: a million
+    # entries of one are read in 30 ms, a million rows of the table in 300. Flags cost
+    # a byte each, 0 and 1 being SQLite's smallest values.
+    """
+    ALTER TABLE logs ADD COLUMN in_trace INTEGER NOT NULL DEFAULT 0;
+    UPDATE logs SET in_trace = 1 WHERE trace_parent_id IS NOT NULL OR id IN
+        (SELECT trace_parent_id FROM logs WHERE trace_parent_id IS NOT NULL);
+    DROP INDEX logs_by_root;
+    DROP INDEX logs_by_time;
+    DROP INDEX logs_by_file;
+    DROP INDEX logs_by_failure;
+    DROP INDEX logs_by_source;
+    DROP INDEX logs_by_user;
+    DROP INDEX logs_by_environment;
+    CREATE INDEX logs_by_time ON logs (created_us, seq, root, failed, in_trace);
+    CREATE INDEX logs_by_file
+        ON logs (file_id, created_us, seq, root, failed, in_trace, version_id);
+    CREATE INDEX logs_by_failure
+        ON logs (created_us, seq, root, in_trace, file_id, version_id) WHERE failed = 1;
+    CREATE INDEX logs_by_source
+        ON logs (source, created_us, seq, root, failed, in_trace, file_id)
+        WHERE source IS NOT NULL;
+    CREATE INDEX logs_by_user
+        ON logs (user, created_us, seq, root, failed, in_trace, file_id)
+        WHERE user IS NOT NULL;
+    CREATE INDEX logs_by_environment
+        ON logs (environment, created_us, seq, root, failed, in_trace, file_id)
+        WHERE environment IS NOT NULL;
+    CREATE VIRTUAL TABLE words_terms USING fts5vocab('words', 'row');
+    CREATE VIRTUAL TABLE labels_terms USING fts5vocab('labels', 'row');
     """,
 )
 

@@ -6,8 +6,10 @@ Its law: one thread writes, others read; nothing here blocks the event loop.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
 from promptscribe._clock import SystemClock
@@ -26,7 +28,6 @@ from promptscribe.receiver.sqlite_words import index_some
 from promptscribe.receiver.sqlite_writer import Writer
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
@@ -83,6 +84,7 @@ class SqliteStore:
         # Guards the list: each reader adds its connection once.
         self._lock = threading.Lock()
         self._connections: list[sqlite3.Connection] = []
+        self._readers.submit(self._warm_up)
 
     async def add_logs(self, drafts: Sequence[LogDraft]) -> list[LogReceipt | Refused]:
         """Keep logs, in one transaction."""
@@ -223,6 +225,13 @@ class SqliteStore:
 
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, run)
+
+    def _warm_up(self) -> None:
+        """Read what every page needs, while nobody waits: off a disk it takes long."""
+        with suppress(sqlite3.Error):  # the first page will say what is wrong
+            self._connection().execute(
+                "SELECT count(*) FROM logs WHERE root"
+            ).fetchone()
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from promptscribe.receiver.sqlite_checkpoint import Checkpointer
 from promptscribe.receiver.sqlite_intake import Intake
+from promptscribe.receiver.sqlite_room import Room
 from promptscribe.receiver.sqlite_schema import connect
 from promptscribe.receiver.store import StoreUnavailable
 
@@ -39,7 +40,10 @@ _PASSING: Final = frozenset(
         sqlite3.SQLITE_NOMEM,
     }
 )
-_PAUSE: Final = 0.3  # seconds without a write before there is time for a chore
+# A pause is time for a chore, and where there is none, one is made: a step of 10 ms
+# now and then, so that the chore is not put off for as long as logs come in.
+_PAUSE: Final = 0.02  # seconds without a write
+_PATIENCE: Final = 0.1  # seconds of writes before a chore is done between them
 MAX_BATCH: Final = 512  # operations in one transaction: bounds what waits on one
 
 
@@ -56,12 +60,23 @@ class Batch:
             else looks at logs.
     """
 
-    def __init__(self, connection: sqlite3.Connection, now_us: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, now_us: int, room: Room) -> None:
         self.connection = connection
+        self._room: Room | None = room
         self.now_us = now_us
         self.versions: dict[object, tuple[str, str]] = {}
         self.used: defaultdict[str, int] = defaultdict(int)
         self.intake = Intake(connection)
+
+    def require_room(self) -> None:
+        """Ask for room for something new.
+
+        Raises:
+            StoreUnavailable: There is none; the operation is to end with this.
+        """
+        if self._room is not None:
+            self._room.require(self.connection)
+            self._room = None  # looked at once for a transaction
 
     def finish(self) -> None:
         """Write down the new logs and the uses of versions."""
@@ -117,6 +132,7 @@ class Writer:
         self._clock = clock
         self._chore = chore
         self._checkpointer = Checkpointer(path)
+        self._room = Room(path, max_bytes)
         self._queue: SimpleQueue[_Ticket[Any] | None] = SimpleQueue()
         # Guards the two below: the thread is started once, and not after close.
         self._lock = threading.Lock()
@@ -161,16 +177,21 @@ class Writer:
             return
         try:
             pause: float | None = None
+            since = self._clock.monotonic_ns()
             while True:
                 tickets, last = self._gather(pause)
                 if tickets:
                     self._commit(connection, tickets)
                     self._checkpointer.nudge()
                     pause = _PAUSE
-                elif not last:
-                    pause = 0 if self._do_chore(connection) else None
                 if last:
                     return
+                now = self._clock.monotonic_ns()
+                if not tickets or now - since > _PATIENCE * 1e9:
+                    more = self._do_chore(connection)
+                    since = self._clock.monotonic_ns()
+                    if not tickets:
+                        pause = 0 if more else None
         finally:
             connection.close()
 
@@ -188,7 +209,7 @@ class Writer:
 
     def _do_chore(self, connection: sqlite3.Connection) -> bool:
         try:
-            return self._chore(connection)
+            return self._room.is_enough(connection) and self._chore(connection)
         except sqlite3.Error:
             # Busy or full: the chore stays undone, and is tried after the next write.
             if connection.in_transaction:
@@ -231,7 +252,7 @@ class Writer:
     ) -> list[Any]:
         connection.execute("BEGIN IMMEDIATE")
         try:
-            batch = Batch(connection, self._clock.wall_ns() // 1000)
+            batch = Batch(connection, self._clock.wall_ns() // 1000, self._room)
             outcomes = [ticket.operation(batch) for ticket in tickets]
             batch.finish()
             connection.execute("COMMIT")

@@ -1,0 +1,61 @@
+"""Filters: whatever is combined, a page and its number are those of a plain look."""
+
+import itertools
+import json
+
+import pytest
+
+MEMBERS = ("path", "user", "source", "environment", "error", "trace_parent_id")
+
+
+@pytest.fixture
+def logs(client):
+    """Sixty-four logs, one for each combination of members."""
+    made = []
+    for number, chosen in enumerate(itertools.product((0, 1), repeat=len(MEMBERS))):
+        log = {"path": "other", "log_id": f"{number:02}", "created_at": number // 3}
+        log |= {
+            name: f"this-{name}" for name, on in zip(MEMBERS, chosen, strict=True) if on
+        }
+        if number % 5 == 0:
+            log["prompt"] = {"model": "m"}
+        made.append(log)
+    lines = "\n".join(map(json.dumps, made))
+    answers = client.post("/prompts/logs", content=lines).text.splitlines()
+    for log, answer in zip(made, answers, strict=True):
+        log["version"] = json.loads(answer)["version_id"]
+        log["file"] = json.loads(answer)["prompt_id"]
+    return made
+
+
+def test_every_combination_of_filters_finds_what_it_should(client, logs):
+    """By file, version, user, source, environment, failure, trace and time."""
+    version, file = logs[32]["version"], logs[32]["file"]
+    filters = {
+        "path": ("this-path", lambda log: log["path"] == "this-path"),
+        "file_id": (file, lambda log: log["file"] == file),
+        "version_id": (version, lambda log: log["version"] == version),
+        "user": ("this-user", lambda log: "user" in log),
+        "source": ("this-source", lambda log: "source" in log),
+        "environment": ("this-environment", lambda log: "environment" in log),
+        "failed": ("true", lambda log: "error" in log),
+        "in_trace_filter": ("false", lambda log: "trace_parent_id" not in log),
+        "end_date": ("1970-01-01T00:00:15", lambda log: log["created_at"] <= 15),
+    }
+
+    for number in range(4):
+        for names in itertools.combinations(filters, number):
+            wanted = [
+                log["log_id"]
+                for log in reversed(logs)
+                if all(filters[name][1](log) for name in names)
+            ]
+            params = {name: filters[name][0] for name in names}
+            pages = [
+                client.get("/logs", params=params | {"page": page, "size": 20}).json()
+                for page in (1, 2, 3, 4, 5)
+            ]
+
+            found = [log["id"] for page in pages for log in page["records"]]
+            assert found == wanted, names
+            assert {page["total"] for page in pages} == {len(wanted)}, names
