@@ -75,6 +75,9 @@ INLINE_CRC_BYTES: Final = 4096
 zlib releases the interpreter lock above 5 KB (CPython ``zlibmodule.c``), which
 costs milliseconds beside a busy thread."""
 
+_RUN_BYTES: Final = 256 << 10
+"""Bytes of a segment after which a run of frames ends."""
+
 LONGEST_PAYLOAD: Final = 64 << 20
 """No frame is longer; a length beyond it is damage."""
 
@@ -121,11 +124,8 @@ def read_frame(buffer: mmap.mmap | bytes, offset: int) -> Frame | None:
     found = peek_frame(buffer, offset)
     if found is None or not found.has_checksum:
         return found
-    begin = offset + HEADER_BYTES
-    # `checksum`, written out: this is asked twice for every log.
-    actual = zlib.crc32(buffer[begin : begin + found.length], found.kind) or 1
     (crc,) = CRC.unpack_from(buffer, offset + COMMIT.size)
-    return found if crc == actual else None
+    return found if crc == checksum(found.kind, payload_of(buffer, found)) else None
 
 
 def peek_frame(buffer: mmap.mmap | bytes, offset: int) -> Frame | None:
@@ -140,6 +140,40 @@ def peek_frame(buffer: mmap.mmap | bytes, offset: int) -> Frame | None:
         return None
     acknowledged = state == ACKNOWLEDGED
     return Frame(offset, (end + 7) & ~7, kind, acknowledged, length, crc != 0)
+
+
+def read_run(
+    buffer: mmap.mmap | bytes, offset: int, most: int
+) -> list[tuple[Frame, bytes]]:
+    """Return the frames that follow each other from *offset* on, with their payloads.
+
+    The same as `read_frame` and `payload_of` in a loop, in a third of the time: this
+    is done for every frame, the rest for those behind damage.
+
+    Args:
+        buffer: A segment.
+        offset: Where the first one begins.
+        most: How many at most; fewer if they are long, or one is not sound.
+    """
+    run: list[tuple[Frame, bytes]] = []
+    size, unpack, crc32 = len(buffer), HEADER.unpack_from, zlib.crc32
+    until = offset + _RUN_BYTES
+    while offset + HEADER_BYTES <= size and offset < until and len(run) < most:
+        magic, kind, state, length, crc = unpack(buffer, offset)
+        begin = offset + HEADER_BYTES
+        end = begin + length
+        if magic != MAGIC or kind not in KINDS or end > size:
+            break
+        if not SHORTEST_PAYLOAD <= length <= LONGEST_PAYLOAD:
+            break
+        payload = buffer[begin:end]
+        if crc and crc != (crc32(payload, kind) or 1):
+            break
+        is_done = state == ACKNOWLEDGED
+        found = Frame(offset, (end + 7) & ~7, kind, is_done, length, crc != 0)
+        run.append((found, payload))
+        offset = found.next
+    return run
 
 
 def find_frame(buffer: mmap.mmap | bytes, offset: int) -> Frame | None:

@@ -118,12 +118,13 @@ class Reader:
         """Return up to *limit* records that were not handed out before."""
         records: list[Record] = []
         while len(records) < limit:
-            place = self._scan.next_place()
-            if place is None:
+            found = self._scan.read(limit - len(records))
+            if not found:
                 break
-            record = self._join(place)
-            if record is not None:
-                records.append(record)
+            for place, payload in found:
+                record = self._join(place, payload)
+                if record is not None:
+                    records.append(record)
         if len(records) < limit and self.lane is not None:
             self.refresh()
             if self.lane.inherit():
@@ -241,12 +242,9 @@ class Reader:
         self.lost[reason] += logs
         self.taken += logs
 
-    def _join(self, place: Place) -> Record | None:
-        segment, found = place
-        mapping = segment.open()
-        if mapping is None:
-            return None
-        key = frame.key_of(mapping, found)
+    def _join(self, place: Place, payload: bytes) -> Record | None:
+        found = place.frame
+        key = payload[frame.KEY]
         if found.acknowledged:
             if found.kind == frame.START:
                 self._delivered.add(key)
@@ -256,7 +254,6 @@ class Reader:
         if found.kind == frame.START:
             self._starts[key] = place
             return None
-        payload = frame.payload_of(mapping, found)
         if found.kind == frame.WHOLE:
             return Record(None, payload, (place,))
         begun = self._starts.pop(key, None)

@@ -50,16 +50,22 @@ class Scan:
         self._current: Segment | None = None
         self._offset = 0
 
-    def next_place(self) -> Place | None:
-        """Return the next frame; None if there is none at the moment."""
-        for gap in tuple(self._gaps) if self._gaps else ():
+    def read(self, most: int) -> list[tuple[Place, bytes]]:
+        """Return the next frames and their payloads, in order.
+
+        Args:
+            most: How many at most. There may be more when fewer come back; there are
+                none at the moment when none does.
+        """
+        for gap in tuple(self._gaps):
             place = self._look_again(gap)
-            if place is not None:
-                return place
+            mapping = gap.segment.map
+            if place is not None and mapping is not None:
+                return [(place, frame.payload_of(mapping, place.frame))]
         while True:
             segment = self._current or self._advance()
             if segment is None:
-                return None
+                return []
             # Read before the frame is looked for: what was sealed in between
             # is found in the next round.
             end = segment.end
@@ -68,13 +74,18 @@ class Scan:
                 self.removed_logs += segment.logs or 0
                 self._finish(segment)
                 continue
+            run = frame.read_run(mapping, self._offset, most)
+            if run:
+                self._offset = run[-1][0].next
+                return [(self._keep(segment, each), payload) for each, payload in run]
             found = self._look(segment, mapping, end)
             if found is not None:
                 self._offset = found.next
-                return self._keep(segment, found)
+                place = self._keep(segment, found)
+                return [(place, frame.payload_of(mapping, found))]
             if end is None:
                 if not self._is_abandoned(segment):
-                    return None
+                    return []
                 continue
             self._finish(segment)
 

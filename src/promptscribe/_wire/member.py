@@ -45,7 +45,7 @@ def _is_time(value: Any) -> bool:
 def _is_messages(value: Any) -> bool:
     if type(value) is not list:
         return False
-    for item in value:  # no all(): this is asked for every call
+    for item in value:  # noqa: SIM110 - all() takes twice as long
         if not is_message(item):
             return False
     return True

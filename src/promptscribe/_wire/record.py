@@ -170,7 +170,7 @@ def read(start: bytes | None, end: bytes | None) -> tuple[Start, End | None, boo
         results += [v for u in (last and last.updates) or () for v in u.values()]
         is_plain = _extensions - before == sum(map(_held, results))
     if is_plain:
-        is_plain = not any(map(_may_be_infinite, (start, end)))
+        is_plain = not (_may_be_infinite(start) or _may_be_infinite(end))
     return first, last, is_plain
 
 
