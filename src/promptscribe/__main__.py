@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _NEEDS_RECEIVER = (
     "this needs the receiver's packages: pip install 'promptscribe[receiver]'"
 )
+_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+_LEAST_BYTES = 2**20  # an empty file has half of it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="KEY",
         help="ask clients for this key (may be given again); needed beyond loopback",
     )
+    _add_limits(serve)
     serve.set_defaults(run=_serve)
 
     outbox.add_commands(commands)
@@ -81,6 +84,49 @@ def _add_address(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--db", type=Path, help="SQLite file (default: in your data folder)"
     )
+
+
+def _add_limits(serve: argparse.ArgumentParser) -> None:
+    serve.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="answer to this host name as well, for example a proxy's",
+    )
+    serve.add_argument(
+        "--rate-limit",
+        type=_positive,
+        metavar="N",
+        help="requests a second for each key (default: no limit)",
+    )
+    serve.add_argument(
+        "--max-bytes",
+        type=_bytes,
+        metavar="SIZE",
+        help="refuse logs when the file is as large, for example 500M or 20G",
+    )
+    serve.add_argument(
+        "--keep-days",
+        type=_positive,
+        metavar="N",
+        help="delete logs that are older (default: keep them for ever)",
+    )
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < 1e6:
+        raise argparse.ArgumentTypeError(f"not between 0 and a million: {text}")
+    return number
+
+
+def _bytes(text: str) -> int:
+    unit = text[-1:].upper()
+    number = float(text[:-1] if unit in _UNITS else text) * _UNITS.get(unit, 1)
+    if not _LEAST_BYTES <= number < 2**60:
+        raise argparse.ArgumentTypeError(f"too small, or beyond every disk: {text}")
+    return round(number)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -107,6 +153,10 @@ def _serve(arguments: argparse.Namespace) -> int:
             arguments.port,
             arguments.db,
             api_keys=arguments.api_key,
+            hosts=arguments.allow_host,
+            rate_limit=arguments.rate_limit,
+            max_bytes=arguments.max_bytes,
+            keep_days=arguments.keep_days,
             announce=announce,
         )
     except OSError as problem:

@@ -79,6 +79,25 @@ def test_an_export_moves_in_and_out_again(db, tmp_path):
     assert ids == {json.loads(line)["id"] for line in file.read_text().splitlines()}
 
 
+def test_lines_move_in_again(db, tmp_path):
+    """`export --jsonl` and `import jsonl`: the same lines; a bad one is named."""
+    promptscribe("import", "humanloop", SAMPLE, "--db", db)
+    file, fresh, again = tmp_path / "one.jsonl", tmp_path / "fresh.db", tmp_path / "two"
+    promptscribe("export", "--jsonl", file, "--db", db)
+
+    moved = promptscribe("import", "jsonl", file, "--db", fresh)
+    promptscribe("export", "--jsonl", again, "--db", fresh)
+
+    assert moved.returncode == 0, moved.stderr
+    assert moved.stdout.startswith("6 logs, 3 files and 4 versions")
+    assert len(again.read_text("utf-8").splitlines()) == 6
+    file.write_text(file.read_text("utf-8") + '{"id": "x", "prompt": 7}\nnot json\n')
+    bad = promptscribe("import", "jsonl", file, "--db", fresh)
+    assert bad.returncode == 3
+    assert "missing: one.jsonl:8: body: JSON decode error" in bad.stderr
+    assert "not moved: 1 x log of another kind" in bad.stderr
+
+
 def test_what_an_export_lacks_is_told(db, tmp_path):
     """Whoever moves in learns what is not here, and why."""
     export = shutil.copytree(SAMPLE, tmp_path / "export")
@@ -90,7 +109,7 @@ def test_what_an_export_lacks_is_told(db, tmp_path):
 
     moved = promptscribe("import", "humanloop", export, "--db", db)
 
-    assert moved.returncode == 0
+    assert moved.returncode == 3
     assert "missing: demo/assistant: the export has 3 of 4 logs" in moved.stderr
     assert "not moved: 1 x dataset" in moved.stderr
 
@@ -112,8 +131,7 @@ def test_a_person_sees_a_bar(db):
     os.close(ours)
 
     assert running.wait() == 0
-    assert b"[##########....................] 1 of 3" in drawn
-    assert b"[##############################] 3 of 3\r\n" in drawn
+    assert b"[##############################] 6 of 6 logs\r\n" in drawn
 
 
 @pytest.mark.parametrize(
@@ -121,6 +139,8 @@ def test_a_person_sees_a_bar(db):
     [
         (["import", "humanloop", "nowhere"], "there is no nowhere"),
         (["import", "humanloop", "."], "has no files in it"),
+        (["import", "jsonl", "nowhere"], "there is no nowhere"),
+        (["import", "jsonl", "empty.jsonl"], "has no lines in it"),
         (["export"], "give a folder, or --jsonl"),
         (["export", "out", "--db", "nowhere.db"], "there is no nowhere.db"),
         (["keys", "list", "--db", "nowhere.db"], "there is no nowhere.db"),
@@ -129,6 +149,7 @@ def test_a_person_sees_a_bar(db):
 )
 def test_a_mistake_is_one_sentence(tmp_path, words, sentence):
     """No traceback, and no empty file under a mistyped name."""
+    (tmp_path / "empty.jsonl").write_text("\n")
     (tmp_path / "text.txt").write_text("this is text " * 100)
     environment = os.environ | {"XDG_DATA_HOME": str(tmp_path / "data")}
 

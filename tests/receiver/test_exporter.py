@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from promptscribe.receiver.exporter import export_files, slug
-from promptscribe.receiver.importer import import_humanloop
+from promptscribe.receiver.exporter import export_files, export_lines, slug
+from promptscribe.receiver.importer import import_humanloop, import_lines
 
 
 def tree(root):
@@ -27,8 +27,9 @@ def tree(root):
     return records
 
 
-def test_export_import_export_is_the_same(client, post, wire, tmp_path):
-    """Files, versions, deployments, traces and every member of a log."""
+@pytest.fixture
+def filled(client, post, wire):
+    """A receiver with a bit of everything; returns how many logs there are."""
     for name in ("prompts_log_full_sync", "seed_sdk_0_8_8_prompts_log"):
         post(**wire(name)["json"])
     client.post("/flows/log", json=wire("flows_log_full")["json"])
@@ -41,6 +42,44 @@ def test_export_import_export_is_the_same(client, post, wire, tmp_path):
         f"/prompts/{made['id']}/environments/env_stag",
         params={"version_id": made["version_id"]},
     )
+    return 6
+
+
+def lines(path):
+    """Every record in a file of lines, in order, without what counts and time tell."""
+    passing = {"last_used_at", "updated_at", "version_logs_count", "total_logs_count"}
+
+    def plain(value):
+        if isinstance(value, dict):
+            return {k: plain(v) for k, v in value.items() if k not in passing}
+        return [plain(each) for each in value] if isinstance(value, list) else value
+
+    text = path.read_text("utf-8")
+    return [plain(json.loads(line)) for line in text.splitlines()]
+
+
+def test_lines_exported_and_imported_are_the_same(filled, tmp_path):
+    """One log a line, oldest first: the same lines out of the receiver they went to."""
+    steps = []
+    with (tmp_path / "one").open("wb") as file:
+        export_lines(tmp_path / "logs.db", file, lambda *step: steps.append(step))
+
+    report = import_lines(
+        tmp_path / "one", tmp_path / "fresh.db", lambda *step: steps.append(step)
+    )
+    again = import_lines(tmp_path / "one", tmp_path / "fresh.db")
+    with (tmp_path / "two").open("wb") as file:
+        export_lines(tmp_path / "fresh.db", file)
+
+    assert report.missing == again.missing == []
+    assert len(report.logs) == len(again.logs) == filled
+    assert steps == [(filled, filled), (filled, filled)]
+    assert len(lines(tmp_path / "one")) == filled
+    assert lines(tmp_path / "two") == lines(tmp_path / "one")
+
+
+def test_export_import_export_is_the_same(filled, tmp_path):
+    """Files, versions, deployments, traces and every member of a log."""
     steps = []
 
     number = export_files(
@@ -49,9 +88,9 @@ def test_export_import_export_is_the_same(client, post, wire, tmp_path):
     report = import_humanloop(tmp_path / "one", tmp_path / "fresh.db")
     again = export_files(tmp_path / "fresh.db", tmp_path / "two")
 
-    assert number == again == 6
+    assert number == again == filled
     assert report.missing == []
-    assert steps[-1] == (7, 7)
+    assert steps[-1] == (filled, filled)
     assert tree(tmp_path / "two") == tree(tmp_path / "one")
 
 

@@ -43,7 +43,7 @@ def test_everything_arrives_under_its_own_id(receiver, client, export, tmp_path)
     assert report.missing == []
     assert report.skipped == {}
     assert (len(report.files), len(report.versions)) == (3, 4)
-    assert steps == [(1, 3), (2, 3), (3, 3)]
+    assert steps == [(6, 6)]
     sample = records()
     assert report.logs == set(sample)
     for log_id, record in sample.items():

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from promptscribe.receiver.importer import ImportReport
 
 _SCOPES: Final = ("ingest", "read", "manage")  # those of `key`, which is heavier
+_PARTLY: Final = 3  # 2 is what a mistake on the command line ends with
 _BAR: Final = 30  # characters
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the receiver's commands to the command line's parser."""
     _add_keys(commands.add_parser("keys", help="make, list and revoke API keys"))
-    _add_import(commands.add_parser("import", help="move in from another service"))
+    _add_import(commands.add_parser("import", help="move in from elsewhere"))
     _add_export(commands.add_parser("export", help="write everything to files"))
 
 
@@ -48,12 +49,19 @@ def _add_keys(keys: argparse.ArgumentParser) -> None:
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:
-    services = parser.add_subparsers(required=True, metavar="SERVICE")
+    parser.epilog = (
+        "Exit code: 0 where everything is here now, 3 where some is not and was"
+        " named, 1 where nothing is. Running it again changes nothing."
+    )
+    services = parser.add_subparsers(required=True, metavar="SOURCE")
     humanloop = services.add_parser(
         "humanloop", help="the tree that the hosted service's export tool wrote"
     )
     humanloop.add_argument("directory", type=Path, metavar="DIR")
     _add_db(humanloop, _import_humanloop)
+    lines = services.add_parser("jsonl", help="what `export --jsonl` wrote")
+    lines.add_argument("file", type=Path, metavar="FILE")
+    _add_db(lines, _import_lines)
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
@@ -138,19 +146,29 @@ def _import_humanloop(arguments: argparse.Namespace) -> int:
 
     _require(arguments.directory)
     report = import_humanloop(arguments.directory, arguments.db, _progress())
+    return _tell_what_is_here(report, arguments.db)
+
+
+def _import_lines(arguments: argparse.Namespace) -> int:
+    from promptscribe.receiver.importer import import_lines
+
+    _require(arguments.file)
+    report = import_lines(arguments.file, arguments.db, _progress())
+    return _tell_what_is_here(report, arguments.db)
+
+
+def _tell_what_is_here(report: ImportReport, db: Path) -> int:
     sys.stdout.write(
         f"{len(report.logs)} logs, {len(report.files)} files and"
-        f" {len(report.versions)} versions are in {arguments.db}\n"
+        f" {len(report.versions)} versions are in {db}\n"
     )
-    _tell_what_is_missing(report)
-    return 0 if report.files else 1
-
-
-def _tell_what_is_missing(report: ImportReport) -> None:
     for kind, number in sorted(report.skipped.items()):
         _tell(f"not moved: {number} x {kind}")
     for sentence in report.missing:
         _tell(f"missing: {sentence}")
+    if not report.files:
+        return 1
+    return _PARTLY if report.skipped or report.missing else 0
 
 
 def _export(arguments: argparse.Namespace) -> int:
@@ -185,7 +203,7 @@ def _progress() -> Callable[[int, int], None] | None:
     def draw(done: int, total: int) -> None:
         filled = _BAR * done // max(total, 1)
         bar = "#" * filled + "." * (_BAR - filled)
-        sys.stderr.write(f"\r[{bar}] {done:,} of {total:,}")
+        sys.stderr.write(f"\r[{bar}] {done:,} of {total:,} logs")
         if done >= total:
             sys.stderr.write("\n")
         sys.stderr.flush()

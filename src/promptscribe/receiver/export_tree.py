@@ -63,10 +63,25 @@ def versions_in(folder: Path) -> Iterator[JSONObject]:
 def log_lines(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Yield the lines of a file's logs, each with its place for messages."""
     for path in sorted((folder / "logs").glob("*.jsonl")):
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    yield f"{folder.name}/logs/{path.name}:{number}", line
+        yield from lines_of(path, f"{folder.name}/logs/{path.name}")
+
+
+def count_lines(folder: Path) -> int:
+    """Return how many lines of logs a file has."""
+    return sum(map(count_lines_of, (folder / "logs").glob("*.jsonl")))
+
+
+def lines_of(path: Path, name: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the lines of one file of lines, each with its place for messages."""
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                yield f"{name}:{number}", line
+
+
+def count_lines_of(path: Path) -> int:
+    """Return how many lines a file of lines has."""
+    return sum(1 for _ in lines_of(path, ""))
 
 
 def logs_in(record: JSONValue) -> Iterator[JSONObject]:

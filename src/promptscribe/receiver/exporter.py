@@ -36,7 +36,7 @@ def export_files(
     Args:
         db: The SQLite file; the receiver may be running.
         directory: Where to; made where it is missing.
-        progress: Called with the number of files that are done, and of all.
+        progress: Called with the number of logs that are written, and of all.
     """
     store = SqliteStore(db)
     try:
@@ -48,7 +48,9 @@ def export_files(
 def export_lines(
     db: Path, file: BinaryIO, progress: Callable[[int, int], None] | None = None
 ) -> int:
-    """Write every log as a line of JSON, newest first; return their number.
+    """Write every log as a line of JSON, oldest first; return their number.
+
+    Each line has its file at its version in it: `import_lines` reads it back.
 
     Args:
         db: The SQLite file; the receiver may be running.
@@ -73,8 +75,17 @@ def slug(name: str) -> str:
 async def _export(
     store: Store, directory: Path, progress: Callable[[int, int], None] | None
 ) -> int:
-    logs = done = 0
-    async for file, total in _files(store):
+    files = [file async for file in _files(store)]
+    total = sum(file.total_logs for file in files)
+    logs = 0
+
+    def count(number: int) -> None:
+        nonlocal logs
+        logs += number
+        if progress is not None:
+            progress(logs, max(total, logs))
+
+    for file in files:
         folder = directory / "files" / slug(file.id)
         (folder / "versions").mkdir(parents=True, exist_ok=True)
         (folder / "logs").mkdir(exist_ok=True)
@@ -94,34 +105,31 @@ async def _export(
             for environment in version.environments
         ]
         (folder / "deployments.json").write_bytes(encode(deployed))
-        logs += await _logs(store, file, folder / "logs")
+        await _logs(store, file, folder / "logs", count)
         (folder / ".done").write_text("Export completed successfully.\n", "utf-8")
-        done += 1
-        if progress is not None:
-            progress(done, total)
     return logs
 
 
-async def _files(store: Store) -> AsyncIterator[tuple[FileVersion, int]]:
+async def _files(store: Store) -> AsyncIterator[FileVersion]:
     page = 1
     while True:
         query = FileQuery(sort_by="created_at", descending=False, page=page, size=100)
         found = await store.find_files(query)
         for file in found.files:
-            yield file, found.total
+            yield file
         if not found.files:
             return
         page += 1
 
 
-async def _logs(store: Store, file: FileVersion, folder: Path) -> int:
-    written = 0
+async def _logs(
+    store: Store, file: FileVersion, folder: Path, count: Callable[[int], None]
+) -> None:
     page = 1
     async for lines, _ in _pages(store, file.id):
         (folder / f"{page}.jsonl").write_bytes(b"".join(lines))
-        written += len(lines)
+        count(len(lines))
         page += 1
-    return written
 
 
 async def _export_lines(
@@ -142,7 +150,9 @@ async def _pages(
     """Yield the lines of a page of logs, and how many logs there are in all."""
     page = 1
     while True:
-        query = LogQuery(file_id=file_id, page=page, size=_PAGE)
+        # Oldest first: logs that come in meanwhile move no page, and whoever reads
+        # this back has them arrive in the same order.
+        query = LogQuery(file_id=file_id, page=page, size=_PAGE, oldest_first=True)
         found = await store.find_logs(query)
         if not found.logs:
             return

@@ -1,4 +1,4 @@
-"""Moving in: an export of the hosted service into a receiver's store.
+"""Moving in: an export of the hosted service, or of a receiver, into a store.
 
 Its law: running it again changes nothing; what could not be moved is named.
 """
@@ -16,7 +16,7 @@ from promptscribe.receiver.log_entry import Refused
 from promptscribe.receiver.sqlite_store import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from promptscribe.receiver.log_entry import LogDraft
@@ -52,11 +52,28 @@ def import_humanloop(
     Args:
         directory: The export, as the hosted service's tool wrote it.
         db: The SQLite file; made where it is missing.
-        progress: Called with the number of files that are done, and of all.
+        progress: Called with the number of logs that are done, and of all.
     """
     store = SqliteStore(db)
     try:
-        return asyncio.run(Importer(store).run(directory, progress))
+        return asyncio.run(Importer(store, progress).run(directory))
+    finally:
+        store.close()
+
+
+def import_lines(
+    file: Path, db: Path, progress: Callable[[int, int], None] | None = None
+) -> ImportReport:
+    """Move what `export_lines` wrote into a receiver's file; it may be running.
+
+    Args:
+        file: One log a line.
+        db: The SQLite file; made where it is missing.
+        progress: Called with the number of logs that are done, and of all.
+    """
+    store = SqliteStore(db)
+    try:
+        return asyncio.run(Importer(store, progress).run_lines(file))
     finally:
         store.close()
 
@@ -66,42 +83,44 @@ class Importer:
 
     Args:
         store: Where to.
+        progress: Called with the number of lines that are read, and of all.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(
+        self, store: Store, progress: Callable[[int, int], None] | None = None
+    ) -> None:
         self._store = store
+        self._progress = progress
+        self._read = self._lines = 0
         self._report = ImportReport()
         self._here: dict[str, str] = {}  # ids of versions: there, here
         self._waiting: list[LogDraft] = []
 
-    async def run(
-        self, directory: Path, progress: Callable[[int, int], None] | None = None
-    ) -> ImportReport:
-        """Move one export in and return what became of it."""
+    async def run(self, directory: Path) -> ImportReport:
+        """Move one export of the hosted service in; return what became of it."""
         folders = export_tree.folders(directory)
         if not folders:
             self._report.missing.append(f"{directory} has no files in it")
-        for done, folder in enumerate(folders, 1):
+        self._lines = sum(map(export_tree.count_lines, folders))
+        for folder in folders:
             await self._folder(folder)
-            if progress is not None:
-                progress(done, len(folders))
         await self._flush()
+        return self._report
+
+    async def run_lines(self, file: Path) -> ImportReport:
+        """Move the logs in a file of lines in; return what became of them."""
+        self._lines = export_tree.count_lines_of(file)
+        await self._all(export_tree.lines_of(file, file.name))
+        await self._flush()
+        if not self._lines:
+            self._report.missing.append(f"{file} has no lines in it")
         return self._report
 
     async def _folder(self, folder: Path) -> None:
         file = export_tree.read_json(folder / "file.json")
         for record in export_tree.versions_in(folder):
             await self._version(record)
-        number = 0
-        for place, line in export_tree.log_lines(folder):
-            number += 1
-            try:
-                record = decode_body(line)
-            except BadRequest as error:
-                self._lack(place, error)
-                continue
-            for log in export_tree.logs_in(record):
-                await self._log(place, log)
+        number = await self._all(export_tree.log_lines(folder))
         expected = file.get("total_logs_count")
         if isinstance(expected, int) and number < expected:
             path = file.get("path")
@@ -109,6 +128,23 @@ class Importer:
             self._report.missing.append(sentence)
         if not (folder / ".done").exists():
             self._report.missing.append(f"{folder.name}: its export did not finish")
+
+    async def _all(self, lines: Iterable[tuple[str, bytes]]) -> int:
+        """Move the logs of lines; return how many lines there were."""
+        number = 0
+        for place, line in lines:
+            number += 1
+            try:
+                for log in export_tree.logs_in(decode_body(line)):
+                    await self._log(place, log)
+            except BadRequest as error:
+                self._lack(place, error)
+            self._read += 1
+            if self._progress is not None and (
+                self._read % _BATCH == 0 or self._read == self._lines
+            ):
+                self._progress(self._read, self._lines)
+        return number
 
     async def _version(self, record: JSONObject) -> str | None:
         version = export_tree.moved_version(record)

@@ -181,6 +181,7 @@ class LogQuery(msgspec.Struct, kw_only=True, frozen=True):
             None for all. A text that a million logs have takes long to gather.
         sample: Only so many of them, drawn at random but the same ones each time;
             None for all.
+        oldest_first: True for the order of time; newest first otherwise.
         page: Page, from 1.
         size: Logs on a page, from 0.
     """
@@ -199,12 +200,13 @@ class LogQuery(msgspec.Struct, kw_only=True, frozen=True):
     equal: tuple[tuple[str, str], ...] = ()
     most: int | None = None
     sample: int | None = None
+    oldest_first: bool = False
     page: int = 1
     size: int = 10
 
 
 class LogPage(msgspec.Struct):
-    """One page of logs, newest first, and how many there are in all."""
+    """One page of logs, and how many there are on all pages."""
 
     logs: list[StoredLog]
     total: int

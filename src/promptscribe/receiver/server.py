@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Final
 import platformdirs
 import uvicorn
 
+from promptscribe._clock import SystemClock
 from promptscribe.errors import ConfigurationError
 from promptscribe.receiver.access import Access
 from promptscribe.receiver.app import create_app
 from promptscribe.receiver.cutoff import CutoffProtocol
 from promptscribe.receiver.guard import LOOPBACK
+from promptscribe.receiver.retention import keep_for
 from promptscribe.receiver.sqlite_store import SqliteStore
 
 if TYPE_CHECKING:
@@ -69,6 +71,8 @@ class Receiver:
         hosts: More names to answer to than the loopback's.
         rate_limit: Requests a second for each key; None sets no limit.
         max_bytes: How large the file may become; None sets no limit.
+        keep_days: How long logs are kept, in days from their ``created_at``;
+            None keeps them for ever.
         announce: Called with the URL once the receiver listens.
 
     Attributes:
@@ -89,6 +93,7 @@ class Receiver:
         hosts: Collection[str] = (),
         rate_limit: float | None = None,
         max_bytes: int | None = None,
+        keep_days: float | None = None,
         announce: Callable[[str], None] | None = None,
     ) -> None:
         self._socket = _listen(host, port)
@@ -116,6 +121,7 @@ class Receiver:
             timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
         )
         self._server = _Server(config, self._ready)
+        self._keep_days = keep_days
         self._announce = announce
         self._started = threading.Event()
         self._thread: threading.Thread | None = None
@@ -145,6 +151,10 @@ class Receiver:
             self._thread.join()
 
     def _ready(self) -> None:
+        if self._keep_days is not None:
+            keeping = keep_for(self._keep_days, self._store, SystemClock())
+            # Ends with the loop, which cancels what is left when it closes.
+            self._keeper = asyncio.get_running_loop().create_task(keeping)
         self._started.set()
         if self._announce is not None:
             self._announce(self.url)
@@ -203,6 +213,7 @@ def serve(
     hosts: Collection[str] = (),
     rate_limit: float | None = None,
     max_bytes: int | None = None,
+    keep_days: float | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> None:
     """Run a receiver until SIGINT or SIGTERM; the arguments are `Receiver`'s.
@@ -217,6 +228,7 @@ def serve(
         hosts=hosts,
         rate_limit=rate_limit,
         max_bytes=max_bytes,
+        keep_days=keep_days,
         announce=announce,
     )
     # What was imported stays: not looked through again for each 700 new objects,
@@ -235,6 +247,7 @@ def start_in_thread(
     hosts: Collection[str] = (),
     rate_limit: float | None = None,
     max_bytes: int | None = None,
+    keep_days: float | None = None,
 ) -> Receiver:
     """Return a receiver that listens already: it has ``url`` and ``stop()``."""
     return Receiver(
@@ -245,4 +258,5 @@ def start_in_thread(
         hosts=hosts,
         rate_limit=rate_limit,
         max_bytes=max_bytes,
+        keep_days=keep_days,
     ).start()

@@ -146,3 +146,13 @@ def delete_logs(batch: Batch, ids: Sequence[str]) -> int:
         )
         sqlite_parent.see_whether_alone(batch.connection, parent_id)
     return deleted
+
+
+def delete_before(batch: Batch, before_us: int, limit: int) -> int:
+    """Delete at most so many logs made before a time, the oldest first."""
+    batch.intake.flush()
+    rows = batch.connection.execute(
+        "SELECT id FROM logs WHERE created_us < ? ORDER BY created_us, seq LIMIT ?",
+        (before_us, limit),
+    )
+    return delete_logs(batch, [row[0] for row in rows])

@@ -33,6 +33,8 @@ _OUTLINE: Final = (
 )
 # Knuth's multiplicative hash: neighbours are torn apart.
 _SHUFFLED: Final = "(l.seq * 2654435761) % 4294967296"
+_NEWEST_FIRST: Final = "ORDER BY l.created_us DESC, l.seq DESC"
+_OLDEST_FIRST: Final = "ORDER BY l.created_us, l.seq"
 _decode = msgspec.json.decode
 
 
@@ -94,14 +96,15 @@ def read_outlines(
 
 
 def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
-    """Return one page of logs, newest first, and their number."""
+    """Return one page of logs and their number."""
     where, values = _condition(connection, query)
     hits = f"SELECT l.seq, l.created_us FROM logs l WHERE {where}"
     if query.sample is not None:
         # Shuffled by a hash of the row, so that the pages of a sample fit together.
         hits += f" ORDER BY {_SHUFFLED}, l.seq LIMIT ?"
         values.append(query.sample)
-    page = "ORDER BY l.created_us DESC, l.seq DESC LIMIT ? OFFSET ?"
+    order = _OLDEST_FIRST if query.oldest_first else _NEWEST_FIRST
+    page = f"{order} LIMIT ? OFFSET ?"
     bounds = (query.size, min((query.page - 1) * query.size, 2**62))
     if query.sample is None and query.search is None and query.metadata_search is None:
         total = _count(connection, query, where, values)
@@ -120,7 +123,7 @@ def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
         else:  # beyond the last page
             counted = f"SELECT count(*) FROM ({hits})"
             (total,) = connection.execute(counted, values).fetchone()
-    return LogPage(_logs(connection, sequence), total)
+    return LogPage(_logs(connection, sequence, order), total)
 
 
 def _count(
@@ -134,6 +137,7 @@ def _count(
         path=query.path,
         version_id=query.version_id,
         most=query.most,
+        oldest_first=query.oldest_first,
         page=query.page,
         size=query.size,
     )
@@ -147,11 +151,11 @@ def _count(
     return int(total)
 
 
-def _logs(connection: sqlite3.Connection, sequence: Sequence[int]) -> list[StoredLog]:
+def _logs(
+    connection: sqlite3.Connection, sequence: Sequence[int], order: str
+) -> list[StoredLog]:
     rows = connection.execute(
-        f"{_LOG} WHERE l.seq IN ({marks_for(sequence)})"
-        " ORDER BY l.created_us DESC, l.seq DESC",
-        sequence,
+        f"{_LOG} WHERE l.seq IN ({marks_for(sequence)}) {order}", sequence
     )
     return [_log(row) for row in rows]
 

@@ -101,6 +101,10 @@ class SqliteStore:
         """Delete logs and return how many there were."""
         return await self._write(sqlite_log.delete_logs, ids)
 
+    async def delete_before(self, before_us: int, limit: int) -> int:
+        """Delete at most so many logs made before a time, the oldest first."""
+        return await self._write(sqlite_log.delete_before, before_us, limit)
+
     async def pass_over(self, spans: Mapping[str, str | None]) -> None:
         """Bring logs whose parent is none under the log that is above it."""
         await self._write(sqlite_parent.pass_over, spans)

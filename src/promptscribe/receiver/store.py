@@ -71,6 +71,15 @@ class Store(Protocol):
         """Delete logs and return how many there were; unknown ids are passed over."""
         ...
 
+    async def delete_before(self, before_us: int, limit: int) -> int:
+        """Delete logs made before a time, the oldest first; return how many.
+
+        Args:
+            before_us: The time, µs since 1970.
+            limit: How many at most; as many may be left to delete.
+        """
+        ...
+
     async def pass_over(self, spans: Mapping[str, str | None]) -> None:
         """Bring logs whose parent is none under the log that is above it.
 
