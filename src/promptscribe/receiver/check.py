@@ -11,6 +11,7 @@ import re
 import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
+from urllib.parse import unquote
 
 import msgspec
 
@@ -110,10 +111,11 @@ def _wrong_path(value: str) -> str | None:
     # A path is a name and never a file; still, what looks like a way out of a
     # folder is refused, so that no later export can be led astray by it.
     plain = unicodedata.normalize("NFKC", value).strip("/")
-    segments = plain.split("/")
+    # Once as it is, once as a web server would read it.
+    segments = [*plain.split("/"), *unquote(plain).split("/")]
     if not plain or len(value) > MAX_PATH:
         return f"Path should have 1 to {MAX_PATH} characters"
-    if _CONTROL.search(plain) or "\\" in plain:
+    if any(_CONTROL.search(each) or "\\" in each for each in segments):
         return "Path should have no control characters and no backslash"
     if any(segment.strip() in {"", ".", ".."} for segment in segments):
         return "Path should have no empty segment and none of dots"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import h11
+from msgspec import json
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 # Below the 1024 open files that most systems give a process: beyond them not even
 # the store could open its own.
 MAX_CONNECTIONS: Final = 900
+MAX_HEADER_BYTES: Final = 16 * 1024  # what h11 waits for
 HEADER_TIMEOUT: Final = 5.0  # nginx and Apache wait 60 and 20; a page takes 0.1
 
 
@@ -37,6 +39,24 @@ class CutoffProtocol(H11Protocol):
         """Take bytes, and see whether they complete the headers."""
         super().data_received(data)
         self._watch_headers()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, or has no end to its headers; then close."""
+        waiting, _ = self.conn.trailing_data
+        status = 431 if len(waiting) > MAX_HEADER_BYTES else 400
+        body = json.encode({"detail": msg})
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+        ]
+        for event in (
+            h11.Response(status_code=status, headers=headers),
+            h11.Data(data=body),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""

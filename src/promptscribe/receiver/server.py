@@ -21,7 +21,7 @@ from promptscribe._clock import SystemClock
 from promptscribe.errors import ConfigurationError
 from promptscribe.receiver.access import Access
 from promptscribe.receiver.app import create_app
-from promptscribe.receiver.cutoff import CutoffProtocol
+from promptscribe.receiver.cutoff import MAX_HEADER_BYTES, CutoffProtocol
 from promptscribe.receiver.guard import LOOPBACK
 from promptscribe.receiver.retention import keep_for
 from promptscribe.receiver.sqlite_store import SqliteStore
@@ -113,6 +113,7 @@ class Receiver:
             app,
             loop="asyncio",
             http=CutoffProtocol,
+            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
             ws="none",
             lifespan="off",
             access_log=False,
