@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from promptscribe._journal import frame
 from promptscribe._journal.appended import AppendedSegment, is_mappable
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from promptscribe._journal.lane import Lane
     from promptscribe._journal.scan import Place
     from promptscribe._journal.writer import Writer
+
+
+_MOST_RELIEVED: Final = 64
+"""Segments that are let go of in one step, 2 ms: the end of a program waits for it."""
 
 
 class Record:
@@ -157,6 +161,7 @@ class Reader:
         Args:
             is_read_by_others: Whether a file that is gone was delivered by an agent.
         """
+        left = _MOST_RELIEVED
         for segment in self._scan.unread():
             if segment.end is None or segment.path is None:
                 continue
@@ -168,6 +173,9 @@ class Reader:
                 segment.outlive_file()
             elif segment.audit():
                 segment.release()
+                left -= 1
+                if not left:
+                    break
 
     def drop_oldest(self, reason: str, *, before: float | None = None) -> int:
         """Remove the oldest sealed segment; its logs are counted in *lost*.

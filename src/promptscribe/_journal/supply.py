@@ -18,7 +18,7 @@ from promptscribe._journal.segment import SEGMENT_BYTES, SUFFIX, Segment
 from promptscribe.errors import JournalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 MEMORY_BYTES: Final = 16 << 20
@@ -96,12 +96,13 @@ class Supply:
             sync=self._sync,
         )
 
-    def take(self, need: int, in_memory: int) -> Segment | None:
+    def take(self, need: int, in_memory: Callable[[], int]) -> Segment | None:
         """Return a fresh segment for a frame of *need* bytes, None if there is no way.
 
         Args:
             need: Bytes that it must have.
-            in_memory: Bytes of memory that stand in for the disk already.
+            in_memory: Says how many bytes of memory stand in for the disk already;
+                not asked while the disk serves: a backlog has thousands of segments.
         """
         with self._lock:
             if self._ready is not None and self._ready.size >= need:
@@ -121,7 +122,9 @@ class Supply:
                 # All of it: page by page on first use would cost a call 1.7 µs more.
                 made.populate(0, size)
                 return made
-        return Segment.in_memory(size) if in_memory + size <= MEMORY_BYTES else None
+        if in_memory() + size > MEMORY_BYTES:
+            return None
+        return Segment.in_memory(size)
 
     def prepare(self) -> None:
         """Have the next segment ready with its pages present.

@@ -289,8 +289,9 @@ class Writer:
     def _next_segment(self, need: int) -> bool:
         """Make room for a frame of *need* bytes; say whether that was possible."""
         need += frame.SEGMENT_HEADER_BYTES
-        in_memory = sum(s.size for s in tuple(self.segments) if s.path is None)
-        segment = self.supply.take(need, in_memory)
+        segment = self.supply.take(
+            need, lambda: sum(s.size for s in tuple(self.segments) if s.path is None)
+        )
         if segment is None:
             return False
         self.segments.append(segment)
