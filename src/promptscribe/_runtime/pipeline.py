@@ -5,7 +5,6 @@ Its law: it decides nothing about a log; it connects those who do.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -271,6 +270,7 @@ class Pipeline:
 
 
 def _render(start: bytes | None, end: bytes | None) -> Request | None:
-    with contextlib.suppress(ValueError):
+    try:
         return Request(*render.write_log(start, end))
-    return None
+    except ValueError:
+        return None

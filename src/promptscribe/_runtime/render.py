@@ -86,9 +86,12 @@ def _read(
     _add_times(draft, first, last)
     _add_error(draft, last)
     _add_inputs(draft, plain(first.inputs))
-    _add_request(draft, updates.get(record.REQUEST))
-    told = _read_told(members, updates)
-    draft.fill_said("prompt", told.get("prompt"))  # a response knows the model at most
+    told: Members = {}
+    if updates:
+        _add_request(draft, updates.get(record.REQUEST))
+        told = _read_told(members, updates)
+        # Here, since a response knows the model at most.
+        draft.fill_said("prompt", told.get("prompt"))
     if last is not None:
         if record.RESPONSE in updates:
             answer.add_response(draft, updates[record.RESPONSE], plain)

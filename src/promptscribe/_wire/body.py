@@ -6,7 +6,6 @@ generation of the contract can take what we send.
 
 from __future__ import annotations
 
-import contextlib
 import math
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,9 +41,10 @@ def write(
         for name in _KEPT_BACK & members.keys():
             del members[name]
     if is_plain:
-        with contextlib.suppress(TypeError):  # true, false and null as keys
+        try:
             return query, _encode(members)
-        members = record.plain(members)
+        except TypeError:  # true, false and null as keys
+            members = record.plain(members)
     return query, _encode(jsonable(members))
 
 
