@@ -1,7 +1,7 @@
 """The pages: traces and logs, the waterfall of a trace, one log in full.
 
-Its law: rendered here, escaped by the templates, no script needed; nothing that a
-log contains is ever fetched, run or trusted.
+Its law: rendered here, escaped by the templates; all works without script. Nothing that
+a log contains is ever fetched, run or trusted.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from promptscribe.receiver.waterfall import waterfall
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from starlette.datastructures import QueryParams
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import BaseRoute
 
-    from promptscribe.receiver.log_entry import LogOutline, StoredLog
+    from promptscribe.receiver.log_entry import LogOutline, LogQuery, StoredLog
     from promptscribe.receiver.store import Store
     from promptscribe.receiver.template import Templates
     from promptscribe.receiver.trace import Totals
@@ -35,6 +36,15 @@ PAGE_SIZE: Final = 50
 _MAX_OUTLINES: Final = 20_000  # of all traces on a page: bounds memory and time
 # Logs with a text that a page looks at: found in 60 ms, and nobody reads as many.
 _MOST_FOUND: Final = 50_000
+_MORE_FILTERS: Final = (
+    "user",
+    "environment",
+    "source",
+    "metadata_search",
+    "start_date",
+    "end_date",
+)
+_LAST_US: Final = 2**62  # later than every log
 # Where clients put the traceback of an error, ours first.
 _TRACEBACKS: Final = ("traceback", "exception.stacktrace", "stacktrace", "stack")
 
@@ -70,6 +80,9 @@ class PageRoutes:
         # A text is looked for in every log: what is found below a top is shown.
         roots = not flat and not query.search
         query = msgspec.structs.replace(query, roots=roots, most=_MOST_FOUND)
+        after = params.get("after", "")
+        if after.isascii() and after.isdecimal():
+            return await self._news(params, query)
         page = await self._store.find_logs(query)
         traces = list({log.trace_id for log in page.logs})
         outlines = await self._store.read_outlines(traces, _MAX_OUTLINES)
@@ -81,7 +94,26 @@ class PageRoutes:
             query=query,
             flat=flat,
             pages=max(-(-page.total // max(query.size, 1)), 1),
-            params={key: params[key] for key in params if key != "page"},
+            params=_kept(params),
+            more_filters=any(params.get(name) for name in _MORE_FILTERS),
+            filtered=any(params[name] for name in params.keys() - {"view", "page"}),
+            # What is newer is told on the first page; a text is not looked for again
+            # and again.
+            after=page.logs[0].created_us
+            if page.logs and query.page == 1 and not query.search
+            else None,
+            news=0,
+        )
+
+    async def _news(self, params: QueryParams, query: LogQuery) -> Response:
+        """Say how many logs there are that are newer than those on a page."""
+        after = min(int(params["after"][:20]), _LAST_US)
+        newer = msgspec.structs.replace(
+            query, start_us=max(after + 1, query.start_us or 0), page=1, size=0
+        )
+        found = await self._store.find_logs(newer)
+        return self._templates.page(
+            "news.html", after=after, news=found.total, params=_kept(params)
         )
 
     async def trace(self, request: Request) -> Response:
@@ -124,6 +156,11 @@ class PageRoutes:
 
     def _missing(self, request: Request) -> Response:
         return self._templates.page("missing.html", 404, name=request.path_params["id"])
+
+
+def _kept(params: QueryParams) -> dict[str, str]:
+    """Return what of a query string stays the same on another page of its list."""
+    return {name: params[name] for name in params if name not in {"page", "after"}}
 
 
 def _lines(
