@@ -61,6 +61,51 @@ def test_logs_survive_a_migration(tmp_path, monkeypatch):
     assert answer.status_code == 200
 
 
+def test_old_logs_are_found_by_new_filters(tmp_path, monkeypatch):
+    """What a filter needs is worked out for the logs that were there before it."""
+    path = tmp_path / "logs.db"
+    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", MIGRATIONS[:4])
+    migrate(path)
+    monkeypatch.undo()
+    bodies = ('{"metadata":{"session_id":"s"}}', '{"metadata":{"session_id":7}}', "{}")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("INSERT INTO files VALUES ('f','prompt','p',0,0,NULL,'{}')")
+        connection.execute(
+            "INSERT INTO versions (id, file_id, digest, details, created_us, logs)"
+            " VALUES ('v', 'f', 'd', '{}', 0, 3)"
+        )
+        for seq, (name, parent) in enumerate([("a", None), ("b", "a"), ("c", None)]):
+            connection.execute(
+                "INSERT INTO logs (seq, id, kind, file_id, version_id, trace_id,"
+                " trace_parent_id, root, created_us, failed)"
+                " VALUES (?, ?, 'prompt', 'f', 'v', ?, ?, ?, 0, 0)",
+                (seq, name, parent or name, parent, parent is None),
+            )
+            connection.execute("INSERT INTO bodies VALUES (?, ?)", (seq, bodies[seq]))
+
+    running = start_in_thread(db=path)
+    found = {
+        name: [
+            log["id"]
+            for log in httpx.get(f"{running.url}/logs", params={name: value}).json()[
+                "records"
+            ]
+        ]
+        for name, value in (
+            ("session_id", "s"),
+            ("in_trace_filter", "true"),
+            ("in_trace_filter_no", ""),
+        )
+    }
+    running.stop()
+
+    assert found == {
+        "session_id": ["a"],
+        "in_trace_filter": ["b", "a"],
+        "in_trace_filter_no": ["c", "b", "a"],
+    }
+
+
 def test_a_file_from_the_future_is_left_alone(tmp_path, monkeypatch):
     """An older promptscribe does not touch what it does not know."""
     path = tmp_path / "logs.db"

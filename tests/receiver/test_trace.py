@@ -47,6 +47,32 @@ def test_a_trace_is_the_same_in_every_order_of_arrival(client, post, order):
     assert [log["id"] for log in roots["records"]] == ["top"]
 
 
+def test_a_session_is_what_the_metadata_say(client, post):
+    """It is answered, the first time and again; it filters; an update moves it."""
+    body = {"path": "p", "log_id": "a", "metadata": {"session_id": "s 1", "x": 1}}
+    first = post(**body)
+    post(path="p", log_id="b", metadata={"session_id": "s 1"}, save=False)
+    post(path="p", log_id="c", metadata={"session_id": 7}, source="old")
+
+    def members(session):
+        page = client.get("/logs", params={"session_id": session}).json()
+        return [log["id"] for log in page["records"]]
+
+    assert first["session_id"] == "s 1"
+    assert post(**body) == first
+    assert post(path="p", log_id="c")["session_id"] is None
+    assert members("s 1") == ["b", "a"]
+    assert members("7") == []
+    route = f"/prompts/{first['prompt_id']}/log/c"
+    change = {"metadata": {"session_id": "s 1"}, "source": "new"}
+    assert client.patch(route, json=change).status_code == 200
+    assert members("s 1") == ["c", "b", "a"]
+    assert client.get("/logs", params={"source": "new"}).json()["total"] == 1
+    assert client.get("/logs", params={"source": "old"}).json()["total"] == 0
+    page = client.get("/log/a").text
+    assert 'href="/?view=logs&amp;session_id=s+1"' in page or "session_id=s%201" in page
+
+
 @pytest.fixture(params=["one by one", "in bulk"])
 def arrive(request, client, post):
     """Post logs one by one, or all in one transaction."""

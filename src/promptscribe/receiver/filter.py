@@ -31,6 +31,7 @@ EQUAL: Final = (
     "evaluation_id",
     "run_id",
     "source_datapoint_id",
+    "session_id",
     "trace_id",
 )
 

@@ -73,12 +73,14 @@ class LogReceipt(msgspec.Struct, frozen=True, gc=False):
         file_id: The Prompt, Tool or Flow.
         version_id: Its version.
         status: ``log_status`` of the stored log, or None.
+        session_id: The session that its metadata name, or None.
     """
 
     log_id: str
     file_id: str
     version_id: str
     status: str | None = None
+    session_id: str | None = None
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -176,7 +178,7 @@ class LogQuery(msgspec.Struct, kw_only=True, frozen=True):
         failed: True for logs with an error, False for those without.
         equal: Members that must have a value: ``source``, ``user``,
             ``environment``, ``batch_id``, ``evaluation_id``, ``run_id``,
-            ``source_datapoint_id``, ``trace_id``.
+            ``source_datapoint_id``, ``session_id``, ``trace_id``.
         most: How many of those with a text are looked at, the last that arrived;
             None for all. A text that a million logs have takes long to gather.
         sample: Only so many of them, drawn at random but the same ones each time;

@@ -36,7 +36,7 @@ def receipt_record(kind: FileKind, receipt: LogReceipt) -> JSONObject:
     if kind == "flow":
         # The second is the name of the seed's generation.
         return record | {"log_status": receipt.status, "trace_status": receipt.status}
-    return record | {"session_id": None}
+    return record | {"session_id": receipt.session_id}
 
 
 def environment_record(environment: Environment) -> JSONObject:

@@ -53,8 +53,8 @@ class Intake:
             if draft.trace_parent_id is not None
         }
         query = (
-            "SELECT id, kind, file_id, version_id, status, trace_id, in_trace"
-            " FROM logs WHERE id IN ({})"
+            "SELECT id, kind, file_id, version_id, status, trace_id, in_trace,"
+            " session_id FROM logs WHERE id IN ({})"
         )
         for row in self._select(query, own | parents):
             seen = Seen(**dict(zip(Seen.__struct_fields__, row, strict=True)))

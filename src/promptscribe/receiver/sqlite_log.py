@@ -13,7 +13,13 @@ import msgspec
 from promptscribe.receiver import sqlite_parent
 from promptscribe.receiver.log_entry import LogReceipt, Refused
 from promptscribe.receiver.sqlite_file import place
-from promptscribe.receiver.sqlite_row import SUM_COLUMNS, Row, columns
+from promptscribe.receiver.sqlite_row import (
+    SUM_COLUMNS,
+    TEXT_COLUMNS,
+    Row,
+    columns,
+    labels,
+)
 from promptscribe.receiver.sqlite_words import (
     add_words,
     is_indexed,
@@ -53,7 +59,11 @@ def _add(batch: Batch, entry: Entry) -> LogReceipt | Refused:
                 sentence = f"Log {draft.log_id} is the log of a {stored.kind}"
                 return Refused("conflict", sentence)
             return LogReceipt(
-                draft.log_id, stored.file_id, stored.version_id, stored.status
+                draft.log_id,
+                stored.file_id,
+                stored.version_id,
+                stored.status,
+                stored.session_id,
             )
     placed = place(batch, draft)
     if isinstance(placed, Refused):
@@ -68,6 +78,7 @@ def _add(batch: Batch, entry: Entry) -> LogReceipt | Refused:
         trace_id=log_id,
         trace_parent_id=draft.trace_parent_id,
         root=True,
+        session_id=entry.labels[-1],
         in_trace=draft.trace_parent_id is not None,
         created_us=draft.created_us,
         start_us=draft.start_us,
@@ -79,7 +90,7 @@ def _add(batch: Batch, entry: Entry) -> LogReceipt | Refused:
     )
     batch.intake.add(row)
     batch.used[version_id] += 1
-    return LogReceipt(log_id, file_id, version_id, entry.status)
+    return LogReceipt(log_id, file_id, version_id, entry.status, entry.labels[-1])
 
 
 def update_log(batch: Batch, change: LogChange) -> Refused | None:
@@ -98,6 +109,7 @@ def update_log(batch: Batch, change: LogChange) -> Refused | None:
     stored: JSONObject = msgspec.json.decode(body)
     members = merged(stored, change.members)
     values: dict[str, JSONValue] = dict(zip(SUM_COLUMNS, columns(members), strict=True))
+    values |= dict(zip(TEXT_COLUMNS, labels(members), strict=True))
     values |= {"status": members.get("log_status", status)} | change.times
     batch.connection.execute(
         f"UPDATE logs SET {', '.join(f'{name} = ?' for name in values)} WHERE seq = ?",  # noqa: S608 - our own columns

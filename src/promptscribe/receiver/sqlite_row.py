@@ -36,6 +36,7 @@ TEXT_COLUMNS: Final = (
     "evaluation_id",
     "run_id",
     "source_datapoint_id",
+    "session_id",
 )
 COLUMNS: Final = (
     "seq",
@@ -88,6 +89,7 @@ class Seen(msgspec.Struct, kw_only=True, gc=False):
     status: str | None
     trace_id: str
     in_trace: bool
+    session_id: str | None
 
 
 class Row(Seen, kw_only=True, gc=False):
@@ -109,15 +111,27 @@ def prepared(draft: LogDraft) -> Entry:
     status = members.get("log_status")
     if status is None and draft.kind == "flow":
         status = "incomplete"
-    get = members.get
     return Entry(
         draft=draft,
         status=status,
         sums=columns(members),
-        labels=[get(name) for name in TEXT_COLUMNS],
+        labels=labels(members),
         body=_encode(members).decode(),
         spans=named_by(draft),
     )
+
+
+def labels(members: JSONObject) -> list[JSONValue]:
+    """Return the values of `TEXT_COLUMNS`.
+
+    The contract has a session in answers only; clients name it in the metadata.
+    """
+    get = members.get
+    found = [get(name) for name in TEXT_COLUMNS]
+    metadata = get("metadata")
+    session = metadata.get("session_id") if type(metadata) is dict else None
+    found[-1] = session if isinstance(session, str) and session else None
+    return found
 
 
 def values(seq: int, row: Row) -> list[object]:

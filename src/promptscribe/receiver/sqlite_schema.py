@@ -168,6 +168,17 @@ MIGRATIONS: Final = (
     CREATE VIRTUAL TABLE words_terms USING fts5vocab('words', 'row');
     CREATE VIRTUAL TABLE labels_terms USING fts5vocab('labels', 'row');
     """,
+    # The session that a log's metadata name.
+    """
+    ALTER TABLE logs ADD COLUMN session_id TEXT;
+    UPDATE logs SET session_id =
+        (SELECT json_extract(body, '$.metadata.session_id') FROM bodies
+         WHERE bodies.seq = logs.seq AND body LIKE '%"session_id"%'
+         AND json_type(body, '$.metadata.session_id') = 'text');
+    CREATE INDEX logs_by_session
+        ON logs (session_id, created_us, seq, root, failed, in_trace, file_id)
+        WHERE session_id IS NOT NULL;
+    """,
 )
 
 
