@@ -28,6 +28,28 @@ def logs(client):
     return made
 
 
+@pytest.mark.parametrize(
+    ("status", "number"),
+    [("committed", 64), ("", 64), ("uncommitted", 0), ("deleted", 0)],
+)
+def test_every_version_is_committed(client, logs, status, number):
+    """Clients of the seed's generation may ask for logs of others: there are none."""
+    page = client.get("/logs", params={"version_status": status}).json()
+    route = f"/prompts/{logs[0]['file']}/versions"
+    versions = client.get(route, params={"status": status}).json()["records"]
+
+    assert page["total"] == number
+    assert versions == (client.get(route).json()["records"] if number else [])
+
+
+def test_a_status_that_there_is_not_is_422(client, logs):
+    """As any other word that the contract does not have."""
+    route = f"/prompts/{logs[0]['file']}/versions"
+
+    assert client.get("/logs?version_status=x").status_code == 422
+    assert client.get(route, params={"status": "x"}).status_code == 422
+
+
 def test_every_combination_of_filters_finds_what_it_should(client, logs):
     """By file, version, user, source, environment, failure, trace and time."""
     version, file = logs[32]["version"], logs[32]["file"]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024  # ten times the largest prompt seen so far
 MAX_INFLATED_BYTES: Final = 20 * 1024 * 1024  # the OTel collector's default as well
+_SMALL_BYTES: Final = 64 * 1024  # inflated in a millisecond
 BODY_TIMEOUT: Final = 30.0  # a body that takes longer is a slow loris, or a lost one
 ENCODINGS: Final = frozenset({"", "identity", "gzip"})
 _GZIP: Final = zlib.MAX_WBITS | 16
@@ -51,7 +52,10 @@ async def read_body(request: Request) -> bytes:
     except TimeoutError:
         raise BodyTooSlow from None
     if request.headers.get("content-encoding", "").strip().lower() == "gzip":
-        return inflate(body)
+        if len(body) < _SMALL_BYTES:
+            return inflate(body)
+        # Beside the event loop, which others wait for: zlib gives the lock away.
+        return await asyncio.to_thread(inflate, body)
     return body
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from promptscribe.receiver.filter import EQUAL, MAX_PAGE_SIZE
+from promptscribe.receiver.filter import EQUAL, MAX_PAGE_SIZE, STATUSES
 
 if TYPE_CHECKING:
     from promptscribe.schema import JSONObject
@@ -77,6 +77,10 @@ PARAMETERS: Final[JSONObject] = {
     "sort_by": _query("sort_by", {"enum": ["created_at", "updated_at", "name"]}),
     "order": _query("order", {"enum": ["asc", "desc"]}),
     "type": _query("type", {"enum": ["prompt", "tool", "flow"]}),
+    **{
+        name: _query(name, {"enum": list(STATUSES)})
+        for name in ("version_status", "status")
+    },
 }
 
 _TARGET: Final = ("version_id", "environment")
@@ -97,6 +101,7 @@ _LOGS: Final = (
     "roots",
     "failed",
     "sample",
+    "version_status",
     *EQUAL,
 )
 _NDJSON: Final = "application/x-ndjson"
@@ -132,7 +137,9 @@ OPERATIONS: Final = (
     Operation("POST", "/{kind}", "Make a version", body="UpsertRequest"),
     Operation("GET", "/{kind}/{id}", "Read a file at a version", _TARGET),
     Operation("DELETE", "/{kind}/{id}", "Delete a file; its logs stay", status="204"),
-    Operation("GET", "/{kind}/{id}/versions", "All versions, newest first"),
+    Operation(
+        "GET", "/{kind}/{id}/versions", "All versions, newest first", ("status",)
+    ),
     Operation("GET", "/{kind}/{id}/environments", "What is deployed where"),
     Operation(
         "POST",

@@ -28,6 +28,7 @@ from promptscribe.receiver.file_request import (
     read_name,
     read_version,
 )
+from promptscribe.receiver.filter import QueryReader
 from promptscribe.receiver.ingest import BadRequest, decode_body
 from promptscribe.receiver.log_entry import Refused
 from promptscribe.receiver.record import environment_record, file_record
@@ -138,7 +139,10 @@ class FileRoutes:
         file = await self._store.find_file(name)
         if isinstance(file, Refused):
             return refusal(file)
-        versions = await self._store.find_versions(file.id)
+        reader = QueryReader(request.query_params)
+        wanted = reader.wants_committed("status")
+        reader.finish()
+        versions = await self._store.find_versions(file.id) if wanted else []
         return json_answer({"records": [file_record(version) for version in versions]})
 
     async def environments(self, kind: FileKind, request: Request) -> Response:

@@ -36,6 +36,10 @@ EQUAL: Final = (
 )
 
 
+# What clients of the seed's generation ask for; every version here is committed.
+STATUSES: Final = ("committed", "uncommitted", "deleted")
+
+
 class QueryReader:
     """Reads values from a query string and gathers what is wrong with them."""
 
@@ -67,6 +71,10 @@ class QueryReader:
             message = f"Input should be one of {', '.join(known)}"
             self._complain(name, message, "enum")
         return [word for word in known if word in given]
+
+    def wants_committed(self, name: str) -> bool:
+        """Return whether committed versions are wanted, which all are here."""
+        return self.words(name, STATUSES) in ([], ["committed"])
 
     def finish(self) -> None:
         """Raise what is wrong.
@@ -139,6 +147,7 @@ def log_query(params: QueryParams, default_size: int = 10) -> LogQuery:
         failed=reader.flag("failed"),
         equal=tuple((name, params[name]) for name in EQUAL if params.get(name)),
         sample=reader.sample(),
+        nothing=not reader.wants_committed("version_status"),
         page=reader.page(),
         size=reader.size(default_size),
     )

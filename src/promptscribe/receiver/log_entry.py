@@ -183,6 +183,7 @@ class LogQuery(msgspec.Struct, kw_only=True, frozen=True):
             None for all. A text that a million logs have takes long to gather.
         sample: Only so many of them, drawn at random but the same ones each time;
             None for all.
+        nothing: True where something is asked for that no log can be.
         oldest_first: True for the order of time; newest first otherwise.
         page: Page, from 1.
         size: Logs on a page, from 0.
@@ -202,6 +203,7 @@ class LogQuery(msgspec.Struct, kw_only=True, frozen=True):
     equal: tuple[tuple[str, str], ...] = ()
     most: int | None = None
     sample: int | None = None
+    nothing: bool = False
     oldest_first: bool = False
     page: int = 1
     size: int = 10

@@ -108,7 +108,14 @@ def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
     bounds = (query.size, min((query.page - 1) * query.size, 2**62))
     if query.sample is None and query.search is None and query.metadata_search is None:
         total = _count(connection, query, where, values)
-        rows = connection.execute(f"{hits} {page}", (*values, *bounds))
+        limit, offset = bounds
+        if offset > total // 2:
+            # From the other end there are fewer to pass over.
+            backward = _NEWEST_FIRST if query.oldest_first else _OLDEST_FIRST
+            page = f"{backward} LIMIT ? OFFSET ?"
+            last = max(total - offset - limit, 0)
+            limit, offset = max(min(limit, total - offset), 0), last
+        rows = connection.execute(f"{hits} {page}", (*values, limit, offset))
         sequence = [row[0] for row in rows]
     else:
         # What takes long to find is found once, for the page and for the number.
@@ -166,6 +173,8 @@ def _condition(
     terms = [*_exact_terms(query), *_text_terms(connection, query)]
     if query.in_trace is not None:
         terms.append((f"l.in_trace = {query.in_trace:d}", ()))
+    if query.nothing:
+        terms.append(("0", ()))
     if query.roots:
         terms.append(("l.root = 1", ()))
     if query.failed is not None:

@@ -6,7 +6,7 @@ what makes room, which is deleting, and for ending what was begun.
 
 from __future__ import annotations
 
-import os
+import shutil
 from typing import TYPE_CHECKING, Final
 
 from promptscribe.receiver.store import StoreUnavailable
@@ -49,8 +49,8 @@ class Room:
             left = self._max_bytes - (pages - free) * page_bytes
             if left < _reserve(self._max_bytes):
                 raise StoreUnavailable("the quota is used up", full=True)
-        disk = os.statvfs(self._folder)
-        if disk.f_bavail * disk.f_frsize < _reserve(disk.f_blocks * disk.f_frsize):
+        disk = shutil.disk_usage(self._folder)
+        if disk.free < _reserve(disk.total):
             raise StoreUnavailable("the disk is full", full=True)
 
     def is_enough(self, connection: sqlite3.Connection) -> bool:
