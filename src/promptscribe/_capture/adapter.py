@@ -23,6 +23,8 @@ _dict_of: Final = type.__dict__["__dict__"].__get__
 
 Adapter = "Callable[[Any], Any]"
 _adapters: dict[type, Callable[[Any], Any]] = {}
+_MOST_ADAPTERS: Final = 1_000
+"""Types made at run time, by ``pydantic.create_model`` say, must not pile up here."""
 
 
 def placeholder(value: Any, why: str = "not recorded") -> dict[str, str]:
@@ -42,7 +44,9 @@ def represent(value: Any) -> Any:
     kind = type(value)
     adapter = _adapters.get(kind)
     if adapter is None:
-        adapter = _adapters[kind] = _adapter_for(kind)
+        adapter = _adapter_for(kind)
+        if len(_adapters) < _MOST_ADAPTERS:
+            _adapters[kind] = adapter
     return adapter(value)
 
 
