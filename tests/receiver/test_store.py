@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from promptscribe._clock import SystemClock
-from promptscribe.receiver import sqlite_schema, sqlite_writer
+from promptscribe.receiver import sqlite_checkpoint, sqlite_schema, sqlite_writer
 from promptscribe.receiver.server import start_in_thread
+from promptscribe.receiver.sqlite_checkpoint import Checkpointer
 from promptscribe.receiver.sqlite_schema import (
     MIGRATIONS,
     NewerFile,
@@ -283,6 +284,23 @@ def test_what_was_written_gets_into_the_file_beside_the_writer(tmp_path):
     else:
         pytest.fail("it is in the WAL alone")
     running.stop()
+
+
+def test_a_checkpointer_ends_whenever_it_is_told(tmp_path, monkeypatch):
+    """In the midst of its work, before it, and after it."""
+    monkeypatch.setattr(sqlite_checkpoint, "_PAUSE", 0.0001)
+    path = tmp_path / "some.db"
+    migrate(path)
+
+    for number in range(300):
+        checkpointer = Checkpointer(path)
+        for _ in range(number % 3):
+            checkpointer.nudge()
+        threading.Event().wait(number / 1e6)  # another moment each time
+        closing = threading.Thread(target=checkpointer.close, daemon=True)
+        closing.start()
+        closing.join(10)
+        assert not closing.is_alive()
 
 
 def test_a_file_that_cannot_be_opened_is_told_and_tried_again(tmp_path, monkeypatch):

@@ -52,8 +52,12 @@ class Checkpointer:
             self._thread.join()
 
     def _work(self) -> None:
-        while self._written.wait() and not self._closing.wait(_PAUSE):
+        while self._written.wait():
+            # In this order: `close` sets both, the other way round, and whatever of
+            # it is seen here, the end is.
             self._written.clear()
+            if self._closing.wait(_PAUSE):
+                return
             try:
                 # Opened anew: a connection that is kept would count as one more
                 # user of a file that was moved away or restored.
