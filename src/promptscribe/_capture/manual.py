@@ -14,7 +14,7 @@ from promptscribe import _clock, schema
 from promptscribe._capture import ambient, failure, snapshot
 from promptscribe._capture.beginning import begin, new_key, new_trace
 from promptscribe._capture.context import Inherited, current
-from promptscribe._capture.options import NO_PLAN
+from promptscribe._capture.options import NO_OPTIONS, NO_PLAN, make_plan
 from promptscribe._capture.presence import NOTHING
 from promptscribe._capture.recording import WHOLE
 from promptscribe._runtime.state import nowhere, runtime
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from promptscribe._runtime.state import Append
 
 _decode: Final = msgspec.msgpack.Decoder().decode
+_UNSAVED: Final = make_plan({"save": False}, NO_OPTIONS)
+"""The plan of a log whose payload does not reach the journal."""
 
 
 def check_names(members: dict[str, Any]) -> None:
@@ -127,8 +129,9 @@ def start_log(path: str, **members: Unpack[schema.LogDetails]) -> Recording:
     """
     check_names(dict(members))
     append = runtime.append or nowhere
+    plan = _UNSAVED if members.get("save") is False else NO_PLAN
     try:
-        log = begin(append, NO_PLAN, None, {**members, "path": path})
+        log = begin(append, plan, None, {**members, "path": path})
     except Exception as problem:  # noqa: BLE001 - ours
         failure.note("recording_failed", problem)
         return NOTHING
