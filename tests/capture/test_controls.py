@@ -409,3 +409,34 @@ def test_a_block_has_a_template_too():
 
     assert messages == [{"role": "user", "content": "Say hi"}]
     assert logs[0].messages == messages
+
+
+@pytest.mark.parametrize(
+    "text", ["Pay with 378282246310005.", "4111-1111-1111-1111. Thanks"]
+)
+def test_a_card_at_the_end_of_a_sentence_goes(text):
+    @log_prompt(redact=True)
+    def ask(question):
+        return "ok"
+
+    with captured_logs() as logs:
+        ask(text)
+
+    assert "[redacted]" in logs[0].inputs["question"]
+
+
+@pytest.mark.parametrize(
+    "name", ["accessToken", "clientSecret", "secret_key", "secretKey", "passphrase"]
+)
+def test_more_names_of_secrets_are_known(name):
+    @log_prompt(redact=True)
+    def ask(settings):
+        return "ok"
+
+    with captured_logs() as logs:
+        ask({name: "plain-value", "max_token": "plain-value"})
+
+    assert logs[0].inputs["settings"] == {
+        name: "[redacted]",
+        "max_token": "plain-value",
+    }

@@ -38,10 +38,11 @@ _PATTERNS: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_DIGITS: Final = re.compile(r"(?<![\d.])(?:\d[ -]?){12,18}\d(?![\d.])")
+_DIGITS: Final = re.compile(r"(?<![\d.])(?:\d[ -]?){12,18}\d(?!\.?\d)")
 _SECRET_NAME: Final = re.compile(
-    r"(?i)^(?:x[-_])?(?:.*[-_])?(?:api[-_]?key|apikey|secret|password|passwd|pwd|token"
-    r"|authorization|cookie|credentials?|private[-_]?key|access[-_]?key)$"
+    r"(?i)^(?:x[-_])?(?:.*[-_])?(?:(?:access|client|auth|refresh)(?=secret|token))?"
+    r"(?:api[-_]?key|secret|password|passwd|passphrase|pwd|token|authorization|cookie"
+    r"|credentials?|(?:private|access|secret)[-_]?key(?:[-_]?id)?)$"
 )
 _COUNTED: Final = re.compile(r"(?i)(?:max|min|num|count)[-_].*token$")
 """``max_token`` is a number of tokens, no token."""
