@@ -313,7 +313,7 @@ def test_files_removed_after_their_memory_was_let_go_are_counted(writer, calls):
     taken = calls.drain(reader)
 
     assert len(taken) + sum(reader.lost.values()) == 100
-    assert reader.lost["journal_deleted"] > 0
+    assert reader.lost["segment_deleted"] > 0
 
 
 def test_an_exhausted_allowance_refuses_the_newest(writer, calls, witness):

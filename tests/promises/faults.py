@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import json
 import os
 import re
 import signal
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from tests.promises.faults_server import Reply, Server
 
-from promptscribe._journal import deadletter
+from promptscribe._journal import deadletter, survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +47,7 @@ class Outcome:
         note: What else is worth telling.
         expected: Marks that had to arrive.
         logs: What did, by mark.
+        wrong: Sums of the processes' own numbers that do not come out, see `audit`.
     """
 
     lost: int
@@ -54,6 +56,7 @@ class Outcome:
     note: str = ""
     expected: set[int] = field(default_factory=set)
     logs: dict[int, dict] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
 
 
 class Lab:
@@ -73,11 +76,19 @@ class Lab:
         self.exit_seconds = None
         self.said = []
         self.errors = ""
+        self.reports = []
+        self.made = calls
 
     @property
     def root(self):
         """The journal of the one server."""
         return next((self.folder / "journal").iterdir())
+
+    @property
+    def roots(self):
+        """The same, or nothing where there is none."""
+        journal = self.folder / "journal"
+        return list(journal.iterdir()) if journal.is_dir() else []
 
     def start(self, what, calls=None, **environment):
         """Start the program."""
@@ -96,11 +107,19 @@ class Lab:
         """Wait until a program has ended; return its exit code."""
         said, self.errors = process.communicate(timeout=timeout)
         ended = time.monotonic()
-        self.said = said.splitlines()
+        self.said = self.hear(said)
         worked = [w for w in self.said if w.startswith("worked ")]
         if worked:
             self.exit_seconds = ended - float(worked[-1].split()[1])
         return process.returncode
+
+    def hear(self, said):
+        """Keep what a process told of its own numbers; return its other lines."""
+        lines = said.splitlines()
+        for line in lines:
+            if line.startswith("stats "):
+                self.reports.append(json.loads(line.removeprefix("stats ")))
+        return [line for line in lines if not line.startswith("stats ")]
 
     def run(self, what, calls=None, **environment):
         """Run the program to its end."""
@@ -108,8 +127,7 @@ class Lab:
 
     def restart(self):
         """Deliver what is left, as the next process of the same user does."""
-        process = self.start("flush", 0)
-        process.communicate(timeout=100)
+        self.hear(self.start("flush", 0).communicate(timeout=100)[0])
 
     def down(self):
         """Have nothing listen at the server's address."""
@@ -206,6 +224,7 @@ def killed_at_random(lab):
     process.kill()
     rest = process.stdout.read().split()
     process.communicate()
+    lab.made = None  # one more may be written that had not returned
     done = int(rest[-1]) if rest and rest[-1].isdigit() else done
     lab.restart()
     return lab.count(range(done + 1), note=f"killed after {done + 1} calls")
@@ -316,6 +335,7 @@ def daemon_threads(lab):
     lab.run("daemon_threads")
     lab.restart()
     told = [int(word) for word in lab.said if word.isdigit()]
+    lab.made = None
     tracebacks = len(re.findall("Traceback", lab.errors))
     return lab.count(told, note=f"{len(told)} calls, {tracebacks} tracebacks")
 
@@ -328,6 +348,24 @@ def unwritable(lab):
     return lab.count(note="kept in memory, and said so")
 
 
+@row("no journal, and the server down")
+def nowhere_to_keep(lab):
+    (lab.folder / "journal").write_text("a file where the folder should be")
+    lab.down()
+    lab.run("plain")
+    lab.up()
+    lab.restart()
+    return _forgive_dropped(lab, "in memory")
+
+
+def _forgive_dropped(lab, note):
+    """Count as lost only what nobody told: memory ends with its process."""
+    gone = sum(report["dropped"] for report in lab.reports)
+    outcome = lab.count(note=f"{note}: {gone:,} dropped, and counted")
+    outcome.lost = max(outcome.lost - gone, 0)
+    return outcome
+
+
 @row("disk full")
 def disk_full(lab):
     """On a file system of 3 MB of its own, where that may be mounted."""
@@ -338,12 +376,12 @@ def disk_full(lab):
     if mounted:
         return Outcome(0, 0, None, note="not tried: mounting needs root")
     try:
+        lab.calls = lab.made = max(lab.calls, 20_000)
         lab.down()
         lab.run("plain")
         lab.up()
         lab.restart()
-        # What was in memory at the end of the process is gone, and was told.
-        return lab.count(range(lab.calls // 2), note="3 MB, server down")
+        return _forgive_dropped(lab, "3 MB, server down")
     finally:
         libc.umount2(bytes(place), 2)
 
@@ -359,6 +397,7 @@ def two_programs(lab):
     logs = [log["inputs"]["mark"] for log in lab.server.stored.values()]
     outcome = lab.count(range(half))
     threads_wrote = (half // 16) * 16
+    lab.made = half + threads_wrote
     outcome.lost += half + threads_wrote - len(logs)
     outcome.twice = 0
     return outcome
@@ -371,7 +410,7 @@ def adopters_race(lab):
     lab.up()
     racers = [lab.start("flush", 0) for _ in range(4)]
     for racer in racers:
-        racer.communicate(timeout=100)
+        lab.hear(racer.communicate(timeout=100)[0])
     again = sum(n - 1 for n in lab.server.arrivals.values())
     return lab.count(note=f"4 adopters, {again} sent twice")
 
@@ -398,6 +437,7 @@ def adopter_killed(lab):
 @row("burst of 50,000, slow server")
 def burst(lab):
     lab.calls = 25 * lab.calls
+    lab.made = lab.calls + 100
     lab.server.judge = lambda _seen: time.sleep(2) or Reply()
     lab.run("burst")
     took, grown = lab.said[0].split()
@@ -409,12 +449,86 @@ def burst(lab):
     return lab.count(expected, note=note)
 
 
+KEPT_ELSEWHERE = ("http_", "poison")
+"""How the reasons begin for which a log is rejected."""
+GIVEN_UP = (
+    "journal_cap",
+    "journal_age",
+    "journal_full",
+    "memory_only",
+    "orphan",
+    "segment_deleted",
+    "unreadable",
+)
+"""The reasons for which a log is dropped."""
+
+
+def audit(lab):
+    """Compare the processes' own numbers with each other and with the server's.
+
+    A process that is killed tells no numbers. What it had recorded and not delivered
+    is *adopted* by the next one, an interrupted call too: that makes its books.
+
+    Returns:
+        The sums that do not come out, in words.
+    """
+    wrong = [problem for report in lab.reports for problem in _balance(report)]
+    recorded, adopted, delivered, pending, rejected, dropped = (
+        sum(report[name] for report in lab.reports)
+        for name in (
+            "recorded",
+            "adopted",
+            "delivered",
+            "pending",
+            "rejected",
+            "dropped",
+        )
+    )
+    stored, arrived = len(lab.server.stored), sum(lab.server.arrivals.values())
+    left = sum(lane.waiting for root in lab.roots for lane in survey.report(root))
+    buried = sum(len(list(deadletter.read(root))) for root in lab.roots)
+    made = lab.made
+    if made is None:
+        made = stored + rejected + dropped + left
+    if made != stored + rejected + dropped + left:
+        wrong.append(
+            f"{made} made, but {stored} stored, {rejected} rejected, "
+            f"{dropped} dropped, {left} left"
+        )
+    if buried != rejected:
+        wrong.append(f"{rejected} rejected, but {buried} in the dead-letter file")
+    # What those have delivered who told nothing: all that they recorded, but for what
+    # others have taken over from them.
+    silent = made - recorded - (adopted - (pending - left))
+    again = arrived - stored
+    if not arrived - delivered - again <= silent <= arrived - delivered:
+        wrong.append(
+            f"{arrived} arrived, {again} of them again, but {delivered} delivered; "
+            f"{made} made, {recorded} recorded, {adopted} adopted, {pending} pending"
+        )
+    return wrong
+
+
+def _balance(report):
+    """Return what is wrong with the numbers of one process."""
+    incoming = report["recorded"] + report["adopted"]
+    fates = ("delivered", "pending", "rejected", "dropped")
+    if incoming != sum(report[fate] for fate in fates):
+        yield f"does not add up: {report}"
+    reasons = report["reasons"].items()
+    for fate, names in (("rejected", KEPT_ELSEWHERE), ("dropped", GIVEN_UP)):
+        if report[fate] != sum(n for name, n in reasons if name.startswith(names)):
+            yield f"{fate} without a reason: {report}"
+
+
 def measure(name, calls=CALLS, *, offer=None):
     """Run one row in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         lab = Lab(folder, calls, offer=offer)
         try:
-            return ROWS[name](lab)
+            outcome = ROWS[name](lab)
+            outcome.wrong = audit(lab)
+            return outcome
         finally:
             lab.close()
 
@@ -433,7 +547,9 @@ def main(words):
             f"| {name} | {outcome.lost} | {outcome.twice} | {took} | {outcome.note} |",
             flush=True,
         )
-        failed += outcome.lost + outcome.twice
+        for problem in outcome.wrong:
+            print(f"{name}: {problem}", file=sys.stderr, flush=True)
+        failed += outcome.lost + outcome.twice + len(outcome.wrong)
     return int(failed > 0)
 
 

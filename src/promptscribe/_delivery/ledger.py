@@ -31,11 +31,13 @@ class FlushResult:
             background thread, or the next process, goes on with them.
         rejected: Logs that the server refused for good; they are in the dead-letter
             file of the journal.
-        dropped: Logs that could not be kept.
+        dropped: Logs that could not be kept; ``memory_only`` among the reasons are
+            those that were in memory, as the disk failed, when the program ended.
         reasons: How often each thing happened, by its name, for example
             ``{"http_422": 1, "journal_full": 3}``.
         recorded: Logs of this process; one counts when its call has ended.
-        adopted: Logs that dead processes left behind, and this one took over.
+        adopted: Logs that dead processes left behind, and this one took over; calls
+            that they were in the middle of, too.
         retried: Attempts that had to be repeated, counted once for each log in them.
     """
 

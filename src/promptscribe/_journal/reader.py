@@ -135,7 +135,7 @@ class Reader:
                 self._take_interrupted(records, limit)
         self.taken += len(records)
         if self._scan.removed_logs:
-            self._lose("journal_deleted", self._scan.removed_logs)
+            self._lose("segment_deleted", self._scan.removed_logs)
             self._scan.removed_logs = 0
         reach("taken")
         return records

@@ -17,6 +17,7 @@ from promptscribe._journal import frame
 from promptscribe._journal.faultpoint import reach
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 SEGMENT_BYTES: Final = 1 << 20
@@ -229,6 +230,28 @@ class Segment:
                 os.fdatasync(fd)
             finally:
                 os.close(fd)
+
+
+def count_memory_only(segments: Iterable[Segment]) -> int:
+    """Return how many logs end with the process, as their segments have no file.
+
+    One that began on disk is not among them: it is found there, as interrupted.
+    """
+    logs, begun = 0, set()
+    for segment in segments:
+        mapping, offset = segment.map, frame.SEGMENT_HEADER_BYTES
+        if segment.path is not None or mapping is None:
+            continue
+        while (found := frame.find_frame(mapping, offset)) is not None:
+            offset = found.next
+            if found.acknowledged:
+                continue
+            key = frame.key_of(mapping, found)
+            if found.kind == frame.START:
+                begun.add(key)
+            else:
+                logs += found.kind == frame.WHOLE or key in begun
+    return logs
 
 
 def header() -> bytes:

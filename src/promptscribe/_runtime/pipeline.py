@@ -16,7 +16,7 @@ from promptscribe._journal import deadletter
 from promptscribe._journal.idmap import IdMap
 from promptscribe._journal.lane import Lane, count_bytes, find_lanes
 from promptscribe._journal.reader import Reader
-from promptscribe._journal.segment import SEGMENT_BYTES
+from promptscribe._journal.segment import SEGMENT_BYTES, count_memory_only
 from promptscribe._journal.writer import Writer
 from promptscribe._runtime import render
 
@@ -217,6 +217,8 @@ class Pipeline:
             self.clean()
             for reader in self._counted:
                 reader.close()
+            # Nobody comes after us for what was in memory.
+            self._lose("memory_only", count_memory_only(self.writer.segments))
             self.writer.close()
             result = self.result()
         return result
@@ -245,7 +247,7 @@ class Pipeline:
         for reason, logs in reader.lost.items():
             if reason == "delivered_before":
                 self.ledger.add("delivered", reason, logs)
-            elif logs:
+            else:
                 self._lose(reason, logs)
         reader.lost.clear()
         counted = self._counted.get(reader)
@@ -254,6 +256,8 @@ class Pipeline:
             self._counted[reader] = reader.taken
 
     def _lose(self, reason: str, logs: int) -> None:
+        if not logs:
+            return
         self.ledger.add("dropped", reason, logs)
         self.ledger.warn(reason, "logs are being dropped: %s", reason)
 
