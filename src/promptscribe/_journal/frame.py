@@ -9,7 +9,9 @@ A segment (format version 1, all integers little-endian)::
            10  2  reserved
            12  4  process id of the writer
            16  8  nanoseconds since 1970 when the segment was made
-           24 40  reserved, zero
+           24 24  reserved, zero
+           48  8  where the frames end, once the segment is sealed; 0 before
+           56  8  reserved, zero
            64     frames, each starting at a multiple of 8; zeros after the last
 
 A frame::

@@ -107,16 +107,23 @@ class Reader:
         known = {segment.path: segment for segment in self._segments}
         kind = Segment if not paths or is_mappable(paths[0]) else AppendedSegment
         for path in paths:
-            is_last = path is paths[-1] and not is_dead
+            is_last = path is paths[-1]
             segment = known.get(path)
             with contextlib.suppress(OSError):
                 if segment is None:
-                    segment = kind.found(path, is_sealed=not is_last)
+                    segment = kind.found(path, is_sealed=is_dead)
                     self._segments.append(segment)
-                elif not is_last and segment.end is None:
-                    segment.end = segment.size = path.stat().st_size
-                elif kind is AppendedSegment and segment.end is None:
+                if segment.end is not None:
+                    continue
+                if kind is AppendedSegment:
                     segment.size = path.stat().st_size
+                if is_dead or (kind is AppendedSegment and not is_last):
+                    segment.end = segment.size = path.stat().st_size
+                elif kind is Segment:  # the last one may be there for later only
+                    segment.notice_seal()
+        for segment in known.values():
+            if segment.path not in paths and segment.end is None:
+                segment.end = segment.size  # made ready, and not needed
 
     def take(self, limit: int) -> list[Record]:
         """Return up to *limit* records that were not handed out before."""

@@ -39,6 +39,9 @@ _SLICE_BYTES: Final = 128 << 10
 _MADV_POPULATE_WRITE: Final = 23
 """Linux 5.14, ``include/uapi/asm-generic/mman-common.h``; not in CPython 3.11."""
 
+_SEALED: Final = slice(48, 56)
+"""Where in the header a sealed segment says where its frames end; 0 until then."""
+
 OPEN_FLAGS: Final = (
     os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 )
@@ -122,6 +125,19 @@ class Segment:
                 finally:
                     os.close(fd)
         return self.map
+
+    def mark_sealed(self) -> None:
+        """Tell those who read along in other processes where the frames end."""
+        if self.map is not None and self.end is not None:
+            self.map[_SEALED] = self.end.to_bytes(8, "little")
+
+    def notice_seal(self) -> None:
+        """Take over the end that the writer, another process, has told."""
+        mapping = self.open()
+        if self.end is None and mapping is not None:
+            end = int.from_bytes(mapping[_SEALED], "little")
+            if frame.SEGMENT_HEADER_BYTES <= end <= self.size:
+                self.end = end
 
     def populate(self, begin: int, end: int) -> None:
         """Have the kernel provide the pages of a stretch ahead of their use."""

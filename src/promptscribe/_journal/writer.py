@@ -168,6 +168,7 @@ class Writer:
                 self._seal(offset)
             elif page.segment is not None and page.segment.end is not None:
                 page.segment.end = min(page.segment.end, offset)
+                page.segment.mark_sealed()
             page = self._page
             if page.offset + len(payload) + 24 > page.limit:
                 self._seal(page.offset)
@@ -284,6 +285,7 @@ class Writer:
         if isinstance(segment, AppendedSegment):
             segment.finish()
         elif segment is not None:
+            segment.mark_sealed()
             faultpoint.reach("sealed")
 
     def _next_segment(self, need: int) -> bool:

@@ -1,0 +1,60 @@
+"""The supply: segments are used in the order of their names."""
+
+from __future__ import annotations
+
+import pytest
+
+from promptscribe._journal.segment import Segment
+from promptscribe._journal.supply import Supply
+
+SIZE = 64 << 10
+
+
+@pytest.fixture
+def supply(root, witness):
+    """Makes small segments, for one who takes them."""
+    supply = Supply(root, witness, segment_bytes=SIZE)
+    yield supply
+    supply.close()
+
+
+def take(supply, size=100):
+    return supply.take(size, lambda: 0)
+
+
+def names(supply):
+    return [path.name for path in supply.lane.segment_paths()]
+
+
+def test_a_caller_that_is_faster_than_the_background_thread_goes_first(
+    supply, monkeypatch
+):
+    """It needs a segment while the next one is being made ready: that one is older.
+
+    Others read a lane by the names of its files. A call whose end they meet before its
+    start is one that never ended, to them.
+    """
+    first = take(supply)
+    populate = Segment.populate
+    faster = []
+
+    def interrupt(segment, *stretch):
+        monkeypatch.setattr(Segment, "populate", populate)
+        faster.append(take(supply))
+        populate(segment, *stretch)
+
+    monkeypatch.setattr(Segment, "populate", interrupt)
+    supply.prepare()
+    used = [first, *faster, take(supply)]
+
+    assert names(supply) == [segment.path.name for segment in used]
+
+
+def test_a_segment_for_a_long_payload_overtakes_the_one_that_is_ready(supply):
+    """The ready one is too short for it, and would be used after it."""
+    first = take(supply)
+    supply.prepare()
+    long = take(supply, 3 * SIZE)
+    used = [first, long, take(supply)]
+
+    assert names(supply) == [segment.path.name for segment in used]
