@@ -60,7 +60,8 @@ def begin(
     if (
         plan.controlled
         or runtime.controls is not None
-        or (outer is not None and outer.dropped)
+        or (outer is not None and outer.controlled)
+        or (given is not None and given.get("save") is False)
     ):
         from promptscribe._capture.controlled import begin_controlled
 

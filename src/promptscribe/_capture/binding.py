@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import msgspec
 
-from promptscribe._capture.context import current
+from promptscribe._capture.context import current, is_unsaved
 from promptscribe._capture.generator import hide_frame
 from promptscribe._capture.header import Place
 from promptscribe._capture.sink import reset, sink
@@ -33,7 +33,7 @@ R = TypeVar("R")
 class Elsewhere:
     """The scope of a log that is open in another process."""
 
-    __slots__ = ("anchor", "dropped", "key", "members", "trace")
+    __slots__ = ("anchor", "controlled", "dropped", "key", "members", "trace")
 
     recording = None
 
@@ -44,6 +44,7 @@ class Elsewhere:
         self.key = None if place is None else place.key
         self.members = members if members is not None else runtime.members
         self.dropped = dropped
+        self.controlled = dropped or is_unsaved(self.members)
         self.anchor = runtime.wall_ns() - runtime.monotonic_ns()
 
 

@@ -7,12 +7,23 @@ threads that copy the context see the scope of the moment they were made.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
+
+from promptscribe._runtime.state import runtime
 
 if TYPE_CHECKING:
-    import msgspec
-
     from promptscribe._capture.recording import Recording
+
+
+class _Said(msgspec.Struct):
+    """What is looked at of inherited members; the rest is passed over, not read."""
+
+    save: Any = None
+
+
+_decode: Final = msgspec.msgpack.Decoder(_Said).decode
 
 
 class Scope(Protocol):
@@ -24,6 +35,8 @@ class Scope(Protocol):
         anchor: What turns its monotonic times into times since 1970. The wall clock
             is read once a trace, so that durations and order survive its steps.
         dropped: Whether sampling leaves the trace out.
+        controlled: Whether not everything of what is made here may be kept: the trace
+            is dropped, or *save* is False.
         members: Members that logs get from `log_context` and settings, encoded.
         recording: The log itself, or None.
     """
@@ -39,15 +52,29 @@ class Scope(Protocol):
         ...
 
     @property
+    def controlled(self) -> bool:
+        """Whether not everything of what is made here may be kept."""
+        ...
+
+    @property
     def recording(self) -> Recording | None:
         """The log that is current."""
         ...
 
 
+def is_unsaved(members: msgspec.Raw | None) -> bool:
+    """Say whether inherited members, encoded, forbid to keep payloads."""
+    if members is None or members is runtime.members:  # settings have no say in it
+        return False
+    return _decode(members).save is False
+
+
 class Inherited:
     """The scope of a `log_context` block: the log around it, with more members."""
 
-    __slots__ = ("anchor", "dropped", "key", "members", "recording", "trace")
+    __slots__ = (
+        "anchor", "controlled", "dropped", "key", "members", "recording", "trace"
+    )  # fmt: skip
 
     def __init__(self, outer: Scope | None, members: msgspec.Raw | None) -> None:
         self.members = members
@@ -55,6 +82,7 @@ class Inherited:
         self.trace = None if outer is None else outer.trace
         self.anchor = 0 if outer is None else outer.anchor
         self.dropped = False if outer is None else outer.dropped
+        self.controlled = self.dropped or is_unsaved(members)
         self.recording = None if outer is None else outer.recording
 
 

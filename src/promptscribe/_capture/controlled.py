@@ -19,6 +19,7 @@ from promptscribe._capture import (
     snapshot,
     template,
 )
+from promptscribe._capture.context import is_unsaved
 from promptscribe._capture.options import NO_OPTIONS
 from promptscribe._capture.recording import START, Recording
 from promptscribe._clock import getrandbits
@@ -45,6 +46,11 @@ class ControlledRecording(Recording):
     _rules: Rules
     _inputs: Any
     _emission: emitted.Emission | None
+
+    @property
+    def controlled(self) -> bool:  # type: ignore[override]
+        """Whether what is made inside is not to be kept whole, either."""
+        return self.dropped or is_unsaved(self.members)
 
     def enter(self) -> None:
         """Make the log's span active, if it has one."""
@@ -192,7 +198,8 @@ def begin_controlled(
 ) -> Recording:
     """Begin a log of which not everything is kept; see `recording.begin`."""
     said = {**plan.members, **(given or {})}
-    rules = Rules(plan.options, said.get("save"))
+    inherited = None if outer is None else outer.members
+    rules = Rules(plan.options, said.get("save", not is_unsaved(inherited)))
     given = dict(given or {})
     declared: Any = plan.declared
     if plan.make_prompt is not None:
@@ -244,7 +251,7 @@ def begin_controlled(
 
 def limit(given: dict[str, Any], labels: Any) -> tuple[dict[str, Any], Any]:
     """Return what may be kept of a log that is recorded after the fact."""
-    rules = Rules(NO_OPTIONS, given.get("save"))
+    rules = Rules(NO_OPTIONS, given.get("save", not is_unsaved(labels)))
     if rules.is_open:
         return given, labels
     labels = rules.members(_decode(labels)) if labels is not None else None

@@ -118,9 +118,8 @@ class LogPrompt:
 
     def _plan_block(self) -> Plan:
         """Return what controls the block: all it says is said anew at each entry."""
-        controlling = ("prompt", "save")
-        said = {n: self._members[n] for n in controlling if n in self._members}
-        plan = make_plan(said, self._options)
+        prompt = self._members.get("prompt")
+        plan = make_plan({} if prompt is None else {"prompt": prompt}, self._options)
         return plan if plan.controlled else NO_PLAN
 
     def _given(self) -> dict[str, Any]:

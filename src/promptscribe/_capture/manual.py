@@ -14,7 +14,7 @@ from promptscribe import _clock, schema
 from promptscribe._capture import ambient, failure, snapshot
 from promptscribe._capture.beginning import begin, new_key, new_trace
 from promptscribe._capture.context import Inherited, current
-from promptscribe._capture.options import NO_OPTIONS, NO_PLAN, make_plan
+from promptscribe._capture.options import NO_PLAN
 from promptscribe._capture.presence import NOTHING
 from promptscribe._capture.recording import WHOLE
 from promptscribe._runtime.state import nowhere, runtime
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from promptscribe._runtime.state import Append
 
 _decode: Final = msgspec.msgpack.Decoder().decode
-_UNSAVED: Final = make_plan({"save": False}, NO_OPTIONS)
-"""The plan of a log whose payload does not reach the journal."""
 
 
 def check_names(members: dict[str, Any]) -> None:
@@ -129,9 +127,8 @@ def start_log(path: str, **members: Unpack[schema.LogDetails]) -> Recording:
     """
     check_names(dict(members))
     append = runtime.append or nowhere
-    plan = _UNSAVED if members.get("save") is False else NO_PLAN
     try:
-        log = begin(append, plan, None, {**members, "path": path})
+        log = begin(append, NO_PLAN, None, {**members, "path": path})
     except Exception as problem:  # noqa: BLE001 - ours
         failure.note("recording_failed", problem)
         return NOTHING
@@ -183,7 +180,11 @@ def _record(
     append: Append, outer: Scope | None, key: int, trace: bytes, given: dict[str, Any]
 ) -> None:
     labels: Any = outer.members if outer is not None else runtime.members
-    if runtime.controls is not None or given.get("save") is False or is_dropped(outer):
+    if (
+        runtime.controls is not None
+        or given.get("save") is False
+        or is_controlled(outer)
+    ):
         from promptscribe._capture import controlled
 
         if not controlled.is_kept(outer, trace) and not given.get("error"):
@@ -198,9 +199,9 @@ def _record(
     append(WHOLE, snapshot.encode((key, first, last)))
 
 
-def is_dropped(scope: Scope | None) -> bool:
-    """Say whether a scope belongs to a trace that sampling leaves out."""
-    return scope is not None and scope.dropped
+def is_controlled(scope: Scope | None) -> bool:
+    """Say whether not everything of what is made in a scope may be kept."""
+    return scope is not None and scope.controlled
 
 
 def _merge(inherited: msgspec.Raw | None, members: dict[str, Any]) -> dict[str, Any]:

@@ -73,6 +73,8 @@ class Recording:
     members: msgspec.Raw | None
     dropped = False
     """Whether sampling leaves the trace out: a class's matter, it costs no store."""
+    controlled: bool = False
+    """Whether not everything of what is made inside may be kept: the same."""
     _append: Append | None
     """Where the start went, and the end goes; None once the log has ended."""
     _first: bytes | None

@@ -6,12 +6,12 @@ capture level and redaction apply before the journal sees a byte.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from promptscribe._capture import controlled, snapshot
 from promptscribe._capture.beginning import new_key, new_trace
+from promptscribe._capture.context import is_unsaved
+from promptscribe._capture.manual import is_controlled
 from promptscribe._capture.recording import WHOLE
 from promptscribe._clock import format_log_id
 from promptscribe._dialects import translation
@@ -22,8 +22,6 @@ from promptscribe.otel.lineage import Ancestor
 if TYPE_CHECKING:
     from promptscribe._capture.context import Scope
     from promptscribe._dialects.span import Span
-
-_decode: Final = msgspec.msgpack.Decoder(ext_hook=lambda *_: None).decode
 
 
 def around(scope: Scope | None) -> Ancestor:
@@ -54,7 +52,7 @@ def write(span: Span, above: Ancestor) -> None:
     if above.log_id is not None:
         given["trace_parent_id"] = above.log_id
     update: dict[str, Any] = {record.SPAN: span.as_plain()}
-    if _is_limited(scope, labels):
+    if runtime.controls is not None or is_controlled(scope):
         if not controlled.is_kept(scope, trace) and span.status != "ERROR":
             runtime.ledger.note("sampled_out")
             return
@@ -68,20 +66,11 @@ def write(span: Span, above: Ancestor) -> None:
     append(WHOLE, snapshot.encode((key, first, last)))
 
 
-def _is_limited(scope: Scope | None, labels: Any) -> bool:
-    if runtime.controls is not None or (scope is not None and scope.dropped):
-        return True
-    return labels is not None and _decode(labels).get("save") is False
-
-
 def _limited(span: Span, labels: Any) -> tuple[dict[str, Any], Any]:
     """Return what may be kept of a call, as members, and of its labels."""
-    save = None if labels is None else _decode(labels).get("save")
     members = translation.read_call(span)
     bare = runtime.controls is not None and runtime.controls.capture == "metadata"
-    if bare or save is False:
+    if bare or is_unsaved(labels):
         members = translation.withhold(members)
-    given = members if save is None else {**members, "save": save}
-    kept, labels = controlled.limit(given, labels)
-    kept.pop("save", None)
+    kept, labels = controlled.limit(members, labels)
     return {record.CAPTURED: kept}, labels
