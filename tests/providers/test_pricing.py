@@ -2,12 +2,15 @@
 
 import sys
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
+from promptscribe._providers import pricing
 from promptscribe._providers.facts import ResponseFacts, Usage
 from promptscribe._providers.pricing import Price, price
 from promptscribe._providers.registry import interpret
+from promptscribe._providers.tariff import Tariffs
 
 WHEN = datetime(2026, 11, 1, tzinfo=UTC)
 MILLION = 1_000_000
@@ -314,3 +317,38 @@ def test_a_price_is_what_the_list_says_whatever_was_asked_before(model, provider
 
         assert cost.prompt_cost == pytest.approx(float(listed.input_price), abs=1e-12)
         assert cost.output_cost == pytest.approx(float(listed.output_price), abs=1e-12)
+
+
+def test_a_list_that_does_not_tell_its_rates_prices_all_the_same(monkeypatch):
+    """Another version of the list may keep them elsewhere; the log must not suffer."""
+    genai_prices = pytest.importorskip("genai_prices")
+    ask = genai_prices.calc_price
+    monkeypatch.setattr(pricing, "_tariffs", Tariffs())
+    known = price(facts(), at=WHEN)
+    asked = []
+
+    def tell_less(*args, **kwargs):
+        asked.append(args)
+        found = ask(*args, **kwargs)
+        return SimpleNamespace(
+            input_price=found.input_price,
+            output_price=found.output_price,
+            provider=found.provider,
+            model_price=SimpleNamespace(
+                **vars(found.model_price), another=SimpleNamespace(tiers=[None])
+            ),
+        )
+
+    monkeypatch.setattr(pricing, "_tariffs", Tariffs())
+    monkeypatch.setattr(genai_prices, "calc_price", tell_less)
+
+    assert [price(facts(), at=WHEN) for _ in range(2)] == [known, known]
+    assert len(asked) == 2
+
+
+def test_a_list_that_breaks_costs_the_price_and_nothing_else(monkeypatch):
+    genai_prices = pytest.importorskip("genai_prices")
+    monkeypatch.setattr(pricing, "_tariffs", Tariffs())
+    monkeypatch.setattr(genai_prices, "calc_price", lambda *_, **__: object())
+
+    assert price(facts(), at=WHEN) is None

@@ -95,7 +95,9 @@ def price(
     else:
         listed = _Listed(genai_prices, facts, at)
         charge = listed.charge(counts, model, provider)
-        _tariffs.keep(key, listed.tariff(counts))
+        learnt = listed.tariff(counts)
+        if charge is None or learnt is not None:
+            _tariffs.keep(key, learnt)
     return _price(charge, usage, genai_prices)
 
 
@@ -119,18 +121,23 @@ class _Listed:
             self._reference = reference
             try:
                 found = self._ask(counts)
-            except (LookupError, ValueError, TypeError, ArithmeticError):
-                continue  # an unknown model, or counts that contradict each other
-            if self._facts.usage and _is_priced(found, self._facts.usage):
-                self._found = found
-                return float(found.input_price), float(found.output_price)
+                if self._facts.usage and _is_priced(found, self._facts.usage):
+                    self._found = found
+                    return float(found.input_price), float(found.output_price)
+            except Exception:  # noqa: BLE001, S112 - see below
+                # An unknown model, counts that contradict each other, or a version of
+                # the list that is not known here: no price is worth a log.
+                continue
         return None
 
     def tariff(self, counts: dict[str, int]) -> Tariff | None:
-        """Return the tariff behind the price; None without a price."""
+        """Return the tariff behind the price; None if it cannot be told."""
         if self._found is None or not is_linear(counts):
             return None
-        return learn(self._found, counts, self._ask)
+        try:
+            return learn(self._found, counts, self._ask)
+        except Exception:  # noqa: BLE001 - another's list, of a version not yet seen
+            return None  # it is asked each time
 
     def _ask(self, counts: dict[str, int]) -> Any:
         name, price_id = self._reference
