@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -20,6 +19,7 @@ from promptscribe._capture import failure
 from promptscribe._capture.context import current
 from promptscribe._dialects import own, translation
 from promptscribe._dialects.span import OURS
+from promptscribe._recent import Recent
 from promptscribe.otel import filling, writing
 from promptscribe.otel.lineage import Lineage, Node, may_be_call
 from promptscribe.otel.reading import read_span
@@ -43,8 +43,8 @@ class Intake:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._lineage = Lineage()
-        self._taken: OrderedDict[Key, None] = OrderedDict()
-        self._responses: OrderedDict[tuple[str, str], _Seen] = OrderedDict()
+        self._taken: Recent[Key, None] = Recent(MOST_RESPONSES)
+        self._responses: Recent[tuple[str, str], _Seen] = Recent(MOST_RESPONSES)
         self._fills = filling.Fills()
 
     def after_fork(self) -> None:
@@ -159,13 +159,9 @@ class Intake:
     def _remember(self, key: Key | None, span: Span) -> None:
         if key is not None:
             self._taken[key] = None
-            if len(self._taken) > MOST_RESPONSES:
-                self._taken.popitem(last=False)
         response = translation.response_id(span)
         if response is not None:
             self._responses[span.trace_id, response] = _Seen(span.began, span.ended)
-            if len(self._responses) > MOST_RESPONSES:
-                self._responses.popitem(last=False)
 
 
 def _is_same_call(inner: Span, outer: Span) -> bool:

@@ -11,18 +11,16 @@ same log as its parent is nearer to the parent; any other is nearer to its log.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from promptscribe._clock import format_log_id
 from promptscribe._dialects import translation
+from promptscribe._recent import Recent
 from promptscribe.otel.reading import read_span
 
 if TYPE_CHECKING:
     from promptscribe._capture.context import Scope
     from promptscribe._dialects.span import Span
-
-K = TypeVar("K")
-T = TypeVar("T")
 
 MOST: Final = 16_384
 """Spans that are remembered; some 0.5 KB each."""
@@ -79,32 +77,32 @@ class Lineage:
     """Remembers spans; the caller holds a lock."""
 
     def __init__(self) -> None:
-        self._nodes: OrderedDict[Key, Node] = OrderedDict()
+        self._nodes: Recent[Key, Node] = Recent(MOST)
         # Spans that a log named as its parent before they were seen, and those of
         # them, by trace, that were seen since and are no logs.
-        self._named: OrderedDict[Key, None] = OrderedDict()
-        self._passed: OrderedDict[int, list[int]] = OrderedDict()
+        self._named: Recent[Key, None] = Recent(MOST)
+        self._passed: Recent[int, list[int]] = Recent(MOST)
 
     def add(self, key: Key, node: Node) -> None:
         """Remember a span that started, or that ended unseen."""
-        _put(self._nodes, key, node)
+        self._nodes[key] = node
         if key in self._named:
             del self._named[key]
             if node.call is None:
                 waiting = [*self._passed.get(key[0], ()), key[1]]
-                _put(self._passed, key[0], waiting[-MOST_PASSED:])
+                self._passed[key[0]] = waiting[-MOST_PASSED:]
 
     def name(self, trace: int, ancestor: Ancestor) -> None:
         """Remember that a log names a span as its parent that was never seen."""
         if ancestor.unseen is not None:
-            _put(self._named, (trace, ancestor.unseen), None)
+            self._named[trace, ancestor.unseen] = None
 
     def take_passed(self, key: Key) -> list[int]:
         """Give spans beneath a log that are none, but that logs name as theirs.
 
         Each is given once.
         """
-        trace, own = key[0], _id(*key)
+        trace, own = key[0], format_log_id(*key)
         above = {
             span: self.nearest((trace, span)).log_id
             for span in self._passed.pop(trace, ())
@@ -133,7 +131,7 @@ class Lineage:
             if _log_of(outer.scope) != _log_of(node.scope):
                 break
             if _is_call(outer):
-                return Ancestor(_id(trace, node.parent), node=outer)
+                return Ancestor(format_log_id(trace, node.parent), node=outer)
             node = outer
         return self._of_scope(node)
 
@@ -146,7 +144,7 @@ class Lineage:
         # Or, for an exporter, a span of this process that has not ended.
         if node.told is not None or node.parent is None:
             return Ancestor(node.told)
-        return Ancestor(_id(trace, node.parent), unseen=node.parent)
+        return Ancestor(format_log_id(trace, node.parent), unseen=node.parent)
 
     @staticmethod
     def _of_scope(node: Node) -> Ancestor:
@@ -156,17 +154,7 @@ class Lineage:
         recording = scope.recording
         told = recording.id if recording else None
         trace = int.from_bytes(scope.trace, "big")
-        return Ancestor(told or _id(trace, scope.key), scope=scope)
-
-
-def _put(memory: OrderedDict[K, T], key: K, value: T) -> None:
-    memory[key] = value
-    if len(memory) > MOST:
-        memory.popitem(last=False)
-
-
-def _id(trace: int, span: int) -> str:
-    return f"log_{trace:032x}{span:016x}"
+        return Ancestor(told or format_log_id(trace, scope.key), scope=scope)
 
 
 def _log_of(scope: Scope | None) -> int | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from promptscribe.receiver.check import Problem
 from promptscribe.receiver.ingest import BadRequest
 from promptscribe.receiver.instant import parse_instant
-from promptscribe.receiver.log_entry import LogQuery
+from promptscribe.receiver.log_entry import LABELS, LogQuery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,18 +23,7 @@ W = TypeVar("W", bound=str)
 MAX_PAGE_SIZE: Final = 10_000
 MAX_PAGE: Final = 2**31
 _WORDS: Final = {"true": True, "1": True, "false": False, "0": False}
-EQUAL: Final = (
-    "source",
-    "user",
-    "environment",
-    "batch_id",
-    "evaluation_id",
-    "run_id",
-    "source_datapoint_id",
-    "session_id",
-    "trace_id",
-)
-
+EQUAL: Final = (*LABELS, "trace_id")
 
 # What clients of the seed's generation ask for; every version here is committed.
 STATUSES: Final = ("committed", "uncommitted", "deleted")

@@ -5,13 +5,25 @@ Its law: times are µs since 1970, and None means unknown; no SQL and no HTTP.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
 if TYPE_CHECKING:
     from promptscribe.receiver.version import Details, FileKind
     from promptscribe.schema import JSONObject
+
+LABELS: Final = (
+    "source",
+    "user",
+    "environment",
+    "batch_id",
+    "evaluation_id",
+    "run_id",
+    "source_datapoint_id",
+    "session_id",
+)
+"""Texts by which logs are found, each as it is; the session is in the metadata."""
 
 
 class LogDraft(msgspec.Struct, kw_only=True, frozen=True, gc=False):
@@ -176,9 +188,7 @@ class LogQuery(msgspec.Struct, kw_only=True, frozen=True):
         in_trace: True for logs with a parent or children, False for others.
         roots: True for the topmost log of each trace only.
         failed: True for logs with an error, False for those without.
-        equal: Members that must have a value: ``source``, ``user``,
-            ``environment``, ``batch_id``, ``evaluation_id``, ``run_id``,
-            ``source_datapoint_id``, ``session_id``, ``trace_id``.
+        equal: Members that must have a value: one of `LABELS`, or ``trace_id``.
         most: How many of those with a text are looked at, the last that arrived;
             None for all. A text that a million logs have takes long to gather.
         sample: Only so many of them, drawn at random but the same ones each time;

@@ -5,8 +5,9 @@ Its law: the clock comes in as a parameter; memory is bounded, whoever calls.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
+
+from promptscribe._recent import Recent
 
 if TYPE_CHECKING:
     from promptscribe._clock import Clock
@@ -31,7 +32,7 @@ class Limit:
         self._rate = rate
         self._burst = burst
         self._clock = clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._buckets: Recent[str, tuple[float, float]] = Recent(_MOST_CLIENTS)
 
     def wait(self, client: str) -> float:
         """Take one from a client's bucket; return 0, or seconds until there is one."""
@@ -42,8 +43,6 @@ class Limit:
         if missing <= 0:
             filled -= 1.0
         self._buckets[client] = (filled, now)
-        if len(self._buckets) > _MOST_CLIENTS:
-            self._buckets.popitem(last=False)
         return max(missing, 0.0) / self._rate
 
 

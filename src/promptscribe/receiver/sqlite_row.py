@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from promptscribe.receiver.log_entry import LABELS
 from promptscribe.receiver.sqlite_parent import named_by
 
 if TYPE_CHECKING:
@@ -28,16 +29,7 @@ SUM_COLUMNS: Final = (
     "output_cost",
     "failed",
 )
-TEXT_COLUMNS: Final = (
-    "source",
-    "user",
-    "environment",
-    "batch_id",
-    "evaluation_id",
-    "run_id",
-    "source_datapoint_id",
-    "session_id",
-)
+TEXT_COLUMNS: Final = LABELS
 COLUMNS: Final = (
     "seq",
     "id",

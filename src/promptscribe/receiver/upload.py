@@ -8,20 +8,18 @@ other when it comes; if it is none, the log is brought under the next one above.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from promptscribe._clock import from_ns
 from promptscribe._dialects import translation, usage
 from promptscribe._dialects.span import OURS
+from promptscribe._recent import Recent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from promptscribe._dialects.span import Span
     from promptscribe.schema import JSONObject
-
-T = TypeVar("T")
 
 MOST: Final = 100_000
 """Spans that are remembered, some 300 bytes each."""
@@ -59,8 +57,8 @@ class Spans:
     """Reads uploads, one after the other."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[Key, _Known] = OrderedDict()
-        self._told: OrderedDict[Key, _Told] = OrderedDict()
+        self._known: Recent[Key, _Known] = Recent(MOST)
+        self._told: Recent[Key, _Told] = Recent(MOST)
 
     def read(self, spans: Sequence[Span]) -> Upload:
         """Return what an upload says."""
@@ -91,7 +89,7 @@ class Spans:
     def _remember(self, span: Span, *, is_log: bool) -> None:
         response = translation.response_id(span) if is_log else None
         known = _Known(span.parent_id, is_log, response)
-        _put(self._known, (span.trace_id, span.span_id), known)
+        self._known[span.trace_id, span.span_id] = known
 
     def _is_inside_itself(self, span: Span) -> bool:
         """Say whether the span around tells of the same response, as well."""
@@ -113,7 +111,7 @@ class Spans:
         if told is not None and told.span_id != span.span_id:
             return span.began <= told.ended and told.began <= span.ended
         known = _Told(span.span_id, span.began, span.ended)
-        _put(self._told, (span.trace_id, response), known)
+        self._told[span.trace_id, response] = known
         return False
 
     def _parent(self, span: Span) -> str | None:
@@ -144,9 +142,3 @@ class Spans:
             if parent is not None:
                 body["trace_parent_id"] = parent
         return body
-
-
-def _put(memory: OrderedDict[Key, T], key: Key, value: T) -> None:
-    memory[key] = value
-    if len(memory) > MOST:
-        memory.popitem(last=False)
