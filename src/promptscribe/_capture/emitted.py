@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from promptscribe._capture import failure
-from promptscribe._clock import format_log_id
+from promptscribe._clock import join_log_id
 from promptscribe._runtime.state import runtime
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def parent_of(outer: Scope | None, trace: bytes) -> int | str | None:
         return None
     if outer.trace is None or outer.trace == trace:
         return outer.key
-    return format_log_id(int.from_bytes(outer.trace, "big"), outer.key)
+    return join_log_id(outer.trace, outer.key)
 
 
 def is_active() -> bool:

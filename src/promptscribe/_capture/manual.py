@@ -173,7 +173,7 @@ def record_log(path: str | None = None, **members: Unpack[schema.LogDetails]) ->
     own = members.get("log_id")
     if type(own) is str:
         return own
-    return _clock.format_log_id(int.from_bytes(trace, "big"), key)
+    return _clock.join_log_id(trace, key)
 
 
 def _record(

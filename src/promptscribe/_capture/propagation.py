@@ -95,7 +95,7 @@ def _write(headers: MutableMapping[str, str], scope: Scope, place: Place) -> Non
 
 
 def _entries(scope: Scope, place: Place) -> Iterator[tuple[str, str]]:
-    yield _PARENT, _clock.format_log_id(int.from_bytes(place.trace, "big"), place.key)
+    yield _PARENT, _clock.join_log_id(place.trace, place.key)
     if scope.dropped:
         yield _SAMPLED, "0"
     members = _decode(scope.members) if scope.members is not None else {}

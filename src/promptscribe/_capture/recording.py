@@ -12,7 +12,7 @@ import msgspec
 
 from promptscribe import schema
 from promptscribe._capture import adapter, failure, snapshot
-from promptscribe._clock import format_log_id
+from promptscribe._clock import join_log_id
 from promptscribe._runtime.state import runtime
 from promptscribe._wire.record import EXT_CHUNKS, REQUEST, RESPONSE, STREAM
 
@@ -97,7 +97,7 @@ class Recording:
         """The log's id, as ``log_id`` and as ``trace_parent_id`` of what is inside."""
         if self.key is None or self.trace is None:
             return None
-        return format_log_id(int.from_bytes(self.trace, "big"), self.key)
+        return join_log_id(self.trace, self.key)
 
     @property
     def trace_id(self) -> str | None:

@@ -107,17 +107,12 @@ def _read(
 
 def _add_identity(members: Members, first: record.Start) -> None:
     if "log_id" not in members:
-        members["log_id"] = _log_id(first.trace, first.key)
+        members["log_id"] = _clock.join_log_id(first.trace, first.key)
     parent = first.parent
     if parent is not None and "trace_parent_id" not in members:
         if type(parent) is int:
-            parent = _log_id(first.trace, parent)
+            parent = _clock.join_log_id(first.trace, parent)
         members["trace_parent_id"] = parent
-
-
-def _log_id(trace: bytes, key: int) -> str:
-    # As `_clock.format_log_id` writes it, in half the time.
-    return f"{_clock.LOG_ID_PREFIX}{trace.hex()}{key:016x}"
 
 
 def _add_times(draft: Draft, first: record.Start, last: record.End | None) -> None:

@@ -21,7 +21,7 @@ from promptscribe._dialects import own, translation
 from promptscribe._dialects.span import OURS
 from promptscribe._recent import Recent
 from promptscribe.otel import filling, writing
-from promptscribe.otel.lineage import Lineage, Node, may_be_call
+from promptscribe.otel.lineage import Lineage, Node, around, may_be_call
 from promptscribe.otel.reading import read_span
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Intake:
 
     def _above(self, key: Key | None, node: Node | None) -> Ancestor:
         if key is None or node is None:
-            return writing.around(current.get())
+            return around(current.get())
         return self._lineage.nearest(key)
 
     def _close(self, key: Key | None, call: Span | None) -> None:

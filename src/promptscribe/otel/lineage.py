@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from promptscribe._clock import format_log_id
+from promptscribe._clock import format_log_id, join_log_id
 from promptscribe._dialects import translation
 from promptscribe._recent import Recent
 from promptscribe.otel.reading import read_span
@@ -133,11 +133,11 @@ class Lineage:
             if _is_call(outer):
                 return Ancestor(format_log_id(trace, node.parent), node=outer)
             node = outer
-        return self._of_scope(node)
+        return around(node.scope, node.told)
 
     def _outside(self, trace: int, node: Node) -> Ancestor:
         """Return who is above a span whose parent nobody here has seen."""
-        found = self._of_scope(node)
+        found = around(node.scope, node.told)
         if found.log_id is not None:
             return found
         # Another process: it told us, or its span is the best that there is to name.
@@ -146,15 +146,13 @@ class Lineage:
             return Ancestor(node.told)
         return Ancestor(format_log_id(trace, node.parent), unseen=node.parent)
 
-    @staticmethod
-    def _of_scope(node: Node) -> Ancestor:
-        scope = node.scope
-        if scope is None or scope.key is None or scope.trace is None:
-            return Ancestor(node.told)
-        recording = scope.recording
-        told = recording.id if recording else None
-        trace = int.from_bytes(scope.trace, "big")
-        return Ancestor(told or format_log_id(trace, scope.key), scope=scope)
+
+def around(scope: Scope | None, told: str | None = None) -> Ancestor:
+    """Return the log that encloses the code that runs; else the one we were told."""
+    if scope is None or scope.key is None or scope.trace is None:
+        return Ancestor(told)
+    own = scope.recording.id if scope.recording else None
+    return Ancestor(own or join_log_id(scope.trace, scope.key), scope=scope)
 
 
 def _log_of(scope: Scope | None) -> int | None:

@@ -13,24 +13,13 @@ from promptscribe._capture.beginning import new_key, new_trace
 from promptscribe._capture.context import is_unsaved
 from promptscribe._capture.manual import is_controlled
 from promptscribe._capture.recording import WHOLE
-from promptscribe._clock import format_log_id
 from promptscribe._dialects import translation
 from promptscribe._runtime.state import runtime
 from promptscribe._wire import record
-from promptscribe.otel.lineage import Ancestor
 
 if TYPE_CHECKING:
-    from promptscribe._capture.context import Scope
     from promptscribe._dialects.span import Span
-
-
-def around(scope: Scope | None) -> Ancestor:
-    """Return the log that encloses the code that runs."""
-    if scope is None or scope.key is None or scope.trace is None:
-        return Ancestor(None)
-    told = scope.recording.id if scope.recording else None
-    trace = int.from_bytes(scope.trace, "big")
-    return Ancestor(told or format_log_id(trace, scope.key), scope=scope)
+    from promptscribe.otel.lineage import Ancestor
 
 
 def write(span: Span, above: Ancestor) -> None:
