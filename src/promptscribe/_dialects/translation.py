@@ -22,6 +22,7 @@ from promptscribe._dialects import (
 )
 from promptscribe._dialects.draft import USAGE, Draft
 from promptscribe._providers.value import add, text, word
+from promptscribe._wire import member
 
 if TYPE_CHECKING:
     from promptscribe._dialects.span import Span
@@ -143,13 +144,7 @@ def withhold(members: dict[str, Any]) -> dict[str, Any]:
     kept = {k: v for k, v in members.items() if k not in {"error", "metadata"}}
     if error is not None:
         kept["error"] = error.partition(":")[0] if ": " in error else "error"
-    metadata = dict(members.get("metadata") or {})
-    for name in ("traceback", "choices"):
-        metadata.pop(name, None)
-    told = metadata.get("otel")
-    if isinstance(told, dict):
-        metadata["otel"] = {k: v for k, v in told.items() if k != "attributes"}
-    return {**kept, "metadata": metadata}
+    return {**kept, "metadata": member.without_content(members.get("metadata") or {})}
 
 
 def _details(span: Span) -> JSONObject:

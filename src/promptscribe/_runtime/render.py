@@ -204,8 +204,4 @@ def _strip(members: Members) -> None:
         members.pop(name, None)
     metadata = members.get("metadata")
     if type(metadata) is dict:
-        for name in ("traceback", "choices"):
-            metadata.pop(name, None)
-        otel = metadata.get("otel")
-        if type(otel) is dict and "attributes" in otel:
-            metadata["otel"] = {k: v for k, v in otel.items() if k != "attributes"}
+        members["metadata"] = member.without_content(metadata)

@@ -163,3 +163,12 @@ def _short(value: Any) -> str:
         text = repr(value)
         return text if len(text) < 60 else text[:57] + "..."
     return f"a {type(value).__name__}"
+
+
+def without_content(metadata: schema.JSONObject) -> schema.JSONObject:
+    """Return what of our own notes does not quote the content of a call."""
+    kept = {k: v for k, v in metadata.items() if k not in {"traceback", "choices"}}
+    otel = kept.get("otel")
+    if type(otel) is dict:
+        kept["otel"] = {k: v for k, v in otel.items() if k != "attributes"}
+    return kept
