@@ -44,6 +44,17 @@ class Demo:
             **more,
         }
 
+    def start(self, port=0):
+        """Start it; its output is read from the process."""
+        return subprocess.Popen(
+            self.command(port),
+            env=self.environment(),
+            cwd=self.home,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+
     def run(self, port=0, *, prelude=WITHOUT_LOCAL_MODEL, **environment):
         return subprocess.run(
             self.command(port, prelude=prelude),

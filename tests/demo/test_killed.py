@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
 
 import msgspec
 import pytest
@@ -47,13 +46,7 @@ def whole_run(ran):
 @pytest.mark.parametrize("part", [0.0, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.97])
 def test_what_was_begun_is_there_after_the_next_run(demo, free_port, whole_run, part):
     """Killed after a part of its output: the next run brings all, and its own five."""
-    with subprocess.Popen(
-        demo.command(free_port),
-        env=demo.environment(),
-        cwd=demo.home,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-    ) as first:
+    with demo.start(free_port) as first:
         first.stdout.read(int(part * whole_run))
         first.kill()
     begun = stored(demo) | waiting(demo)

@@ -239,13 +239,7 @@ def test_logs_that_do_not_arrive_are_told_in_a_sentence(demo, other):
 
 def test_a_demo_that_is_killed_loses_nothing(demo, free_port, logs_of):
     """The next run brings what the first had begun, the agent's own log included."""
-    with subprocess.Popen(
-        demo.command(free_port),
-        env=demo.environment(),
-        cwd=demo.home,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-    ) as first:
+    with demo.start(free_port) as first:
         while "I am" not in first.stdout.readline():
             pass
         first.kill()
@@ -283,13 +277,7 @@ def test_a_person_can_look_at_the_page_until_ctrl_c(demo):
 
 def test_ctrl_c_in_the_middle_is_no_error_of_ours(demo):
     """It ends with the shell's code for it, and a sentence."""
-    with subprocess.Popen(
-        demo.command(),
-        env=demo.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    ) as running:
+    with demo.start() as running:
         while "I am" not in running.stdout.readline():
             pass
         running.send_signal(signal.SIGINT)
@@ -302,13 +290,7 @@ def test_ctrl_c_in_the_middle_is_no_error_of_ours(demo):
 
 def test_a_reader_that_leaves_is_no_error_of_ours(demo):
     """As with ``promptscribe demo | head -1``."""
-    with subprocess.Popen(
-        demo.command(),
-        env=demo.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    ) as running:
+    with demo.start() as running:
         running.stdout.readline()
         running.stdout.close()
         complaints = running.stderr.read()
