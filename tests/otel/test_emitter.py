@@ -343,3 +343,69 @@ def test_the_environment_switches_it_on():
     )
 
     assert json.loads(result.stdout)["name"] == "support/answer"
+
+
+PROGRAM = """
+import json, sys, threading
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+memory = InMemorySpanExporter()
+trace.set_tracer_provider(TracerProvider())
+trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor(memory))
+import promptscribe
+from promptscribe import log_prompt
+
+@log_prompt(prompt={"model": "gpt-4o-mini", "provider": "openai"})
+def answer():
+    return {
+        "object": "chat.completion", "model": "gpt-4o-mini", "choices": [],
+        "usage": {"prompt_tokens": 5, "completion_tokens": 7},
+    }
+
+class Watch:
+    seen = []
+    def find_spec(self, name, path=None, target=None):
+        self.seen.append((threading.current_thread().name, name))
+
+promptscribe.configure(otel_spans=True, export=EXPORT)
+sys.meta_path.insert(0, Watch())
+answer()
+found = {name: thread for thread, name in Watch.seen}
+for thread in threading.enumerate():
+    if thread.name == "promptscribe-prices":
+        thread.join()
+answer()
+told = [span.attributes for span in memory.get_finished_spans()]
+print(json.dumps([found, [t.get("promptscribe.cost.prompt") for t in told]]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("export", [True, False])
+def test_the_first_call_loads_neither_plug_in_nor_price_list(tmp_path, export):
+    """They take 0.2 s; the list comes beside the calls, and then costs are told."""
+    pytest.importorskip("genai_prices")
+
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRAM.replace("EXPORT", str(export))],
+        env={
+            **os.environ,
+            "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path),
+            "PROMPTSCRIBE_BASE_URL": "http://127.0.0.1:9",
+            "PROMPTSCRIBE_FLUSH_TIMEOUT": "0",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    found, cost = json.loads(result.stdout)
+    waited = [name for name, thread in found.items() if thread == "MainThread"]
+    rooms = ("genai_prices", "promptscribe.otel", "promptscribe._providers")
+    assert [name for name in waited if name.startswith(rooms)] == []
+    if not export:  # else the thread that delivers loads it, in its own time
+        assert found["genai_prices"] == "promptscribe-prices"
+        assert cost[1] is not None

@@ -2,7 +2,7 @@
 
 import sys
 from datetime import UTC, datetime
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -352,3 +352,17 @@ def test_a_list_that_breaks_costs_the_price_and_nothing_else(monkeypatch):
     monkeypatch.setattr(genai_prices, "calc_price", lambda *_, **__: object())
 
     assert price(facts(), at=WHEN) is None
+
+
+def test_a_list_that_another_thread_is_loading_is_not_asked(monkeypatch):
+    """Half of it prices nothing; what is not known yet is asked again later."""
+    pytest.importorskip("genai_prices")
+    half = ModuleType("genai_prices")
+    half.__spec__ = SimpleNamespace(_initializing=True)
+    monkeypatch.setattr(pricing, "_tariffs", Tariffs())
+
+    with monkeypatch.context() as loading:
+        loading.setitem(sys.modules, "genai_prices", half)
+        assert price(facts(), at=WHEN, load=False) is None
+
+    assert price(facts(), at=WHEN) is not None

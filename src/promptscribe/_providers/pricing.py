@@ -1,12 +1,15 @@
 """What a call cost in dollars, by the price list of genai-prices (extra ``prices``).
 
 Its law: a price that is not known is None, never 0 and never another model's.
-The list is loaded at the first call, in the thread that asks; nothing is fetched.
+The list is loaded at the first call, in the thread that asks, unless it says that it
+has no time; nothing is fetched.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -66,6 +69,7 @@ def price(
     model: str | None = None,
     provider: str | None = None,
     at: datetime | None = None,
+    load: bool = True,
 ) -> Price | None:
     """Work out what a call cost.
 
@@ -75,15 +79,18 @@ def price(
             has no price (an Azure deployment, a proxy's alias).
         provider: The provider that was called, if known better than by *facts*.
         at: When the call was made, aware; prices change. None is now.
+        load: Whether to load the list where nobody has yet; it takes 0.15 s.
 
     Returns:
-        The price; None without both token counts, without a known model, or
-        without the extra ``prices``.
+        The price; None without both token counts, without a known model, without
+        the extra ``prices``, or where there is no time to load the list.
     """
     usage = facts.usage
     if usage is None or usage.prompt_tokens is None or usage.output_tokens is None:
         return None
-    genai_prices = sys.modules.get("genai_prices") or _load()
+    genai_prices = _loaded()
+    if genai_prices is None and load:
+        genai_prices = load_list()
     counts = _counts(usage)
     if genai_prices is None or counts is None:
         return None
@@ -153,11 +160,31 @@ class _Listed:
 _tariffs: Final = Tariffs()
 
 
-def _load() -> Any:
-    try:
-        return import_module("genai_prices")
-    except ImportError:
-        return None
+_importing: Final = threading.RLock()
+"""Held while the list is imported, and by whoever forks: a child that is forked in the
+middle of an import waits for the import lock of a thread that it does not have."""
+
+os.register_at_fork(
+    before=_importing.acquire,
+    after_in_parent=_importing.release,
+    after_in_child=_importing.release,
+)
+
+
+def load_list() -> Any:
+    """Load the price list; return None without the extra ``prices``."""
+    with _importing:
+        try:
+            return import_module("genai_prices")
+        except ImportError:
+            return None
+
+
+def _loaded() -> Any:
+    """Return the list if it is there, and whole: another thread may be at it."""
+    found = sys.modules.get("genai_prices")
+    is_half = getattr(getattr(found, "__spec__", None), "_initializing", False)
+    return None if is_half else found
 
 
 def _counts(usage: Usage) -> dict[str, int] | None:

@@ -83,6 +83,7 @@ def add_usage(draft: Draft, facts: ResponseFacts) -> None:
         model=model if type(model) is str else None,
         provider=provider if type(provider) is str else None,
         at=began if isinstance(began, datetime) else None,
+        load=not draft.is_hasty,
     )
     if price is not None:
         members["prompt_cost"] = price.prompt_cost

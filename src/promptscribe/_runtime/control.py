@@ -6,6 +6,8 @@ it; the others never raise and never take longer than they were given.
 
 from __future__ import annotations
 
+import contextlib
+from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
 from promptscribe._delivery.ledger import FlushResult
@@ -121,6 +123,14 @@ def configure(
     runtime.configure(code, transport)
     if clock is not None:
         runtime.use_clock(clock)
+    if runtime.settings.emits():
+        _load_emitter()
+
+
+def _load_emitter() -> None:
+    """Load the plug-in here and not in the first call: it takes 50 ms."""
+    with contextlib.suppress(Exception):  # the first call tells what is wrong
+        import_module("promptscribe.otel.emitter")
 
 
 def force_flush(timeout: float = 30.0) -> FlushResult:

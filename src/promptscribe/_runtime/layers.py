@@ -33,13 +33,15 @@ class Draft:
         members: What is known so far. A value that cannot be sent is among them until
             the end: nothing else takes its place.
         unfit: The names of those.
+        is_hasty: Whether somebody waits for it: nothing is loaded then.
     """
 
-    __slots__ = ("_prompt", "_written", "members", "unfit")
+    __slots__ = ("_prompt", "_written", "is_hasty", "members", "unfit")
 
     def __init__(self) -> None:
         self.members: Members = {}
         self.unfit: set[str] = set()
+        self.is_hasty = False
         self._prompt: Any = None
         self._written: msgspec.Raw | None = None
 
@@ -48,6 +50,7 @@ class Draft:
         other = Draft.__new__(Draft)
         other.members = members = self.members.copy()
         other.unfit = self.unfit.copy()
+        other.is_hasty = False
         other._prompt, other._written = self._prompt, self._written
         if "metadata" in members and type(members["metadata"]) is dict:
             members["metadata"] = members["metadata"].copy()

@@ -44,6 +44,25 @@ def read_log(start: bytes | None, end: bytes | None) -> schema.PromptLog:
     return schema.PromptLog(**_read(draft, first, last, record.plain))
 
 
+def read_at_once(start: bytes | None, end: bytes | None) -> schema.PromptLog:
+    """Return the same while the caller waits for it, to be looked at and let go.
+
+    It shares values with other logs, and has no price where no list is loaded.
+
+    Args:
+        start: As for `read_log`.
+        end: As for `read_log`.
+
+    Raises:
+        ValueError: The bytes are no record.
+    """
+    first, last, is_plain = record.read(start, end)
+    draft = layers.read(first)
+    draft.is_hasty = True
+    members = _read(draft, first, last, _same if is_plain else record.plain)
+    return schema.PromptLog(**members)
+
+
 def write_log(
     start: bytes | None, end: bytes | None
 ) -> tuple[str, dict[str, str], bytes]:

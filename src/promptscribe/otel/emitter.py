@@ -8,6 +8,7 @@ instrumented client tells of the call, our span does not tell of it again.
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,15 +29,14 @@ from promptscribe._capture.recording import END, START
 from promptscribe._clock import to_ns
 from promptscribe._dialects import emission
 from promptscribe._dialects.span import OURS
+from promptscribe._providers import pricing
 from promptscribe._runtime import render
 from promptscribe._runtime.state import runtime
 from promptscribe.otel import inference, measuring
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from opentelemetry.context import Context
-    from opentelemetry.trace import Span
+    from opentelemetry.trace import Span, Tracer
 
     from promptscribe._capture.context import Scope
     from promptscribe._capture.emitted import Emission
@@ -58,13 +58,13 @@ def emit(members: dict[str, Any], outer: Scope | None) -> Emission | None:
     settings = runtime.controls
     if settings is None:
         return None
-    parts = (
-        _emit(members, outer) if settings.otel_spans else None,
-        measuring.Measurement() if settings.otel_metrics else None,
-        inference.open_context() if settings.otel_context else None,
-    )
-    found = [part for part in parts if part is not None]
-    return Several(found) if len(found) > 1 else found[0] if found else None
+    if settings.otel_spans and not settings.export and not _asked:
+        _ask_for_prices()
+    span = _emit(members, outer) if settings.otel_spans else None
+    reports = inference.open_context() if settings.otel_context else None
+    if span is None and reports is None and not settings.otel_metrics:
+        return None
+    return Telling(span, reports, is_measured=settings.otel_metrics)
 
 
 def _emit(members: dict[str, Any], outer: Scope | None) -> Emitted | None:
@@ -73,7 +73,7 @@ def _emit(members: dict[str, Any], outer: Scope | None) -> Emitted | None:
         return None
     if not trace.get_current_span(around).get_span_context().is_valid:
         around = _beneath(outer, around)
-    tracer = trace.get_tracer(OURS, __version__)
+    tracer = _tracer()
     prompt = members.get("prompt")
     model = prompt.get("model") if type(prompt) is dict else None
     span = tracer.start_span(
@@ -88,6 +88,35 @@ def _emit(members: dict[str, Any], outer: Scope | None) -> Emitted | None:
         span.end()
         return None
     return Emitted(span, trace.set_span_in_context(span, around))
+
+
+_asked: list[threading.Thread] = []
+"""The thread that loads the price list, where no other one will."""
+
+
+def _ask_for_prices() -> None:
+    """Have the price list loaded beside the calls: it takes 0.15 s.
+
+    Where logs are delivered, that is what does it.
+    """
+    thread = threading.Thread(
+        target=pricing.load_list, name="promptscribe-prices", daemon=True
+    )
+    _asked.append(thread)
+    thread.start()
+
+
+_made: tuple[Any, Tracer] | None = None
+"""The tracer of the provider that was asked last: making one takes 10 µs."""
+
+
+def _tracer() -> Tracer:
+    global _made  # noqa: PLW0603 - see there
+    provider = trace.get_tracer_provider()
+    made = _made
+    if made is None or made[0] is not provider:
+        made = _made = (provider, trace.get_tracer(OURS, __version__))
+    return made[1]
 
 
 def _beneath(outer: Scope | None, around: Context) -> Context:
@@ -106,34 +135,78 @@ def _beneath(outer: Scope | None, around: Context) -> Context:
     return trace.set_span_in_context(NonRecordingSpan(parent), around)
 
 
-class Several:
-    """A span, a measurement and a place for reports, or two of them."""
+class Telling:
+    """What OpenTelemetry hears of one log: a span, a measurement, or both.
 
-    def __init__(self, parts: Sequence[Emission]) -> None:
-        self._parts = parts
-        self.trace: bytes | None = parts[0].trace  # the span is the first
-        self.key: int | None = parts[0].key
+    Attributes:
+        trace: Trace id of the span, 16 bytes; None without a span.
+        key: Its span id, or None.
+    """
 
-    def tap(self, append: Append) -> Append:
-        """Return an append that passes frames through all of them."""
-        for part in self._parts:
-            append = part.tap(append)
-        return append
+    def __init__(
+        self,
+        span: Emitted | None,
+        reports: inference.Inference | None,
+        *,
+        is_measured: bool,
+    ) -> None:
+        self.trace: bytes | None = None if span is None else span.trace
+        self.key: int | None = None if span is None else span.key
+        self._span = span
+        self._reports = reports
+        self._is_measured = is_measured
+        self._start: bytes | None = None
 
     def enter(self) -> None:
-        """Enter all."""
-        for part in self._parts:
-            part.enter()
+        """Make the span active, and have calls report to the log."""
+        if self._span is not None:
+            self._span.enter()
+        if self._reports is not None:
+            self._reports.enter()
 
     def leave(self) -> None:
-        """Leave all, the inner ones first."""
-        for part in reversed(self._parts):
-            part.leave()
+        """Make active what was before, the inner one first."""
+        if self._reports is not None:
+            self._reports.leave()
+        if self._span is not None:
+            self._span.leave()
 
     def tell(self, recording: Recording) -> None:
-        """Have all of them tell."""
-        for part in self._parts:
-            part.tell(recording)
+        """Fill the log, about to end, with what was reported."""
+        if self._reports is not None:
+            self._reports.tell(recording)
+
+    def tap(self, append: Append) -> Append:
+        """Return an append that passes frames on, and ends the span with the log."""
+        if self._span is None and not self._is_measured:
+            return append
+
+        def tapped(kind: int, payload: bytes) -> bool | None:
+            took = append(kind, payload)
+            if kind == START:
+                self._start = payload
+                if took is None and self._span is not None:
+                    self._span.end(None)  # it begins anew, in a forked child
+            else:
+                self._end(kind, payload)
+            return took
+
+        return tapped
+
+    def _end(self, kind: int, payload: bytes) -> None:
+        log: PromptLog | None = None
+        try:
+            is_measured = self._is_measured and measuring.is_heard()
+            if is_measured or (self._span is not None and self._span.is_recording()):
+                # Once for both, and in microseconds: the caller waits.
+                start = self._start if kind == END else None
+                log = render.read_at_once(start, payload)
+            if log is not None and is_measured:
+                measuring.measure(log)
+        except Exception as problem:  # noqa: BLE001 - the call is over, and logged
+            failure.note("otel_failed", problem)
+        if self._span is not None:
+            self._span.end(log)
 
 
 class Emitted:
@@ -146,12 +219,15 @@ class Emitted:
 
     def __init__(self, span: Span, inside: Context) -> None:
         ids = span.get_span_context()
-        self.trace: bytes | None = ids.trace_id.to_bytes(16, "big")
-        self.key: int | None = ids.span_id
+        self.trace: bytes = ids.trace_id.to_bytes(16, "big")
+        self.key: int = ids.span_id
         self._span = span
         self._inside = inside
         self._tokens: list[Any] = []
-        self._start: bytes | None = None
+
+    def is_recording(self) -> bool:
+        """Say whether anybody wants to know what the span is told."""
+        return self._span.is_recording()
 
     def enter(self) -> None:
         """Make the span active."""
@@ -165,35 +241,19 @@ class Emitted:
             with suppress(ValueError, RuntimeError, AttributeError):
                 token.var.reset(token)
 
-    def tell(self, recording: Recording) -> None:
-        """Do nothing: it learns from the log, not the other way round."""
-
-    def tap(self, append: Append) -> Append:
-        """Return an append that passes frames on, and ends the span with the log."""
-
-        def tapped(kind: int, payload: bytes) -> bool | None:
-            took = append(kind, payload)
-            if kind == START:
-                self._start = payload
-                if took is None:  # it begins anew, in a forked child
-                    self._span.end()
-            else:
-                self._end(kind, payload)
-            return took
-
-        return tapped
-
-    def _end(self, kind: int, payload: bytes) -> None:
+    def end(self, log: PromptLog | None) -> None:
+        """End the span, with what a log says if there is one."""
+        ended: int | None = None
         try:
-            start = self._start if kind == END else None
-            log = render.read_log(start, payload)
-            if self._span.is_recording():
+            if log is not None and self._span.is_recording():
                 self._tell(log)
-            ended = to_ns(log.end_time) if log.end_time else runtime.wall_ns()
-            self._span.end(ended)
+                ended = to_ns(log.end_time) if log.end_time else runtime.wall_ns()
         except Exception as problem:  # noqa: BLE001 - the call is over, and logged
             failure.note("otel_failed", problem)
-            self._span.end()
+        try:
+            self._span.end(ended)
+        except Exception as problem:  # noqa: BLE001 - a processor of the application's
+            failure.note("otel_failed", problem)
 
     def _tell(self, log: PromptLog) -> None:
         repeats = not emission.is_told(log)

@@ -7,6 +7,7 @@ none is made, unless asked for.
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import Any, Final
 
 from opentelemetry import trace
@@ -69,5 +70,7 @@ def post_instrument() -> None:
             return
         if runtime.settings.enabled and not install():
             failure.note("otel_not_installed", "there is no SDK tracer provider")
+        if runtime.settings.emits():
+            import_module("promptscribe.otel.emitter")  # not in the first call
     except Exception as problem:  # noqa: BLE001 - the application starts regardless
         failure.note("otel_failed", problem)

@@ -14,19 +14,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from opentelemetry import metrics
 
 from promptscribe import __version__
-from promptscribe._capture import failure
-from promptscribe._capture.recording import END, START
 from promptscribe._dialects import emission
 from promptscribe._dialects.span import OURS
-from promptscribe._runtime import render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from opentelemetry.metrics import Histogram, Meter
 
-    from promptscribe._capture.recording import Recording
-    from promptscribe._runtime.state import Append
     from promptscribe.schema import PromptLog
 
 TOKENS: Final = "gen_ai.client.token.usage"
@@ -36,6 +31,9 @@ TYPE: Final = "gen_ai.token.type"
 _TOKEN_BUCKETS: Final = tuple(4**power for power in range(14))
 _SECOND_BUCKETS: Final = tuple(0.01 * 2**power for power in range(14))
 """The convention's: 1 to 67,108,864 tokens, 10 ms to 81.92 s."""
+
+_NOBODY: Final = frozenset({"_ProxyMeterProvider", "NoOpMeterProvider"})
+"""Types of those that the API has where the application has none."""
 
 _LABELS: Final = (
     "gen_ai.operation.name",
@@ -55,48 +53,9 @@ class _Instruments(NamedTuple):
 _made: _Instruments | None = None
 
 
-class Measurement:
-    """Measures one log when it ends.
-
-    Attributes:
-        trace: None: it is no span.
-        key: None as well.
-    """
-
-    trace: bytes | None = None
-    key: int | None = None
-
-    def __init__(self) -> None:
-        self._start: bytes | None = None
-
-    def tap(self, append: Append) -> Append:
-        """Return an append that passes frames on, and measures the log at its end."""
-
-        def tapped(kind: int, payload: bytes) -> bool | None:
-            took = append(kind, payload)
-            if kind == START:
-                self._start = payload
-            else:
-                self._end(kind, payload)
-            return took
-
-        return tapped
-
-    def enter(self) -> None:
-        """Do nothing: there is no span."""
-
-    def leave(self) -> None:
-        """Do nothing."""
-
-    def tell(self, recording: Recording) -> None:
-        """Do nothing: it learns from the log."""
-
-    def _end(self, kind: int, payload: bytes) -> None:
-        try:
-            start = self._start if kind == END else None
-            measure(render.read_log(start, payload))
-        except Exception as problem:  # noqa: BLE001 - the call is over, and logged
-            failure.note("otel_failed", problem)
+def is_heard() -> bool:
+    """Say whether the application has a meter provider; reading a log has its price."""
+    return type(metrics.get_meter_provider()).__name__ not in _NOBODY
 
 
 def measure(log: PromptLog) -> None:
