@@ -94,6 +94,26 @@ def test_export_import_export_is_the_same(filled, tmp_path):
     assert tree(tmp_path / "two") == tree(tmp_path / "one")
 
 
+@pytest.mark.slow
+def test_what_is_deleted_meanwhile_takes_no_other_log_with_it(client, tmp_path):
+    """Every log that is there all the time is written, and written once."""
+    bodies = [f'{{"path":"p","log_id":"{n}","created_at":{n}}}' for n in range(2500)]
+    client.post("/prompts/logs", content="\n".join(bodies))
+
+    def delete_some(written, _):
+        if written == 1000:
+            client.delete("/logs", params={"id": [str(n) for n in range(300)]})
+            client.post("/prompts/log", json={"path": "p", "created_at": 1})
+
+    with (tmp_path / "lines").open("wb") as file:
+        number = export_lines(tmp_path / "logs.db", file, delete_some)
+
+    assert number == 2500
+    assert [log["id"] for log in lines(tmp_path / "lines")] == [
+        str(n) for n in range(2500)
+    ]
+
+
 @pytest.mark.parametrize("name", ["../../x", "a/b", "", ".", "ä", "x" * 200, "a\0b"])
 def test_an_id_is_no_way_out_of_the_folder(name):
     """Whatever an id is, its file name is plain and its own."""

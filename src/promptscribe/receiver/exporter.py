@@ -126,7 +126,7 @@ async def _logs(
     store: Store, file: FileVersion, folder: Path, count: Callable[[int], None]
 ) -> None:
     page = 1
-    async for lines, _ in _pages(store, file.id):
+    async for lines in _pages(store, file.id):
         (folder / f"{page}.jsonl").write_bytes(b"".join(lines))
         count(len(lines))
         page += 1
@@ -135,8 +135,9 @@ async def _logs(
 async def _export_lines(
     store: Store, file: BinaryIO, progress: Callable[[int, int], None] | None
 ) -> int:
+    total = (await store.find_logs(LogQuery(size=0))).total
     written = 0
-    async for lines, total in _pages(store, None):
+    async for lines in _pages(store, None):
         file.write(b"".join(lines))
         written += len(lines)
         if progress is not None:
@@ -144,21 +145,18 @@ async def _export_lines(
     return written
 
 
-async def _pages(
-    store: Store, file_id: str | None
-) -> AsyncIterator[tuple[list[bytes], int]]:
-    """Yield the lines of a page of logs, and how many logs there are in all."""
-    page = 1
+async def _pages(store: Store, file_id: str | None) -> AsyncIterator[list[bytes]]:
+    """Yield the lines of the next logs.
+
+    Oldest first: whoever reads this back has them arrive in the same order.
+    """
+    after = ""
     while True:
-        # Oldest first: logs that come in meanwhile move no page, and whoever reads
-        # this back has them arrive in the same order.
-        query = LogQuery(file_id=file_id, page=page, size=_PAGE, oldest_first=True)
-        found = await store.find_logs(query)
-        if not found.logs:
+        step = await store.walk_logs(file_id, after, _PAGE)
+        if not step.logs:
             return
-        ids = list({log.version_id for log in found.logs})
+        after = step.after
+        ids = list({log.version_id for log in step.logs})
         versions = await store.read_versions(ids)
         # Each log stands in its own file's lines: children are not written twice.
-        lines = [log_text(log, Tree([log]), versions) + b"\n" for log in found.logs]
-        yield lines, found.total
-        page += 1
+        yield [log_text(log, Tree([log]), versions) + b"\n" for log in step.logs]

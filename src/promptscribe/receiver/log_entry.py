@@ -194,7 +194,6 @@ class LogQuery(msgspec.Struct, kw_only=True, frozen=True):
         sample: Only so many of them, drawn at random but the same ones each time;
             None for all.
         nothing: True where something is asked for that no log can be.
-        oldest_first: True for the order of time; newest first otherwise.
         page: Page, from 1.
         size: Logs on a page, from 0.
     """
@@ -214,7 +213,6 @@ class LogQuery(msgspec.Struct, kw_only=True, frozen=True):
     most: int | None = None
     sample: int | None = None
     nothing: bool = False
-    oldest_first: bool = False
     page: int = 1
     size: int = 10
 
@@ -224,3 +222,15 @@ class LogPage(msgspec.Struct):
 
     logs: list[StoredLog]
     total: int
+
+
+class LogStep(msgspec.Struct):
+    """The next logs of a walk through all of them.
+
+    Attributes:
+        logs: In the order of time; none at the end.
+        after: Where the next step begins: the store's own words.
+    """
+
+    logs: list[StoredLog]
+    after: str

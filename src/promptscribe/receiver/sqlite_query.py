@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from promptscribe.receiver.log_entry import LogOutline, LogPage, LogQuery, StoredLog
+from promptscribe.receiver.log_entry import (
+    LogOutline,
+    LogPage,
+    LogQuery,
+    LogStep,
+    StoredLog,
+)
 from promptscribe.receiver.sqlite_row import TEXT_COLUMNS
 from promptscribe.receiver.sqlite_words import search_term
 
@@ -103,16 +109,14 @@ def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
         # Shuffled by a hash of the row, so that the pages of a sample fit together.
         hits += f" ORDER BY {_SHUFFLED}, l.seq LIMIT ?"
         values.append(query.sample)
-    order = _OLDEST_FIRST if query.oldest_first else _NEWEST_FIRST
-    page = f"{order} LIMIT ? OFFSET ?"
+    page = f"{_NEWEST_FIRST} LIMIT ? OFFSET ?"
     bounds = (query.size, min((query.page - 1) * query.size, 2**62))
     if query.sample is None and query.search is None and query.metadata_search is None:
         total = _count(connection, query, where, values)
         limit, offset = bounds
         if offset > total // 2:
             # From the other end there are fewer to pass over.
-            backward = _NEWEST_FIRST if query.oldest_first else _OLDEST_FIRST
-            page = f"{backward} LIMIT ? OFFSET ?"
+            page = f"{_OLDEST_FIRST} LIMIT ? OFFSET ?"
             last = max(total - offset - limit, 0)
             limit, offset = max(min(limit, total - offset), 0), last
         rows = connection.execute(f"{hits} {page}", (*values, limit, offset))
@@ -130,7 +134,7 @@ def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
         else:  # beyond the last page
             counted = f"SELECT count(*) FROM ({hits})"
             (total,) = connection.execute(counted, values).fetchone()
-    return LogPage(_logs(connection, sequence, order), total)
+    return LogPage(_logs(connection, sequence), total)
 
 
 def _count(
@@ -144,7 +148,6 @@ def _count(
         path=query.path,
         version_id=query.version_id,
         most=query.most,
-        oldest_first=query.oldest_first,
         page=query.page,
         size=query.size,
     )
@@ -158,13 +161,29 @@ def _count(
     return int(total)
 
 
-def _logs(
-    connection: sqlite3.Connection, sequence: Sequence[int], order: str
-) -> list[StoredLog]:
+def _logs(connection: sqlite3.Connection, sequence: Sequence[int]) -> list[StoredLog]:
     rows = connection.execute(
-        f"{_LOG} WHERE l.seq IN ({marks_for(sequence)}) {order}", sequence
+        f"{_LOG} WHERE l.seq IN ({marks_for(sequence)}) {_NEWEST_FIRST}", sequence
     )
     return [_log(row) for row in rows]
+
+
+def walk_logs(
+    connection: sqlite3.Connection, file_id: str | None, after: str, limit: int
+) -> LogStep:
+    """Return the next logs, oldest first, from a time and a number on."""
+    behind, _, number = after.partition(" ")
+    place = (int(behind), int(number)) if after else (-(2**63), -1)
+    where = "" if file_id is None else "l.file_id = ? AND "
+    keys = connection.execute(
+        f"SELECT l.created_us, l.seq FROM logs l"
+        f" WHERE {where}(l.created_us, l.seq) > (?, ?) {_OLDEST_FIRST} LIMIT ?",
+        (*([] if file_id is None else [file_id]), *place, limit),
+    ).fetchall()
+    if not keys:
+        return LogStep([], after)
+    logs = _logs(connection, [seq for _, seq in keys])
+    return LogStep(logs[::-1], "{} {}".format(*keys[-1]))
 
 
 def _condition(

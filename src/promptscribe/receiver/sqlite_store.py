@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         LogPage,
         LogQuery,
         LogReceipt,
+        LogStep,
         Refused,
         StoredLog,
     )
@@ -112,6 +113,10 @@ class SqliteStore:
     async def find_logs(self, query: LogQuery) -> LogPage:
         """Return one page of logs, newest first."""
         return await self._read(sqlite_query.find_logs, query)
+
+    async def walk_logs(self, file_id: str | None, after: str, limit: int) -> LogStep:
+        """Return the next logs, oldest first."""
+        return await self._read(sqlite_query.walk_logs, file_id, after, limit)
 
     async def read_log(self, log_id: str) -> StoredLog | None:
         """Return one log, or None."""

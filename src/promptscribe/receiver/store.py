@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         LogPage,
         LogQuery,
         LogReceipt,
+        LogStep,
         Refused,
         StoredLog,
     )
@@ -91,6 +92,18 @@ class Store(Protocol):
 
     async def find_logs(self, query: LogQuery) -> LogPage:
         """Return one page of logs, newest first."""
+        ...
+
+    async def walk_logs(self, file_id: str | None, after: str, limit: int) -> LogStep:
+        """Return the next logs, oldest first, however many lie behind.
+
+        What is added or deleted meanwhile moves no other log out of the walk.
+
+        Args:
+            file_id: Logs of this file; None for every log.
+            after: `LogStep.after` of the last step; empty for the first.
+            limit: How many at most.
+        """
         ...
 
     async def read_log(self, log_id: str) -> StoredLog | None:
