@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import types
+from contextlib import nullcontext
 
 import pytest
 from opentelemetry import baggage, context, propagate, trace
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 import promptscribe
 from promptscribe import current_log, log_context, log_prompt, record_log, start_log
 from promptscribe._capture import ambient
+from promptscribe.otel import PromptscribeSpanExporter
+from promptscribe.otel.intake import intake
 
 
 @pytest.fixture
@@ -147,3 +152,95 @@ def test_the_span_is_the_one_that_is_active(span, captured_logs):
         inner()
 
     assert not captured_logs[0].log_id.startswith(f"log_{span.trace_id:032x}")
+
+
+CHAT = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
+
+
+def log_id(span):
+    context = span.get_span_context()
+    return f"log_{context.trace_id:032x}{context.span_id:016x}"
+
+
+@pytest.mark.parametrize("limited", [False, True], ids=["plain", "limited"])
+@pytest.mark.parametrize("between", [False, True], ids=["direct", "tool between"])
+def test_a_log_inside_a_call_of_a_client_names_that_call_s_log(
+    provider, captured_logs, limited, between
+):
+    """It is written when its span ends, but its id is known from the beginning."""
+    promptscribe.configure(redact=limited)
+    tracer = provider.get_tracer("client")
+    with (
+        tracer.start_as_current_span("chat m", attributes=CHAT) as call,
+        tracer.start_as_current_span("tool") if between else nullcontext(),
+    ):
+        outer()
+        record_log("late")
+
+    logs = {log.path: log for log in captured_logs}
+    assert logs["outer"].trace_parent_id == log_id(call)
+    assert logs["late"].trace_parent_id == log_id(call)
+    assert logs["inner"].trace_parent_id == logs["outer"].log_id
+    assert logs["otel/chat"].log_id == log_id(call)
+
+
+def test_the_exporter_alone_has_it_named_as_well(captured_logs):
+    """It hears of spans at their end only; the one that is active is there to see."""
+    exporter = PromptscribeSpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer = provider.get_tracer("client")
+    with tracer.start_as_current_span("chat m", attributes=CHAT) as call:
+        outer()
+
+    logs = {log.path: log for log in captured_logs}
+    assert logs["outer"].trace_parent_id == log_id(call) == logs["otel/chat"].log_id
+
+
+def test_a_call_told_twice_is_named_by_its_one_log(provider, captured_logs):
+    """Inside of the client's own span, which is inside of an instrumentor's."""
+    tracer = provider.get_tracer("x")
+    with (
+        tracer.start_as_current_span("chat", attributes=CHAT) as call,
+        tracer.start_as_current_span("native", attributes=CHAT),
+    ):
+        inner()
+
+    logs = {log.path: log for log in captured_logs}
+    assert set(logs) == {"inner", "otel/chat"}
+    assert logs["inner"].trace_parent_id == log_id(call) == logs["otel/chat"].log_id
+
+
+def test_a_log_of_a_thread_that_has_only_the_span_is_under_the_log_around(
+    provider, captured_logs
+):
+    """As OpenTelemetry's instrumentation of threads hands on its context, not ours."""
+    tracer = provider.get_tracer("x")
+    for attributes in ({}, CHAT):
+        with log_prompt("around"), tracer.start_as_current_span("s") as span:
+            span.set_attributes(attributes)
+            active = context.get_current()
+
+            def work(active=active):
+                context.attach(active)
+                inner()
+
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+
+    first, around, second, call, other = captured_logs
+    assert first.trace_parent_id == around.log_id
+    assert second.trace_parent_id == call.log_id == log_id(span)
+    assert call.trace_parent_id == other.log_id
+
+
+def test_a_call_that_nobody_logs_is_nobody_s_parent(captured_logs):
+    """Without a door for spans there will be no log of it."""
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("client")
+    before, intake.is_exporting = intake.is_exporting, False
+    with tracer.start_as_current_span("chat m", attributes=CHAT):
+        inner()
+    intake.is_exporting = before
+
+    assert captured_logs[0].trace_parent_id is None

@@ -195,6 +195,71 @@ def test_the_same_id_one_after_the_other_is_two_calls(call, captured_logs, provi
     assert len(captured_logs) == 2
 
 
+CHAT = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o-mini"}
+
+
+def test_calls_inside_a_call_that_turn_out_to_be_others_are_logs(
+    call, provider, captured_logs
+):
+    """Same model, other responses: while the outer one runs nobody can know."""
+    tracer = provider.get_tracer("framework")
+    with tracer.start_as_current_span("chat", attributes=CHAT) as outer:
+        first = call(**{"gen_ai.response.id": "a"})
+        second = call(**{"gen_ai.response.id": "b"})
+        outer.set_attribute("gen_ai.response.id", "z")
+        outer.set_attribute("gen_ai.usage.input_tokens", 100)
+
+    logs = {log.log_id: log for log in captured_logs}
+    assert set(logs) == {log_id(span) for span in (first, second, outer)}
+    assert logs[log_id(first)].trace_parent_id == log_id(outer)
+    assert logs[log_id(second)].trace_parent_id == log_id(outer)
+    assert sum(log.prompt_tokens for log in captured_logs) == 110
+
+
+def test_a_failed_attempt_inside_of_a_call_is_kept(call, provider, captured_logs):
+    """A framework tries twice: the good one is its own call, the other a log."""
+    tracer = provider.get_tracer("framework")
+    with tracer.start_as_current_span("chat", attributes=CHAT) as outer:
+        with pytest.raises(OSError, match="reset"):
+            call(error=OSError("reset"), **{"gen_ai.response.id": ""})
+        call(**{"gen_ai.response.id": "a", "gen_ai.usage.cache_read.input_tokens": 3})
+        outer.set_attribute("gen_ai.response.id", "a")
+
+    failed, own = sorted(captured_logs, key=lambda log: log.error is None)
+    assert (failed.error, failed.trace_parent_id) == ("OSError: reset", own.log_id)
+    assert own.log_id == log_id(outer)
+    assert (own.prompt_tokens, own.metadata["cache_read_tokens"]) == (5, 3)
+
+
+def test_a_call_that_never_ends_holds_no_others_back(call, provider, captured_logs):
+    """A session that says it is a call: what is inside of it is logged meanwhile."""
+    outer = provider.get_tracer("x").start_span("session", attributes=CHAT)
+    with trace.use_span(outer):
+        spans = [call() for _ in range(30)]
+
+    assert len(captured_logs) >= 20
+    assert captured_logs[0].log_id == log_id(spans[0])
+    assert captured_logs[0].trace_parent_id == log_id(outer)
+
+
+def test_what_a_log_names_as_its_parent_is_a_log(call, provider, captured_logs):
+    """A call of another model inside of one, inside of a decorated function."""
+    tracer = provider.get_tracer("framework")
+    with log_prompt("agent") as agent:
+        judge = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "judge"}
+        with tracer.start_as_current_span("chat judge", attributes=judge) as outer:
+            inner = call()
+        last = call()
+
+    parents = {log.log_id: log.trace_parent_id for log in captured_logs}
+    assert parents == {
+        log_id(inner): log_id(outer),
+        log_id(outer): agent.id,
+        log_id(last): agent.id,
+        agent.id: None,
+    }
+
+
 def test_our_recorded_doubles_are_one_log(recorded, captured_logs):
     """The Anthropic client's native span and the official one, as recorded."""
     from promptscribe.otel.intake import Intake
@@ -275,6 +340,24 @@ def test_a_parent_in_another_process_is_found(call, provider, captured_logs):
 
     assert captured_logs[0].trace_parent_id == f"log_{7:032x}{9:016x}"
     assert captured_logs[1].trace_parent_id == "log_" + "1" * 48
+
+
+@pytest.mark.parametrize("told", ["x" * 9_000, "", "log_" + "0" * 48, "log_1"])
+def test_baggage_of_another_process_that_names_no_log_is_none(
+    call, provider, captured_logs, told
+):
+    """It comes from outside, and would have the log refused."""
+    remote = NonRecordingSpan(
+        SpanContext(7, 9, is_remote=True, trace_flags=TraceFlags(1))
+    )
+    context = baggage.set_baggage(
+        "promptscribe.parent", told, trace.set_span_in_context(remote)
+    )
+    server = provider.get_tracer("web").start_span("POST /", context=context)
+    with trace.use_span(server, end_on_exit=True):
+        call()
+
+    assert captured_logs[0].trace_parent_id == f"log_{7:032x}{9:016x}"
 
 
 def test_a_call_that_outlives_the_function_is_its_child(call, captured_logs):

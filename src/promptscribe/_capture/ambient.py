@@ -16,6 +16,8 @@ MODULE: Final = "opentelemetry.trace"
 modules: Final = sys.modules
 _BAGGAGE: Final = "opentelemetry.baggage"
 _NAMED: Final = "promptscribe.parent"
+_INTAKE: Final = "promptscribe.otel.intake"
+"""Where the plug-in knows which spans are logs; it is not loaded for this."""
 
 PARENT: Final = "otel_parent_span_id"
 """Key in the metadata of the trace's first log: the span that it was made under."""
@@ -36,16 +38,31 @@ def find_span() -> tuple[bytes, str] | None:
 def with_parent(given: Any, span_id: str) -> dict[str, Any]:
     """Return the members of a log, and in its metadata the span above it.
 
-    The log above is one of another process, if OpenTelemetry's baggage names it.
+    The log above is that of a span, if the plug-in takes those in; or one of another
+    process, if OpenTelemetry's baggage names it.
     """
     given = given or {}
     metadata = given.get("metadata")
     known = metadata if type(metadata) is dict else {}
     members = {**given, "metadata": {PARENT: span_id, **known}}
-    parent = _find_parent() if _BAGGAGE in modules else None
+    parent = _find_log() if _INTAKE in modules else None
+    if parent is None and _BAGGAGE in modules:
+        parent = _find_parent()
     if parent is not None:
         members.setdefault("trace_parent_id", parent)
     return members
+
+
+def _find_log() -> str | None:
+    """Return the log that the active span will be, or is inside of."""
+    try:
+        intake = getattr(modules[_INTAKE], "intake", None)  # it may be half loaded
+        span = modules[MODULE].get_current_span()
+        found = None if intake is None else intake.log_around(span)
+    except Exception as problem:  # noqa: BLE001 - as above
+        failure.note("otel_failed", problem)
+        return None
+    return found if type(found) is str else None
 
 
 def _find_parent() -> str | None:

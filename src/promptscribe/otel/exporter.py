@@ -46,6 +46,7 @@ class PromptscribeSpanExporter(SpanExporter):
         **others: Any,
     ) -> None:
         self._is_shut_down = False
+        intake.is_exporting = True
         given = {
             "base_url": base_url,
             "api_key": api_key,

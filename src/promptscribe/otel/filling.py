@@ -27,8 +27,16 @@ class Fills:
     def __init__(self) -> None:
         self._fills: dict[int, _Fill] = {}
 
-    def take(self, recording: Recording, span: Span) -> list[Span]:
+    def take(
+        self, recording: Recording, span: Span, *, is_named: bool = False
+    ) -> list[Span]:
         """Fill a log with a call, or find that it is one of several.
+
+        Args:
+            recording: The log.
+            span: The call.
+            is_named: Whether a log names the call's own one as its parent: then it
+                has to have one.
 
         Returns:
             The calls that are to be logs of their own.
@@ -37,12 +45,12 @@ class Fills:
         key = recording.key or 0
         before = self._fills.get(key)
         if before is None:
-            self._fills[key] = _Fill(recording, span)
-            return []
+            self._fills[key] = _Fill(recording, None if is_named else span)
+            return [span] if is_named else []
         first = before.withdraw()
         if first is None:
             return [span]
-        if first.status == "ERROR":
+        if first.status == "ERROR" and not is_named:
             self._fills[key] = _Fill(recording, span)
             return [first]
         return [first, span]
@@ -55,11 +63,13 @@ class Fills:
 class _Fill:
     """One log and the call that it is filled with; None once there are several."""
 
-    def __init__(self, recording: Recording, span: Span) -> None:
+    def __init__(self, recording: Recording, span: Span | None) -> None:
         self.recording = recording
-        self._span: Span | None = span
-        Recording._add(recording, update_for(recording, span))
-        self._update = recording._updates[-1] if recording._updates else None
+        self._span = span
+        self._update: Any = None
+        if span is not None:
+            Recording._add(recording, update_for(recording, span))
+            self._update = recording._updates[-1] if recording._updates else None
 
     def withdraw(self) -> Span | None:
         """Take the call out of the log again, and return it."""

@@ -28,6 +28,9 @@ _CHAT: Final = "chat"
 class PromptscribeCompletionHook:
     """Logs the completions of OpenTelemetry's own instrumentations."""
 
+    def __init__(self) -> None:
+        intake.is_exporting = True
+
     def on_completion(
         self,
         *,

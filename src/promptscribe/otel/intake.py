@@ -17,10 +17,11 @@ import msgspec
 
 from promptscribe._capture import failure
 from promptscribe._capture.context import current
+from promptscribe._clock import parse_log_id
 from promptscribe._dialects import own, translation
 from promptscribe._dialects.span import OURS
 from promptscribe._recent import Recent
-from promptscribe.otel import filling, writing
+from promptscribe.otel import doubles, filling, writing
 from promptscribe.otel.lineage import Lineage, Node, around, may_be_call
 from promptscribe.otel.reading import read_span
 
@@ -46,6 +47,8 @@ class Intake:
         self._taken: Recent[Key, None] = Recent(MOST_RESPONSES)
         self._responses: Recent[tuple[str, str], _Seen] = Recent(MOST_RESPONSES)
         self._fills = filling.Fills()
+        # Whether spans come by a door that does not see them start.
+        self.is_exporting = False
 
     def after_fork(self) -> None:
         """Start afresh in a forked child; open spans stay known."""
@@ -62,11 +65,33 @@ class Intake:
             key = _key(span)
             if key is not None:
                 node = Node(_parent(span), current.get(), span)
-                node.told = told
+                ids = parse_log_id(told) if told is not None else None
+                node.told = told if ids is not None and all(ids) else None
                 with self._lock:
                     self._lineage.add(key, node)
         except Exception as problem:  # noqa: BLE001 - the span belongs to the user
             failure.note("otel_failed", problem)
+
+    def log_around(self, span: Any) -> str | None:
+        """Return the id of the log that a running span will be, or is inside of.
+
+        Its own log is written when it ends, but has its id from the beginning.
+
+        Args:
+            span: The one that is active, where no log is.
+        """
+        key = _key(span)
+        if key is None:
+            return None
+        with self._lock:
+            if self._lineage.get(key) is None:
+                if not self.is_exporting:
+                    return None
+                self._lineage.add(key, Node(_parent(span), None, span))
+            above = self._lineage.holder(key)
+            if above.node is not None:
+                above.node.is_named = True
+        return None if above.unseen is not None else above.log_id
 
     def observe(self, span: Any) -> None:
         """Remember a span that only its end is known of."""
@@ -95,8 +120,7 @@ class Intake:
     def take(self, span: Span) -> None:
         """Log a call that is known otherwise than by its ended span."""
         try:
-            key = int(span.trace_id, 16), int(span.span_id, 16)
-            self._end(key if span.has_ids else None, span)
+            self._end(_key_of(span) if span.has_ids else None, span)
         except Exception as problem:  # noqa: BLE001 - same
             failure.note("otel_failed", problem)
 
@@ -109,23 +133,37 @@ class Intake:
                 self._close(key, span)
                 return
             node = self._lineage.get(key) if key is not None else None
-            if node is not None and node.extra is not None:
-                span = _united(span, node.extra)
             above = self._above(key, node)
+            others: list[Span] = []
+            if node is not None and node.extras:
+                span, others = doubles.unite(span, node.extras)
             self._close(key, span)
-            if self._is_repeated(span, above):
-                return
-            self._remember(key, span)
-            if key is not None:
-                self._lineage.name(key[0], above)
-                span = _above_all(span, self._lineage.take_passed(key))
-            recording = None if above.scope is None else above.scope.recording
-            if recording is not None and filling.is_open(recording):
-                calls = self._fills.take(recording, span)
-            else:
-                calls = [span]
+            calls = self._take(key, span, above)
+            for other in others:
+                calls += self._take(_key_of(other), other, above)
+        inside = {other.log_id for other in others}
+        is_own = any(call.log_id == span.log_id for call in calls)
+        below = above._replace(log_id=span.log_id) if is_own else above
         for call in calls:
-            writing.write(call, above)
+            writing.write(call, below if call.log_id in inside else above)
+
+    def _take(self, key: Key | None, span: Span, above: Ancestor) -> list[Span]:
+        """Return the calls that are to be logs of their own, now that one has ended."""
+        released = self._hold_back(span, above)
+        if released is not None:
+            return released
+        self._remember(key, span)
+        if key is not None:
+            self._lineage.name(key[0], above)
+            span = _above_all(span, self._lineage.take_passed(key))
+        recording = None if above.scope is None else above.scope.recording
+        if recording is not None and filling.is_open(recording):
+            node = self._lineage.get(key) if key is not None else None
+            is_named = node is not None and node.is_named
+            return self._fills.take(recording, span, is_named=is_named)
+        if above.node is not None:
+            above.node.is_named = True
+        return [span]
 
     def _above(self, key: Key | None, node: Node | None) -> Ancestor:
         if key is None or node is None:
@@ -138,16 +176,31 @@ class Intake:
             if node is not None:
                 node.live = None
                 node.call = call if call is not None else node.call
-                node.extra = None
+                node.extras = []
 
-    def _is_repeated(self, span: Span, above: Ancestor) -> bool:
-        """Say whether another span has told, or will tell, of the same call."""
+    def _hold_back(self, span: Span, above: Ancestor) -> list[Span] | None:
+        """Put a call aside that another span has told of, or will; None for others.
+
+        Returns:
+            Calls that were put aside and can wait no longer.
+        """
         outer = above.node
         if outer is not None:
-            around = read_span(outer.live) if outer.live is not None else outer.call
-            if around is not None and _is_same_call(span, around):
-                outer.extra = span
-                return True
+            around = outer.read()
+            if around is not None and doubles.is_same_call(span, around):
+                if _key_of(around) in self._taken:
+                    return []
+                outer.extras.append(span)
+                released = outer.extras[: -doubles.MOST]
+                del outer.extras[: -doubles.MOST]
+                for call in released:
+                    self._remember(_key_of(call), call)
+                    outer.is_named = True
+                return released
+        return [] if self._is_told(span) else None
+
+    def _is_told(self, span: Span) -> bool:
+        """Say whether another span has told of the same response."""
         response = translation.response_id(span)
         seen = self._responses.get((span.trace_id, response or ""))
         # Test servers and gateways give every answer the same id: only calls that
@@ -162,25 +215,6 @@ class Intake:
         response = translation.response_id(span)
         if response is not None:
             self._responses[span.trace_id, response] = _Seen(span.began, span.ended)
-
-
-def _is_same_call(inner: Span, outer: Span) -> bool:
-    """Say whether a call inside of a call is the same one, told twice.
-
-    The client's own span is inside of an instrumentor's, the provider's inside of a
-    framework's. The outer one may still run and not know its response.
-    """
-    ids = translation.response_id(inner), translation.response_id(outer)
-    if None not in ids:
-        return ids[0] == ids[1]
-    models = translation.model(inner), translation.model(outer)
-    return None in models or models[0] == models[1]
-
-
-def _united(outer: Span, inner: Span) -> Span:
-    """Return the outer span, with what only the inner one knows."""
-    both = {**inner.attributes, **outer.attributes}
-    return msgspec.structs.replace(outer, attributes=both)
 
 
 def _above_all(span: Span, passed: list[int]) -> Span:
@@ -201,6 +235,10 @@ def _key(span: Any) -> Key | None:
     if isinstance(trace, int) and isinstance(own, int) and trace > 0 and own > 0:
         return trace, own
     return None
+
+
+def _key_of(span: Span) -> Key:
+    return int(span.trace_id, 16), int(span.span_id, 16)
 
 
 def _parent(span: Any) -> int | None:

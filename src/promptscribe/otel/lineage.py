@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from promptscribe._clock import format_log_id, join_log_id
+from promptscribe._clock import format_log_id, join_log_id, parse_log_id
 from promptscribe._dialects import translation
 from promptscribe._recent import Recent
+from promptscribe.otel import doubles
 from promptscribe.otel.reading import read_span
 
 if TYPE_CHECKING:
@@ -39,22 +40,27 @@ class Node:
         parent: Span id of the one that it was started under, or None.
         scope: The log that it was started inside of, or None.
         live: The span itself while it runs.
-        log_id: Id of its log, once it is known to be one.
         call: The span as data, once it has ended and if it is a call.
-        extra: The span of the same call that was found inside of it.
+        extras: Spans inside of it that tell of the same call, as far as is known
+            while it runs.
         told: Log id that another process named as the parent.
+        is_named: Whether a log names this span's log as its parent.
     """
 
-    __slots__ = ("call", "extra", "live", "log_id", "parent", "scope", "told")
+    __slots__ = ("call", "extras", "is_named", "live", "parent", "scope", "told")
 
     def __init__(self, parent: int | None, scope: Scope | None, live: Any) -> None:
         self.parent = parent
         self.scope = scope
         self.live = live
-        self.log_id: str | None = None
         self.call: Span | None = None
-        self.extra: Span | None = None
+        self.extras: list[Span] = []
         self.told: str | None = None
+        self.is_named = False
+
+    def read(self) -> Span | None:
+        """Return the span as data; None if it is over and no call."""
+        return read_span(self.live) if self.live is not None else self.call
 
 
 class Ancestor(NamedTuple):
@@ -116,8 +122,37 @@ class Lineage:
         """Return what is known of a span."""
         return self._nodes.get(key)
 
+    def holder(self, key: Key) -> Ancestor:
+        """Return the log that a span will be; else the nearest one above it."""
+        node = self._nodes.get(key)
+        if node is None or not _is_call(node):
+            return self.nearest(key)
+        return self._outermost(key, Ancestor(format_log_id(*key), node=node))
+
     def nearest(self, key: Key) -> Ancestor:
         """Return the nearest log above a span."""
+        found = self._nearest(key)
+        if found.node is None:
+            return found
+        own = parse_log_id(found.log_id or "")
+        return found if own is None else self._outermost(own, found)
+
+    def _outermost(self, key: Key, found: Ancestor) -> Ancestor:
+        """Return the outer one of spans that tell of the same call: it is the log."""
+        seen = {key}
+        while found.node is not None:
+            outer = self._nearest(key)
+            above = parse_log_id(outer.log_id or "")
+            if outer.node is None or above is None or above in seen:
+                break
+            one, other = found.node.read(), outer.node.read()
+            if one is None or other is None or not doubles.is_same_call(one, other):
+                break
+            seen.add(above)
+            key, found = above, outer
+        return found
+
+    def _nearest(self, key: Key) -> Ancestor:
         node = self._nodes.get(key)
         if node is None:
             return Ancestor(None)

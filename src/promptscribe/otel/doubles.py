@@ -1,0 +1,62 @@
+"""The doubles: two spans, one inside of the other, that may tell of one call.
+
+Its law: pure. The client's own span is inside of an instrumentor's, the provider's
+inside of a framework's; the outer one still runs then and may not know its response.
+What turns out to be another call is a log of its own: nothing is thrown away on a
+guess.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from promptscribe._dialects import translation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from promptscribe._dialects.span import Span
+
+MOST: Final = 8
+"""Spans that wait inside of one that runs: two attempts by two instrumentations make
+four. One that goes on for long and has more inside is no double of all of them."""
+
+
+def is_same_call(inner: Span, outer: Span) -> bool:
+    """Say whether a call inside of a call is the same one, as far as is known."""
+    ids = translation.response_id(inner), translation.response_id(outer)
+    if None not in ids:
+        return ids[0] == ids[1]
+    models = translation.model(inner), translation.model(outer)
+    return None in models or models[0] == models[1]
+
+
+def unite(outer: Span, inner: Sequence[Span]) -> tuple[Span, list[Span]]:
+    """Return a call that is over, with what only its doubles know, and the others.
+
+    Args:
+        outer: The call.
+        inner: Spans inside of it that may have told of it, in the order of their end.
+    """
+    doubles = _doubles(outer, inner)
+    for double in doubles:
+        both = {**double.attributes, **outer.attributes}
+        outer = msgspec.structs.replace(outer, attributes=both)
+    return outer, [span for span in inner if span not in doubles]
+
+
+def _doubles(outer: Span, inner: Sequence[Span]) -> list[Span]:
+    known = translation.response_id(outer)
+    ids = [translation.response_id(span) for span in inner]
+    if known is not None and known in ids:
+        return [span for span, own in zip(inner, ids, strict=True) if own == known]
+    # One attempt of several has the answer: the last one that did not fail.
+    possible = [
+        span
+        for span, own in zip(inner, ids, strict=True)
+        if known is None or own is None
+    ]
+    good = [span for span in possible if span.status != "ERROR"] or possible
+    return good[-1:]
