@@ -14,9 +14,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from promptscribe._journal import frame
 from promptscribe._journal.lane import Lane, find_lanes
 from promptscribe._journal.reader import Reader
+from promptscribe._journal.record import acknowledge as acknowledge_together
 from promptscribe._journal.writer import Writer
 
 TOP_BIT = 1 << 63
+WAYS = st.sampled_from(["not", "one by one", "together", "together, and no more"])
 
 
 class Nobody:
@@ -75,9 +77,9 @@ class Journal(RuleBasedStateMachine):
         self.ended[self.number] = text
         self.writer.append(frame.WHOLE, self.payload(self.number, text))
 
-    @rule(limit=st.integers(1, 20), acknowledge=st.booleans())
+    @rule(limit=st.integers(1, 20), acknowledge=WAYS)
     def take(self, limit, acknowledge):
-        self.receive(self.reader, limit, acknowledge=acknowledge)
+        self.receive(self.reader, limit, acknowledge)
 
     @rule()
     def let_memory_go(self):
@@ -98,9 +100,10 @@ class Journal(RuleBasedStateMachine):
         if damage != "none" and paths:
             self.harm(data.draw(st.sampled_from(paths)), damage, data)
         for path in find_lanes(self.root):
-            self.inherit(path, data.draw(st.integers(1, 30)), data.draw(st.booleans()))
+            limit = data.draw(st.integers(1, 30))
+            self.inherit(path, limit, data.draw(WAYS), again=data.draw(st.booleans()))
         for path in find_lanes(self.root):
-            self.inherit(path, 10_000, again=False)
+            self.inherit(path, 10_000, "together", again=False)
         for number, text in {**self.open, **self.ended}.items():
             assert number in self.damaged or self.delivered.get(number) == text
         assert find_lanes(self.root) == []
@@ -108,27 +111,39 @@ class Journal(RuleBasedStateMachine):
         self.ended.clear()
         self.begin_process()
 
-    def inherit(self, path, limit, again):
+    def inherit(self, path, limit, acknowledge, *, again):
         reader = Reader.of_lane(Lane.adopt(path))
         for _ in range(1 if again else 4):
-            self.receive(reader, limit if again else 10_000, acknowledge=True)
-            reader.clean()
+            self.receive(
+                reader,
+                limit if again else 10_000,
+                acknowledge if again else "together",
+            )
+            if not again:
+                reader.clean()
+        assert self.damaged or set(reader.lost) <= {"delivered_before"}
         if again:
             reader.abandon()
         else:
             assert reader.is_drained()
             reader.close()
 
-    def receive(self, reader, limit, *, acknowledge):
-        for record in reader.take(limit):
+    def receive(self, reader, limit, acknowledge):
+        """Take some; a process may die between marking them and cleaning up."""
+        records = reader.take(limit)
+        for record in records:
             whole = record.start is None
             key, text = msgspec.msgpack.decode(record.end if whole else record.start)
             number = key & ~TOP_BIT
             known = {**self.open, **self.ended, **self.delivered}
             assert known.get(number) == text  # nothing made up, nothing changed
             self.delivered[number] = text
-            if acknowledge:
+            if acknowledge == "one by one":
                 record.acknowledge()
+        if acknowledge.startswith("together"):
+            is_any_spent = acknowledge_together(records)
+            if is_any_spent and acknowledge == "together":
+                reader.clean()
 
     def harm(self, path, damage, data):
         content = bytearray(path.read_bytes())

@@ -75,9 +75,12 @@ def mutate(chance, content):
 def scan(content):
     """Return what a reader finds, going on behind damage."""
     found, offset = [], frame.SEGMENT_HEADER_BYTES
-    for each, text in frame.read_run(content, offset, 100):
-        found.append((each, text))
-        offset = each.next
+    run = frame.read_run(content, offset, 100)
+    for piece in run.pieces:
+        each = frame.read_frame(content, piece[0])
+        assert piece == (each.offset, each.kind, each.acknowledged, piece[3])
+        found.append((each, piece[3]))
+    offset = run.next
     while (each := frame.find_frame(content, offset)) is not None:
         found.append((each, frame.payload_of(content, each)))
         offset = each.next

@@ -12,10 +12,14 @@ import contextlib
 import mmap
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from promptscribe._journal import frame
+from promptscribe._journal.faultpoint import reach
 from promptscribe._journal.segment import OPEN_FLAGS, Segment, header
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 _UNFIT: Final = (
@@ -97,20 +101,23 @@ class AppendedSegment(Segment):
                     os.close(fd)
         return self.map
 
-    def acknowledge(self, offset: int) -> None:
-        """Mark the frame at *offset* as delivered."""
-        if self.path is not None:
-            with contextlib.suppress(OSError):
-                # Not through the appending descriptor: there, pwrite appends.
-                fd = os.open(self.path, OPEN_FLAGS)
-                try:
+    def acknowledge(self, offsets: Iterable[int]) -> None:
+        """Mark the frames at *offsets* as delivered."""
+        if self.path is None:
+            return
+        with contextlib.suppress(OSError):
+            # Not through the appending descriptor: there, pwrite appends.
+            fd = os.open(self.path, OPEN_FLAGS)
+            try:
+                for offset in offsets:
                     os.pwrite(
                         fd, bytes([frame.ACKNOWLEDGED]), offset + frame.STATE_OFFSET
                     )
-                finally:
-                    os.close(fd)
+                    reach("acknowledged")
+            finally:
+                os.close(fd)
 
-    def add_checksum(self, found: frame.Frame) -> None:
+    def add_checksum(self, offset: int) -> None:
         """Do nothing: every frame was stored with its checksum."""
 
 

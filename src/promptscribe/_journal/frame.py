@@ -40,7 +40,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import mmap
@@ -104,6 +104,41 @@ class Frame(NamedTuple):
     has_checksum: bool
 
 
+Piece: TypeAlias = tuple[int, int, bool, bytes]
+"""A frame in a run: its offset, its kind, whether it was acknowledged, its payload.
+
+A plain tuple of plain values: making a `Frame` takes four times as long, and each one
+is something more for the garbage collector to look at."""
+
+
+class Run(NamedTuple):
+    """Frames that follow each other.
+
+    Attributes:
+        pieces: The frames.
+        next: Where the next frame may begin.
+        bare: Those of them that have no checksum yet.
+    """
+
+    pieces: list[Piece]
+    next: int
+    bare: list[Piece]
+
+
+class Skim(NamedTuple):
+    """What a look at the headers of a stretch tells.
+
+    Attributes:
+        logs: Logs that end in it and were not acknowledged.
+        next: Where the last frame ends, or the first gap begins.
+        bare: Offsets of frames that have no checksum yet.
+    """
+
+    logs: int
+    next: int
+    bare: list[int]
+
+
 def checksum(kind: int, payload: bytes) -> int:
     """Return the checksum of a payload: never 0, which means "not computed"."""
     return zlib.crc32(payload, kind) or 1
@@ -144,12 +179,10 @@ def peek_frame(buffer: mmap.mmap | bytes, offset: int) -> Frame | None:
     return Frame(offset, (end + 7) & ~7, kind, acknowledged, length, crc != 0)
 
 
-def read_run(
-    buffer: mmap.mmap | bytes, offset: int, most: int
-) -> list[tuple[Frame, bytes]]:
+def read_run(buffer: mmap.mmap | bytes, offset: int, most: int) -> Run:
     """Return the frames that follow each other from *offset* on, with their payloads.
 
-    The same as `read_frame` and `payload_of` in a loop, in a third of the time: this
+    The same as `read_frame` and `payload_of` in a loop, in a quarter of the time: this
     is done for every frame, the rest for those behind damage.
 
     Args:
@@ -157,10 +190,11 @@ def read_run(
         offset: Where the first one begins.
         most: How many at most; fewer if they are long, or one is not sound.
     """
-    run: list[tuple[Frame, bytes]] = []
+    pieces: list[Piece] = []
+    bare: list[Piece] = []
     size, unpack, crc32 = len(buffer), HEADER.unpack_from, zlib.crc32
     until = offset + _RUN_BYTES
-    while offset + HEADER_BYTES <= size and offset < until and len(run) < most:
+    while offset + HEADER_BYTES <= size and offset < until and len(pieces) < most:
         magic, kind, state, length, crc = unpack(buffer, offset)
         begin = offset + HEADER_BYTES
         end = begin + length
@@ -169,13 +203,39 @@ def read_run(
         if not SHORTEST_PAYLOAD <= length <= LONGEST_PAYLOAD:
             break
         payload = buffer[begin:end]
-        if crc and crc != (crc32(payload, kind) or 1):
+        piece = (offset, kind, state == ACKNOWLEDGED, payload)
+        if crc == 0:
+            bare.append(piece)
+        elif crc != (crc32(payload, kind) or 1):
             break
-        is_done = state == ACKNOWLEDGED
-        found = Frame(offset, (end + 7) & ~7, kind, is_done, length, crc != 0)
-        run.append((found, payload))
-        offset = found.next
-    return run
+        pieces.append(piece)
+        offset = (end + 7) & ~7
+    return Run(pieces, offset, bare)
+
+
+def skim(buffer: mmap.mmap | bytes, offset: int, until: int) -> Skim:
+    """Go over the frames of a stretch without a look at their payloads.
+
+    Args:
+        buffer: A segment.
+        offset: Where the first one begins.
+        until: Where the last one ends.
+    """
+    logs, bare = 0, []
+    size, unpack = len(buffer), HEADER.unpack_from
+    while offset < until and offset + HEADER_BYTES <= size:
+        magic, kind, state, length, crc = unpack(buffer, offset)
+        end = offset + HEADER_BYTES + length
+        if magic != MAGIC or kind not in KINDS or end > size:
+            break
+        if not SHORTEST_PAYLOAD <= length <= LONGEST_PAYLOAD:
+            break
+        if kind != START and state != ACKNOWLEDGED:
+            logs += 1
+        if crc == 0:
+            bare.append(offset)
+        offset = (end + 7) & ~7
+    return Skim(logs, offset, bare)
 
 
 def find_frame(buffer: mmap.mmap | bytes, offset: int) -> Frame | None:

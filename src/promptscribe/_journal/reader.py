@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from promptscribe._journal import frame
 from promptscribe._journal.appended import AppendedSegment, is_mappable
 from promptscribe._journal.faultpoint import reach
+from promptscribe._journal.record import Record, mark, read
 from promptscribe._journal.scan import Scan
 from promptscribe._journal.segment import Segment
 
@@ -27,38 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from promptscribe._journal.lane import Lane
-    from promptscribe._journal.scan import Place
+    from promptscribe._journal.record import Place
     from promptscribe._journal.writer import Writer
 
 
 _MOST_RELIEVED: Final = 64
 """Segments that are let go of in one step, 2 ms: the end of a program waits for it."""
-
-
-class Record:
-    """One log as it lies in the journal.
-
-    Attributes:
-        start: Payload of the frame that began the call; None in a whole frame.
-        end: Payload of the frame that ended it; None if the process died before.
-    """
-
-    __slots__ = ("_places", "end", "start")
-
-    def __init__(
-        self, start: bytes | None, end: bytes | None, places: tuple[Place, ...]
-    ) -> None:
-        self.start = start
-        self.end = end
-        self._places = places
-
-    def acknowledge(self) -> None:
-        """Mark the log as done with: delivered, or kept elsewhere."""
-        for segment, found in self._places:
-            segment.acknowledge(found.offset)
-            segment.live -= 1
-            reach("acknowledged")
-        self._places = ()
 
 
 class Reader:
@@ -130,12 +105,9 @@ class Reader:
         records: list[Record] = []
         while len(records) < limit:
             found = self._scan.read(limit - len(records))
-            if not found:
+            if found is None:
                 break
-            for place, payload in found:
-                record = self._join(place, payload)
-                if record is not None:
-                    records.append(record)
+            self._join(found.segment, found.pieces, records)
         if len(records) < limit and self.lane is not None:
             self.refresh()
             if self.lane.inherit():
@@ -257,34 +229,42 @@ class Reader:
         self.lost[reason] += logs
         self.taken += logs
 
-    def _join(self, place: Place, payload: bytes) -> Record | None:
-        found = place.frame
-        key = payload[frame.KEY]
-        if found.acknowledged:
-            if found.kind == frame.START:
-                self._delivered.add(key)
+    def _join(
+        self, segment: Segment, pieces: list[frame.Piece], records: list[Record]
+    ) -> None:
+        """Add the logs that end among *pieces* to *records*."""
+        starts = self._starts
+        for offset, kind, is_done, payload in pieces:
+            key = payload[frame.KEY]
+            place = (segment, offset, len(payload))
+            if is_done:
+                segment.live -= 1
+                if kind == frame.START:
+                    self._delivered.add(key)
+                else:
+                    self._delivered.discard(key)
+            elif kind == frame.START:
+                if key in starts:  # damage, or forged: one call begins once
+                    mark(starts[key])
+                starts[key] = place
+            elif kind == frame.WHOLE:
+                records.append(Record(None, payload, None, place))
             else:
-                self._delivered.discard(key)
-            return None
-        if found.kind == frame.START:
-            if key in self._starts:  # damage, or forged: one call begins once
-                Record(None, None, (self._starts[key],)).acknowledge()
-            self._starts[key] = place
-            return None
-        if found.kind == frame.WHOLE:
-            return Record(None, payload, (place,))
-        begun = self._starts.pop(key, None)
-        start_map = begun.segment.open() if begun is not None else None
-        if begun is not None and start_map is not None:
-            start = frame.payload_of(start_map, begun.frame)
-            return Record(start, payload, (begun, place))
-        Record(None, payload, (place,)).acknowledge()
+                begun = starts.pop(key, None)
+                start = None if begun is None else read(begun)
+                if start is None:
+                    self._drop_end(key, place)
+                else:
+                    records.append(Record(start, payload, begun, place))
+
+    def _drop_end(self, key: bytes, place: Place) -> None:
+        """Give up an end whose start is gone."""
+        mark(place)
         if key in self._delivered:
             self._delivered.discard(key)
             self._lose("delivered_before", 1)
         else:
             self._lose(self._dropped.pop(key, "orphan"), 1)
-        return None
 
     def _take_interrupted(self, records: list[Record], limit: int) -> None:
         """Hand out the calls that the dead process was in the middle of."""
@@ -302,7 +282,6 @@ class Reader:
             place = next(self._interrupted, None)
             if place is None:
                 return
-            mapping = place.segment.open()
-            if mapping is not None:
-                start = frame.payload_of(mapping, place.frame)
-                records.append(Record(start, None, (place,)))
+            start = read(place)
+            if start is not None:
+                records.append(Record(start, None, place, None))

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from promptscribe._journal.segment import Segment
 
 
-class Place(NamedTuple):
-    """Where a frame lies."""
+class Stretch(NamedTuple):
+    """Frames that lie one behind the other in a segment."""
 
     segment: Segment
-    frame: frame.Frame
+    pieces: list[frame.Piece]
 
 
 class _Gap(NamedTuple):
@@ -50,22 +50,20 @@ class Scan:
         self._current: Segment | None = None
         self._offset = 0
 
-    def read(self, most: int) -> list[tuple[Place, bytes]]:
-        """Return the next frames and their payloads, in order.
+    def read(self, most: int) -> Stretch | None:
+        """Return the next frames, in order; None if there are none at the moment.
 
         Args:
-            most: How many at most. There may be more when fewer come back; there are
-                none at the moment when none does.
+            most: How many at most. There may be more when fewer come back.
         """
         for gap in tuple(self._gaps):
-            place = self._look_again(gap)
-            mapping = gap.segment.map
-            if place is not None and mapping is not None:
-                return [(place, frame.payload_of(mapping, place.frame))]
+            piece = self._look_again(gap)
+            if piece is not None:
+                return self._keep(gap.segment, [piece])
         while True:
             segment = self._current or self._advance()
             if segment is None:
-                return []
+                return None
             # Read before the frame is looked for: what was sealed in between
             # is found in the next round.
             end = segment.end
@@ -74,20 +72,29 @@ class Scan:
                 self.removed_logs += segment.logs or 0
                 self._finish(segment)
                 continue
-            run = frame.read_run(mapping, self._offset, most)
-            if run:
-                self._offset = run[-1][0].next
-                return [(self._keep(segment, each), payload) for each, payload in run]
-            found = self._look(segment, mapping, end)
-            if found is not None:
-                self._offset = found.next
-                place = self._keep(segment, found)
-                return [(place, frame.payload_of(mapping, found))]
+            pieces = self._read_on(segment, mapping, end, most)
+            if pieces:
+                return self._keep(segment, pieces)
             if end is None:
                 if not self._is_abandoned(segment):
-                    return []
+                    return None
                 continue
             self._finish(segment)
+
+    def _read_on(
+        self, segment: Segment, mapping: mmap.mmap, end: int | None, most: int
+    ) -> list[frame.Piece]:
+        run = frame.read_run(mapping, self._offset, most)
+        if run.pieces:
+            self._offset = run.next
+            for offset, *_ in run.bare:
+                segment.add_checksum(offset)
+            return run.pieces
+        found = self._look(segment, mapping, end)
+        if found is None:
+            return []
+        self._offset = found.next
+        return [_piece(segment, mapping, found)]
 
     def has_more(self) -> bool:
         """Say whether there is a segment that was not read to its end."""
@@ -132,11 +139,9 @@ class Scan:
             segment.end = self._offset
         return True
 
-    def _keep(self, segment: Segment, found: frame.Frame) -> Place:
-        segment.live += not found.acknowledged
-        if not found.has_checksum:
-            segment.add_checksum(found)
-        return Place(segment, found)
+    def _keep(self, segment: Segment, pieces: list[frame.Piece]) -> Stretch:
+        segment.live += len(pieces)
+        return Stretch(segment, pieces)
 
     def _look(
         self, segment: Segment, mapping: mmap.mmap, end: int | None
@@ -156,7 +161,7 @@ class Scan:
             self._gaps.append(_Gap(segment, offset, until))
             segment.live += 1
 
-    def _look_again(self, gap: _Gap) -> Place | None:
+    def _look_again(self, gap: _Gap) -> frame.Piece | None:
         segment, offset, until = gap
         if segment.end is not None and offset >= segment.end:
             self._gaps.remove(gap)  # the end had not settled yet
@@ -164,12 +169,12 @@ class Scan:
             return None
         mapping = segment.open()
         found = frame.read_frame(mapping, offset) if mapping is not None else None
-        if found is None or found.next > (until + 7) & -8:
+        if found is None or mapping is None or found.next > (until + 7) & -8:
             return None
         self._gaps.remove(gap)
         segment.live -= 1
         self._remember(segment, found.next, until)
-        return self._keep(segment, found)
+        return _piece(segment, mapping, found)
 
     def give_up_gaps(self) -> None:
         """Take the gaps for damage: nobody is left to fill them."""
@@ -178,14 +183,25 @@ class Scan:
             gap.segment.live -= 1
 
     def _advance(self) -> Segment | None:
-        for segment in self.unread():
-            self._current = segment
-            self._offset = frame.SEGMENT_HEADER_BYTES
-            return segment
+        # Not by `unread`: a backlog has thousands of segments.
+        for place in range(len(self._segments)):
+            segment = self._segments[place]
+            if segment not in self._done:
+                self._current = segment
+                self._offset = frame.SEGMENT_HEADER_BYTES
+                return segment
         return None
 
     def _finish(self, segment: Segment) -> None:
         self._current = None
         self._done.append(segment)
+        segment.is_read = True
         if segment.live <= 0:
             self.clean()
+
+
+def _piece(segment: Segment, mapping: mmap.mmap, found: frame.Frame) -> frame.Piece:
+    if not found.has_checksum:
+        segment.add_checksum(found.offset)
+    payload = frame.payload_of(mapping, found)
+    return found.offset, found.kind, found.acknowledged, payload

@@ -57,10 +57,11 @@ class Segment:
         size: Bytes allocated.
         end: Where the frames end; None while frames may still be appended.
         live: Frames that were read and not acknowledged yet, and gaps.
+        is_read: Whether it was read to its end.
         logs: Logs in it, once they were counted; see `audit`.
     """
 
-    __slots__ = ("end", "live", "logs", "map", "path", "size")
+    __slots__ = ("end", "is_read", "live", "logs", "map", "path", "size")
 
     def __init__(self, path: Path | None, mapping: mmap.mmap | None, size: int) -> None:
         self.path = path
@@ -68,6 +69,7 @@ class Segment:
         self.size = size
         self.end: int | None = None
         self.live = 0
+        self.is_read = False
         self.logs: int | None = None
 
     @classmethod
@@ -153,19 +155,21 @@ class Segment:
             except (OSError, ValueError, AttributeError):
                 return  # an older kernel or another system: pages come on first use
 
-    def acknowledge(self, offset: int) -> None:
-        """Mark the frame at *offset* as delivered; it is never read again."""
+    def acknowledge(self, offsets: Iterable[int]) -> None:
+        """Mark the frames at *offsets* as delivered; they are never read again."""
         mapping = self.open()
-        if mapping is not None:
-            mapping[offset + frame.STATE_OFFSET] = frame.ACKNOWLEDGED
-
-    def add_checksum(self, found: frame.Frame) -> None:
-        """Add the checksum of a frame that was too long for the caller to do it."""
-        mapping = self.map
         if mapping is None:
             return
-        where = found.offset + frame.COMMIT.size
-        if mapping[where : where + frame.CRC.size] == bytes(frame.CRC.size):
+        for offset in offsets:
+            mapping[offset + frame.STATE_OFFSET] = frame.ACKNOWLEDGED
+            reach("acknowledged")
+
+    def add_checksum(self, offset: int) -> None:
+        """Add the checksum of a frame that was too long for the caller to do it."""
+        mapping = self.map
+        found = frame.peek_frame(mapping, offset) if mapping is not None else None
+        if mapping is not None and found is not None and not found.has_checksum:
+            where = offset + frame.COMMIT.size
             value = frame.checksum(found.kind, frame.payload_of(mapping, found))
             mapping[where : where + frame.CRC.size] = frame.CRC.pack(value)
 
@@ -179,16 +183,12 @@ class Segment:
         mapping, end = self.open(), self.end
         if mapping is None or end is None:
             return False
-        logs, offset = 0, frame.SEGMENT_HEADER_BYTES
-        while offset < end:
-            found = frame.peek_frame(mapping, offset)
-            if found is None:
-                return False
-            if not found.has_checksum:
-                self.add_checksum(found)
-            logs += found.kind != frame.START and not found.acknowledged
-            offset = found.next
-        self.logs = logs
+        seen = frame.skim(mapping, frame.SEGMENT_HEADER_BYTES, end)
+        for offset in seen.bare:
+            self.add_checksum(offset)
+        if seen.next < end:
+            return False
+        self.logs = seen.logs
         return True
 
     def is_there(self) -> bool:
