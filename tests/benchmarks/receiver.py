@@ -41,6 +41,8 @@ PAGES = (
     "/?search=an+answer",
     "/?search=word77&path=bench/path-3",
     "/?search=wo",
+    "/?search=answer&failed=1",
+    "/logs?search=an+answer",
     "/logs?in_trace_filter=true",
     "/logs?file_id={file}&page=100",
     "/logs?file_id={file}&size=50",

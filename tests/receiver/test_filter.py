@@ -2,8 +2,13 @@
 
 import itertools
 import json
+from contextlib import closing
 
 import pytest
+
+from promptscribe.receiver import sqlite_search
+from promptscribe.receiver.sqlite_schema import connect
+from promptscribe.receiver.sqlite_words import index_some
 
 MEMBERS = ("path", "user", "source", "environment", "error", "trace_parent_id")
 
@@ -19,6 +24,8 @@ def logs(client):
         }
         if number % 5 == 0:
             log["prompt"] = {"model": "m"}
+        if number % 3:
+            log["output"] = f"a needle{'s' * (number % 3 - 1)}"
         made.append(log)
     lines = "\n".join(map(json.dumps, made))
     answers = client.post("/prompts/logs", content=lines).text.splitlines()
@@ -76,6 +83,55 @@ def test_every_combination_of_filters_finds_what_it_should(client, logs):
             pages = [
                 client.get("/logs", params=params | {"page": page, "size": 20}).json()
                 for page in (1, 2, 3, 4, 5)
+            ]
+
+            found = [log["id"] for page in pages for log in page["records"]]
+            assert found == wanted, names
+            assert {page["total"] for page in pages} == {len(wanted)}, names
+
+
+# For a few and for many of what is found, and of what else is asked for.
+LOOKED_UP = {"_FEW": 10**9, "_MOST_ASKED": 0, "_LOOKED_UP_FOR_WALKED": 1}
+WALKED = {"_FEW": 0, "_MOST_ASKED": 0, "_LOOKED_UP_FOR_WALKED": 10**9}
+ASKED = {"_FEW": 0, "_MOST_ASKED": 10**9, "_ASKED_FOR_FOUND": 0}
+
+
+@pytest.fixture(params=[LOOKED_UP, WALKED, ASKED])
+def indexed(request, logs, tmp_path, monkeypatch):
+    """The same logs with their words indexed, and one way to look for them."""
+    for name, value in request.param.items():
+        monkeypatch.setattr(sqlite_search, name, value)
+    with closing(connect(tmp_path / "logs.db")) as connection:
+        while index_some(connection):
+            pass
+    return logs
+
+
+@pytest.mark.parametrize("text", ["needles", "need", "a needle"])
+def test_a_text_is_found_whichever_way_is_the_shortest(client, indexed, text):
+    """Alone and with filters; most of the logs are indexed, the last is not."""
+    late = {"path": "this-path", "output": "a needles", "error": "e", "log_id": "late"}
+    client.post("/prompts/log", json=late | {"created_at": 15})
+    everything = [*indexed[:48], late, *indexed[48:]]
+    filters = {
+        "path": ("this-path", lambda log: log["path"] == "this-path"),
+        "failed": ("true", lambda log: "error" in log),
+        "user": ("this-user", lambda log: "user" in log),
+        "end_date": ("1970-01-01T00:00:15", lambda log: everything.index(log) < 49),
+    }
+
+    for number in range(len(filters)):
+        for names in itertools.combinations(filters, number):
+            wanted = [
+                log["log_id"]
+                for log in reversed(everything)
+                if text in log.get("output", "")
+                and all(filters[name][1](log) for name in names)
+            ]
+            params = {name: filters[name][0] for name in names} | {"search": text}
+            pages = [
+                client.get("/logs", params=params | {"page": page, "size": 20}).json()
+                for page in (1, 2, 3, 4)
             ]
 
             found = [log["id"] for page in pages for log in page["records"]]

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from promptscribe.receiver import page_route, sqlite_words
+from promptscribe.receiver import page_route, sqlite_search
 from promptscribe.receiver.sqlite_schema import connect
 from promptscribe.receiver.sqlite_words import index_some, searched_text
 
@@ -60,6 +60,7 @@ def indexed(request, post, index):
         ("nowhere", set()),
         ('"', {"out"}),
         ("OR NOT (", set()),
+        ("_", set()),
         ("*", set()),
     ],
 )
@@ -138,7 +139,7 @@ def test_a_beginning_of_very_many_words_finds_whole_words_only(
     post, index, found, monkeypatch
 ):
     """Half a word is looked for while few words begin so; others would take seconds."""
-    monkeypatch.setattr(sqlite_words, "_MOST_TERMS", 4)
+    monkeypatch.setattr(sqlite_search, "_MOST_TERMS", 4)
     for number in range(5):
         post(path="p", log_id=f"{number}", output=f"Prüfung{number} pre{number // 3}")
     post(path="p", log_id="whole", output="pruf")

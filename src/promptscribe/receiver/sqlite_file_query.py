@@ -19,7 +19,7 @@ from promptscribe.receiver.file_entry import (
 )
 from promptscribe.receiver.log_entry import Refused
 from promptscribe.receiver.sqlite_query import marks_for
-from promptscribe.receiver.sqlite_words import pattern_for
+from promptscribe.receiver.sqlite_search import pattern_for
 
 if TYPE_CHECKING:
     import sqlite3

@@ -20,7 +20,7 @@ from promptscribe.receiver.log_entry import (
     StoredLog,
 )
 from promptscribe.receiver.sqlite_row import TEXT_COLUMNS
-from promptscribe.receiver.sqlite_words import search_term
+from promptscribe.receiver.sqlite_search import find_newest, search_term
 
 if TYPE_CHECKING:
     import sqlite3
@@ -41,6 +41,8 @@ _OUTLINE: Final = (
 _SHUFFLED: Final = "(l.seq * 2654435761) % 4294967296"
 _NEWEST_FIRST: Final = "ORDER BY l.created_us DESC, l.seq DESC"
 _OLDEST_FIRST: Final = "ORDER BY l.created_us, l.seq"
+_EVERYTHING: Final = LogQuery()
+_TALLIED: Final = frozenset({"file_id", "path", "roots", "failed", "in_trace"})
 _decode = msgspec.json.decode
 
 
@@ -103,8 +105,13 @@ def read_outlines(
 
 def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
     """Return one page of logs and their number."""
+    found = _find_by_text(connection, query)
+    if found is not None:
+        sequence, total = found
+        return LogPage(_logs(connection, sequence), total)
     where, values = _condition(connection, query)
-    hits = f"SELECT l.seq, l.created_us FROM logs l WHERE {where}"
+    way = _way(query, where)
+    hits = f"SELECT l.seq, l.created_us FROM logs l {way} WHERE {where}"
     if query.sample is not None:
         # Shuffled by a hash of the row, so that the pages of a sample fit together.
         hits += f" ORDER BY {_SHUFFLED}, l.seq LIMIT ?"
@@ -113,28 +120,61 @@ def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
     bounds = (query.size, min((query.page - 1) * query.size, 2**62))
     if query.sample is None and query.search is None and query.metadata_search is None:
         total = _count(connection, query, where, values)
-        limit, offset = bounds
+        size, offset = bounds
+        # No more than there are: looking for one more goes through everything.
+        limit = max(min(size, total - offset), 0)
         if offset > total // 2:
             # From the other end there are fewer to pass over.
             page = f"{_OLDEST_FIRST} LIMIT ? OFFSET ?"
-            last = max(total - offset - limit, 0)
-            limit, offset = max(min(limit, total - offset), 0), last
+            offset = max(total - offset - size, 0)
         rows = connection.execute(f"{hits} {page}", (*values, limit, offset))
         sequence = [row[0] for row in rows]
     else:
         # What takes long to find is found once, for the page and for the number.
-        found = connection.execute(
+        hit = connection.execute(
             f"WITH hits AS MATERIALIZED ({hits})"
             f" SELECT l.seq, (SELECT count(*) FROM hits) FROM hits l {page}",
             (*values, *bounds),
         ).fetchall()
-        sequence = [row[0] for row in found]
-        if found:
-            total = found[0][1]
+        sequence = [row[0] for row in hit]
+        if hit:
+            total = hit[0][1]
         else:  # beyond the last page
             counted = f"SELECT count(*) FROM ({hits})"
             (total,) = connection.execute(counted, values).fetchone()
     return LogPage(_logs(connection, sequence), total)
+
+
+def _way(query: LogQuery, where: str) -> str:
+    """Return which index to go along, where SQLite would choose a longer one.
+
+    It takes that of all logs for those with an error, since its entries are smaller.
+    """
+    narrower = query.file_id or query.path or query.version_id or query.ids
+    looked_up = " l.seq IN" in f" {where}"  # no index is gone along
+    if query.failed and not (narrower or query.equal or looked_up):
+        return "INDEXED BY logs_by_failure"
+    return ""
+
+
+def _find_by_text(
+    connection: sqlite3.Connection, query: LogQuery
+) -> tuple[list[int], int] | None:
+    """Return what `find_newest` does, where nothing but one text is asked for."""
+    asked = _asked(query)
+    if asked == {"search"}:
+        return find_newest(connection, "words", query.search or "", query)
+    if asked == {"metadata_search"}:
+        return find_newest(connection, "labels", query.metadata_search or "", query)
+    return None
+
+
+def _asked(query: LogQuery) -> set[str]:
+    """Return the names of what a query asks for, but for which part of it."""
+    names = set(LogQuery.__struct_fields__) - {"page", "size", "most"}
+    return {
+        name for name in names if getattr(query, name) != getattr(_EVERYTHING, name)
+    }
 
 
 def _count(
@@ -143,18 +183,13 @@ def _count(
     where: str,
     values: Sequence[object],
 ) -> int:
-    place = LogQuery(
-        file_id=query.file_id,
-        path=query.path,
-        version_id=query.version_id,
-        most=query.most,
-        page=query.page,
-        size=query.size,
-    )
-    if query == place:
-        # How many logs each version has is written down.
+    asked = _asked(query)
+    # How many logs each version has, and how many of each kind, is written down.
+    if asked <= {"file_id", "path", "version_id"}:
         where = where.replace("l.version_id", "l.id")
         counted = f"SELECT ifnull(sum(l.logs), 0) FROM versions l WHERE {where}"
+    elif asked <= _TALLIED:
+        counted = f"SELECT ifnull(sum(l.logs), 0) FROM tallies l WHERE {where}"
     else:
         counted = f"SELECT count(*) FROM logs l WHERE {where}"
     (total,) = connection.execute(counted, values).fetchone()
@@ -232,6 +267,12 @@ def _exact_terms(query: LogQuery) -> Iterable[tuple[str, Sequence[object]]]:
 def _text_terms(
     connection: sqlite3.Connection, query: LogQuery
 ) -> Iterable[tuple[str, Sequence[object]]]:
+    if query.search is None and query.metadata_search is None:
+        return
+    kinds = {name: getattr(query, name) for name in _TALLIED}
+    place = LogQuery(**kinds)
+    where, values = _condition(connection, place)
+    among = _count(connection, place, where, values)
     for index, text in (("words", query.search), ("labels", query.metadata_search)):
         if text is not None:
-            yield search_term(connection, index, text, query.most)
+            yield search_term(connection, index, text, query.most, among)

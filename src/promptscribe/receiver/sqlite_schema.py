@@ -12,6 +12,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 # Bulk intake of logs of 3.4 KB costs 50 µs of processor time a log with pages of 4 KB,
@@ -179,6 +180,57 @@ MIGRATIONS: Final = (
         ON logs (session_id, created_us, seq, root, failed, in_trace, file_id)
         WHERE session_id IS NOT NULL;
     """,
+    # How many logs there are of each kind that a page asks for: counting a million
+    # entries of an index reads 25 MB, which is 200 ms where they are on the disk.
+    # Triggers keep it, so that no statement can forget to: 0.5 µs a new log.
+    """
+    CREATE TABLE tallies (
+        file_id TEXT NOT NULL,
+        root INTEGER NOT NULL,
+        failed INTEGER NOT NULL,
+        in_trace INTEGER NOT NULL,
+        logs INTEGER NOT NULL,
+        PRIMARY KEY (file_id, root, failed, in_trace)
+    ) WITHOUT ROWID;
+    INSERT INTO tallies SELECT file_id, root, failed, in_trace, count(*)
+        FROM logs GROUP BY file_id, root, failed, in_trace;
+    CREATE TRIGGER tally_new AFTER INSERT ON logs BEGIN
+        INSERT INTO tallies
+            VALUES (new.file_id, new.root, new.failed, new.in_trace, 1)
+            ON CONFLICT DO UPDATE SET logs = logs + 1;
+    END;
+    CREATE TRIGGER tally_gone AFTER DELETE ON logs BEGIN
+        UPDATE tallies SET logs = logs - 1 WHERE file_id = old.file_id
+            AND root = old.root AND failed = old.failed AND in_trace = old.in_trace;
+    END;
+    CREATE TRIGGER tally_changed
+        AFTER UPDATE OF file_id, root, failed, in_trace ON logs
+        WHEN (old.file_id, old.root, old.failed, old.in_trace)
+            <> (new.file_id, new.root, new.failed, new.in_trace)
+    BEGIN
+        UPDATE tallies SET logs = logs - 1 WHERE file_id = old.file_id
+            AND root = old.root AND failed = old.failed AND in_trace = old.in_trace;
+        INSERT INTO tallies
+            VALUES (new.file_id, new.root, new.failed, new.in_trace, 1)
+            ON CONFLICT DO UPDATE SET logs = logs + 1;
+    END;
+    """,
+    # Spans of OpenTelemetry that are no logs, but stand between those that are; and
+    # calls whose response may be told of again. Ids of 16 and 8 bytes.
+    """
+    CREATE TABLE spans (
+        seq INTEGER PRIMARY KEY,
+        trace BLOB NOT NULL,
+        span BLOB NOT NULL,
+        parent BLOB,
+        is_log INTEGER NOT NULL,
+        response TEXT,
+        began INTEGER NOT NULL,
+        ended INTEGER NOT NULL,
+        seen_us INTEGER NOT NULL,
+        UNIQUE (trace, span)
+    );
+    """,
 )
 
 
@@ -226,6 +278,16 @@ def connect(
     return connection
 
 
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for part in script.split(";"):
+        statement += f"{part};"
+        # A trigger has semicolons of its own.
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
 def migrate(path: Path) -> None:
     """Bring a file up to the newest schema; safe beside other processes.
 
@@ -240,7 +302,7 @@ def migrate(path: Path) -> None:
             raise NewerFile(f"{path} is of version {version}, newer than this code")
         for script in MIGRATIONS[version:]:
             # Not executescript(): that would commit between the statements.
-            for statement in script.split(";"):
+            for statement in _statements(script):
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")
