@@ -377,3 +377,103 @@ def test_a_span_of_ours_that_comes_before_its_log_moves_nobody(send, read, make_
     httpx.post(f"{read.url}/prompts/log", json=posted).raise_for_status()
 
     assert read(call.log_id)["trace_parent_id"] == span.log_id
+
+
+@pytest.fixture
+def restarted(tmp_path):
+    """Run a receiver anew for each step, on the same file."""
+
+    def step(*requests):
+        running = start_in_thread(db=tmp_path / "logs.db")
+        try:
+            with httpx.Client(base_url=running.url) as client:
+                return [request(client) for request in requests]
+        finally:
+            running.stop()
+
+    return step
+
+
+def upload(*spans):
+    def post(client):
+        body = protobuf.encode(otlp.write_upload({}, "app", spans))
+        answer = client.post(
+            "/v1/traces",
+            content=body,
+            headers={"content-type": "application/x-protobuf"},
+        )
+        assert (answer.status_code, answer.content) == (200, b"")
+
+    return post
+
+
+def stored(log_id):
+    return lambda client: client.get(f"/logs/{log_id}").json()
+
+
+@pytest.mark.slow
+def test_the_nearest_log_above_is_found_across_restarts(restarted, make_span):
+    """In every order, with a new process after each span."""
+    orders = list(itertools.permutations(range(4)))
+    chains = [chain(make_span, 0xC00 + n) for n in range(len(orders))]
+    for place in range(4):
+        spans = [c[order[place]] for c, order in zip(chains, orders, strict=True)]
+        restarted(*(upload(span) for span in spans))
+
+    inner = restarted(*(stored(spans[3].log_id) for spans in chains))
+    outer = restarted(*(stored(spans[0].log_id) for spans in chains))
+    assert [log["trace_parent_id"] for log in inner] == [s[0].log_id for s in chains]
+    assert [log["trace_id"] for log in inner] == [log["trace_id"] for log in outer]
+    assert {log.get("trace_parent_id") for log in outer} == {None}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("where", ["beside", "inside"])
+def test_a_call_told_twice_counts_once_across_a_restart(
+    restarted, make_span, turned, where
+):
+    """The second span of the same response comes to another process."""
+    one, other = ids(0xC1, 1, 2)
+    attributes = {**CHAT, "gen_ai.response.id": "r"}
+    outer = make_span(attributes, **one)
+    above = None if where == "beside" else outer.span_id
+    inner = make_span(attributes, **other, parent_id=above)
+
+    for span in [outer, inner] if turned else [inner, outer]:
+        restarted(upload(span))
+
+    logs = restarted(stored(outer.log_id), stored(inner.log_id))
+    assert sorted((log.get("prompt_tokens") for log in logs), key=str) == [1000, None]
+
+
+def test_a_log_of_another_door_that_comes_late_is_brought_under_its_parent(
+    send, read, make_span
+):
+    """The spans between are long known: nothing will tell of them again."""
+    outer, agent, request, inner = chain(make_span, 0xC2)
+    posted = {
+        "path": "shop/inner", "prompt": {"model": "m"}, "output": "x",
+        "log_id": inner.log_id, "trace_parent_id": request.log_id,
+    }  # fmt: skip
+
+    send([request, agent])
+    httpx.post(f"{read.url}/prompts/log", json=posted).raise_for_status()
+    send([outer])
+
+    assert read(inner.log_id)["trace_parent_id"] == outer.log_id
+    assert read(inner.log_id)["trace_id"] == outer.log_id
+
+
+def test_a_span_that_an_exporter_passed_over_is_so_for_later_logs(read):
+    """Its log said so; the child was held up on its way."""
+    outer, span, inner = (f"log_{0xC3:032x}{n:016x}" for n in (1, 2, 3))
+    told = {"otel": {"beneath": [span[-16:], "no id", "x" * 16]}}
+    for body in (
+        {"log_id": outer, "metadata": told},
+        {"log_id": inner, "trace_parent_id": span},
+    ):
+        body |= {"path": "shop/call", "prompt": {"model": "m"}}
+        httpx.post(f"{read.url}/prompts/log", json=body).raise_for_status()
+
+    assert read(inner)["trace_parent_id"] == outer

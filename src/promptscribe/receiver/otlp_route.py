@@ -7,6 +7,7 @@ Source: opentelemetry.io/docs/specs/otlp, "OTLP/HTTP Response".
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response
@@ -56,10 +57,15 @@ class OtlpRoutes:
                 return failure(400, f"Not an OTLP upload: {wrong}")
         else:
             upload = decode_body(content)
-        read = self._spans.read(list(otlp.read_upload(upload)))
-        rejected, sentence = await self._keep(read.logs)
-        if read.passed:
-            await self._store.pass_over(read.passed)
+        spans = list(otlp.read_upload(upload))
+        strange = self._spans.strange(spans)
+        if strange:
+            self._spans.learn(strange, await self._store.read_spans(strange))
+        read = self._spans.read(spans)
+        # Spans first: logs are placed by them. Both in one commit, as a rule.
+        _, (rejected, sentence) = await asyncio.gather(
+            self._store.keep_spans(read.links), self._keep(read.logs)
+        )
         return _answer(rejected, sentence, is_protobuf=is_protobuf)
 
     async def _keep(self, bodies: list[JSONObject]) -> tuple[int, str]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
+from promptscribe.receiver import sqlite_span
 from promptscribe.receiver.sqlite_row import COLUMNS, Seen, values
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Intake:
         # top: all that were asked for, and right until somebody else touches logs.
         self._seen: dict[str, Seen] = {}
         self._waiting: set[str] = set()
+        # Parents that are no logs, and the nearest log above each.
+        self._above: dict[str, str | None] = {}
         # Logs that are alone no more; those of this transaction are written so.
         self._new_parents: list[tuple[str]] = []
         # The rows again, for a parent that comes after its children.
@@ -52,17 +55,33 @@ class Intake:
             for draft in drafts
             if draft.trace_parent_id is not None
         }
+        self._look_up(own | parents)
+        self._find_above(parents - own - self._seen.keys())
+        query = "SELECT trace_parent_id FROM logs WHERE trace_parent_id IN ({})"
+        self._waiting.update(row[0] for row in self._select(query, own))
+
+    def _find_above(self, missing: set[str]) -> None:
+        """Look for who is meant by parents that are no logs, but spans above them."""
+        if not missing or not sqlite_span.is_any(self._connection):
+            return
+        found = {
+            named: above
+            for named in missing
+            if (above := sqlite_span.nearest(self._connection, named)) != named
+        }
+        self._above.update(found)
+        self._look_up({above for above in found.values() if above is not None})
+
+    def _look_up(self, ids: set[str]) -> None:
         query = (
             "SELECT id, kind, file_id, version_id, status, trace_id, in_trace,"
             " session_id FROM logs WHERE id IN ({})"
         )
-        for row in self._select(query, own | parents):
+        for row in self._select(query, ids):
             seen = Seen(**dict(zip(Seen.__struct_fields__, row, strict=True)))
             self._seen[seen.id] = seen
             if seen.trace_id != seen.id:
                 self._found[seen.trace_id].append(seen)
-        query = "SELECT trace_parent_id FROM logs WHERE trace_parent_id IN ({})"
-        self._waiting.update(row[0] for row in self._select(query, own))
 
     def _select(self, query: str, values: set[str]) -> Iterator[tuple[Any, ...]]:
         wanted = list(values - self._seen.keys())
@@ -72,6 +91,10 @@ class Intake:
             some += some[:1] * ((1 << (len(some) - 1).bit_length()) - len(some))
             marks = ", ".join("?" * len(some))
             yield from self._connection.execute(query.format(marks), some)
+
+    def parent_of(self, named: str | None) -> str | None:
+        """Return the log that is meant by what a log names as its parent."""
+        return named if named is None else self._above.get(named, named)
 
     def find(self, log_id: str) -> Seen | None:
         """Return a log that was looked up or added."""
@@ -136,6 +159,7 @@ class Intake:
             self._widen(rows)
         self._seen.clear()
         self._waiting.clear()
+        self._above.clear()
         self._by_trace.clear()
         self._found.clear()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from promptscribe.receiver import sqlite_parent
+from promptscribe.receiver import sqlite_parent, sqlite_span
 from promptscribe.receiver.log_entry import LogReceipt, Refused
 from promptscribe.receiver.sqlite_file import place
 from promptscribe.receiver.sqlite_row import (
@@ -44,9 +44,9 @@ def add_logs(batch: Batch, entries: Sequence[Entry]) -> list[LogReceipt | Refuse
     batch.require_room()
     batch.intake.look_up(entries)
     receipts = [_add(batch, entry) for entry in entries]
-    passed = {span: entry.draft.log_id for entry in entries for span in entry.spans}
-    if passed:
-        sqlite_parent.pass_over(batch, passed)
+    links = [link for entry in entries for link in entry.spans]
+    if links:
+        sqlite_parent.keep_spans(batch, links)
     return receipts
 
 
@@ -70,16 +70,17 @@ def _add(batch: Batch, entry: Entry) -> LogReceipt | Refused:
         return placed
     file_id, version_id = placed
     log_id = draft.log_id or new_log_id(batch.now_us)
+    parent_id = batch.intake.parent_of(draft.trace_parent_id)
     row = Row(
         id=log_id,
         kind=draft.kind,
         file_id=file_id,
         version_id=version_id,
         trace_id=log_id,
-        trace_parent_id=draft.trace_parent_id,
+        trace_parent_id=parent_id,
         root=True,
         session_id=entry.labels[-1],
-        in_trace=draft.trace_parent_id is not None,
+        in_trace=parent_id is not None,
         created_us=draft.created_us,
         start_us=draft.start_us,
         end_us=draft.end_us,
@@ -166,5 +167,6 @@ def delete_before(batch: Batch, before_us: int, limit: int) -> int:
     rows = batch.connection.execute(
         "SELECT id FROM logs WHERE created_us < ? ORDER BY created_us, seq LIMIT ?",
         (before_us, limit),
-    )
+    ).fetchall()
+    sqlite_span.forget_before(batch.connection, before_us, limit)
     return delete_logs(batch, [row[0] for row in rows])

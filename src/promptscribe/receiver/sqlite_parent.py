@@ -6,18 +6,22 @@ is not named by any log costs one look at an index.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from promptscribe._clock import parse_log_id
 from promptscribe._dialects import own
+from promptscribe.receiver import sqlite_span
+from promptscribe.receiver.upload import SpanLink
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from promptscribe.receiver.log_entry import LogDraft
     from promptscribe.receiver.sqlite_writer import Batch
 
+_HEX: Final = re.compile(r"[0-9a-f]{16}")
 _MANY: Final = 256
 
 _MARKS: Final = ", ".join("?" * _MANY)
@@ -31,10 +35,10 @@ _BELOW: Final = (
 )
 
 
-def named_by(draft: LogDraft) -> list[str]:
-    """Return ids that logs may name as their parent, by what a log says of itself.
+def spans_beneath(draft: LogDraft) -> list[SpanLink]:
+    """Return spans that are no logs, but that logs may name as their parent.
 
-    One that an exporter of spans made lists spans beneath it that are no logs.
+    A log that an exporter of spans made lists those beneath it.
     """
     metadata = draft.members.get("metadata")
     told = metadata.get("otel") if type(metadata) is dict else None
@@ -43,23 +47,27 @@ def named_by(draft: LogDraft) -> list[str]:
     ids = parse_log_id(draft.log_id or "")
     if ids is None:
         return []
-    return [f"log_{ids[0]:032x}{span}" for span in own.beneath(told["beneath"])]
+    trace, above = f"{ids[0]:032x}", f"{ids[1]:016x}"
+    found = own.beneath(told["beneath"])
+    return [SpanLink(trace, span, above) for span in found if _HEX.fullmatch(span)]
 
 
-def pass_over(batch: Batch, spans: Mapping[str, str | None]) -> None:
-    """Bring logs whose parent is none under the log that is above it."""
+def keep_spans(batch: Batch, links: Sequence[SpanLink]) -> None:
+    """Remember spans; bring logs that name one as their parent under who is above."""
+    batch.require_room()
     batch.intake.flush()
-    ids = list(spans)
+    sqlite_span.keep(batch.connection, links, batch.now_us)
+    ids = [f"log_{o.trace_id}{o.span_id}" for o in links if not o.is_log]
     for at in range(0, len(ids), _MANY):
         some = ids[at : at + _MANY]
         some += some[:1] * (_MANY - len(some))  # one statement, which stays prepared
         for (absent,) in batch.connection.execute(_NAMED, some).fetchall():
-            _move(batch.connection, absent, spans[absent])
+            above = sqlite_span.nearest(batch.connection, absent)
+            if above != absent:
+                _move(batch.connection, absent, above)
 
 
 def _move(connection: sqlite3.Connection, absent: str, above: str | None) -> None:
-    if connection.execute("SELECT 1 FROM logs WHERE id = ?", (absent,)).fetchone():
-        return  # it is a log, by another door
     parent = connection.execute(
         "SELECT trace_id FROM logs WHERE id = ?", (above,)
     ).fetchone()

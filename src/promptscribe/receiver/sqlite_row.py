@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from promptscribe.receiver.log_entry import LABELS
-from promptscribe.receiver.sqlite_parent import named_by
+from promptscribe.receiver.sqlite_parent import spans_beneath
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from promptscribe.receiver.log_entry import LogDraft
+    from promptscribe.receiver.upload import SpanLink
     from promptscribe.receiver.version import FileKind
     from promptscribe.schema import JSONObject, JSONValue
 
@@ -60,7 +61,7 @@ class Entry(msgspec.Struct, kw_only=True, frozen=True, gc=False):
         sums: The values of `SUM_COLUMNS`.
         labels: The values of `TEXT_COLUMNS`.
         body: Its members as JSON text.
-        spans: Ids that logs may name as their parent instead of this log's.
+        spans: Spans that logs may name as their parent instead of this log.
     """
 
     draft: LogDraft
@@ -68,7 +69,7 @@ class Entry(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     sums: tuple[JSONValue, ...]
     labels: list[JSONValue]
     body: str
-    spans: Sequence[str]
+    spans: Sequence[SpanLink]
 
 
 class Seen(msgspec.Struct, kw_only=True, gc=False):
@@ -109,7 +110,7 @@ def prepared(draft: LogDraft) -> Entry:
         sums=columns(members),
         labels=labels(members),
         body=_encode(members).decode(),
-        spans=named_by(draft),
+        spans=spans_beneath(draft),
     )
 
 

@@ -21,6 +21,7 @@ from promptscribe.receiver import (
     sqlite_move,
     sqlite_parent,
     sqlite_query,
+    sqlite_span,
 )
 from promptscribe.receiver.sqlite_row import prepared
 from promptscribe.receiver.sqlite_schema import connect, migrate
@@ -28,7 +29,7 @@ from promptscribe.receiver.sqlite_words import index_some
 from promptscribe.receiver.sqlite_writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from promptscribe._clock import Clock
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         StoredLog,
     )
     from promptscribe.receiver.sqlite_writer import Batch
+    from promptscribe.receiver.upload import SpanLink
     from promptscribe.receiver.version import FileKind
 
 P = ParamSpec("P")
@@ -106,9 +108,14 @@ class SqliteStore:
         """Delete at most so many logs made before a time, the oldest first."""
         return await self._write(sqlite_log.delete_before, before_us, limit)
 
-    async def pass_over(self, spans: Mapping[str, str | None]) -> None:
-        """Bring logs whose parent is none under the log that is above it."""
-        await self._write(sqlite_parent.pass_over, spans)
+    async def keep_spans(self, links: Sequence[SpanLink]) -> None:
+        """Remember spans; those that are no logs are nobody's parent."""
+        if links:
+            await self._write(sqlite_parent.keep_spans, links)
+
+    async def read_spans(self, trace_ids: Sequence[str]) -> list[SpanLink]:
+        """Return what is remembered of the spans of some traces, oldest first."""
+        return await self._read(sqlite_span.read, trace_ids)
 
     async def find_logs(self, query: LogQuery) -> LogPage:
         """Return one page of logs, newest first."""

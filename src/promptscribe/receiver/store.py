@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from promptscribe.errors import PromptscribeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from promptscribe.receiver.file_entry import (
         Environment,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Refused,
         StoredLog,
     )
+    from promptscribe.receiver.upload import SpanLink
     from promptscribe.receiver.version import FileKind
 
 
@@ -81,13 +82,19 @@ class Store(Protocol):
         """
         ...
 
-    async def pass_over(self, spans: Mapping[str, str | None]) -> None:
-        """Bring logs whose parent is none under the log that is above it.
+    async def keep_spans(self, links: Sequence[SpanLink]) -> None:
+        """Remember spans; those that are no logs are nobody's parent.
 
-        Args:
-            spans: By the id that logs may name as their parent, and that no log has:
-                the id of the nearest log above, which may not have arrived, or None.
+        Logs that name one as their parent, by its ids, are brought under the next log
+        above it, whichever of them arrives first. How many are remembered is bounded.
+
+        Raises:
+            StoreUnavailable: Nothing was kept.
         """
+        ...
+
+    async def read_spans(self, trace_ids: Sequence[str]) -> list[SpanLink]:
+        """Return what is remembered of the spans of some traces, oldest first."""
         ...
 
     async def find_logs(self, query: LogQuery) -> LogPage:

@@ -3,7 +3,8 @@
 Its law: no store and no HTTP; what it remembers is bounded. Calls of models become
 logs; other spans only say who stands under whom, also those of earlier uploads. A
 parent that has not come yet is named by its span: if it is a log, the two find each
-other when it comes; if it is none, the log is brought under the next one above.
+other when it comes; if it is none, the log is brought under the next one above. What
+has to be known after a restart, or in another process, is given to the store.
 """
 
 from __future__ import annotations
@@ -25,7 +26,32 @@ MOST: Final = 100_000
 """Spans that are remembered, some 300 bytes each."""
 
 
+LONGEST_RESPONSE: Final = 200
+"""Characters of a response's id; longer ones tell no two spans of one call."""
+
 Key = tuple[str, str]
+
+
+class SpanLink(NamedTuple):
+    """What has to be known of a span for as long as others of its trace may come.
+
+    Attributes:
+        trace_id: 32 hexadecimal digits.
+        span_id: 16 hexadecimal digits.
+        parent_id: The same of the span above, or None.
+        is_log: Whether it is a call, and so a log.
+        response: Id of the response, if it is one.
+        began: Nanoseconds since 1970.
+        ended: Nanoseconds since 1970.
+    """
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None = None
+    is_log: bool = False
+    response: str | None = None
+    began: int = 0
+    ended: int = 0
 
 
 class Upload(NamedTuple):
@@ -33,12 +59,12 @@ class Upload(NamedTuple):
 
     Attributes:
         logs: The log requests of its calls.
-        passed: Its spans that are no logs, by the id that a log has named them by as
-            its parent: the id of the nearest log above, or None.
+        links: Its spans that are no logs, and the calls whose response may be told
+            of by another span.
     """
 
     logs: list[JSONObject]
-    passed: dict[str, str | None]
+    links: list[SpanLink]
 
 
 class _Known(NamedTuple):
@@ -59,6 +85,26 @@ class Spans:
     def __init__(self) -> None:
         self._known: Recent[Key, _Known] = Recent(MOST)
         self._told: Recent[Key, _Told] = Recent(MOST)
+        self._traces: Recent[str, None] = Recent(MOST)
+
+    def strange(self, spans: Sequence[Span]) -> list[str]:
+        """Return the traces with calls of which the store is to be asked first."""
+        found = {span.trace_id for span in spans if _response(span) and span.has_ids}
+        return [trace for trace in found if trace not in self._traces]
+
+    def learn(self, traces: Sequence[str], links: Sequence[SpanLink]) -> None:
+        """Take what the store knows of some traces, the oldest first."""
+        for link in links:
+            key = link.trace_id, link.span_id
+            if key not in self._known:
+                known = _Known(link.parent_id, link.is_log, link.response)
+                self._known[key] = known
+            if link.response is not None:
+                told = _Told(link.span_id, link.began, link.ended)
+                if (link.trace_id, link.response) not in self._told:
+                    self._told[link.trace_id, link.response] = told
+        for trace in traces:
+            self._traces[trace] = None
 
     def read(self, spans: Sequence[Span]) -> Upload:
         """Return what an upload says."""
@@ -81,19 +127,20 @@ class Spans:
         ]
         for span in others:
             self._remember(span, is_log=False)
+        links = [SpanLink(s.trace_id, s.span_id, s.parent_id) for s in others]
         return Upload(
             [self._body(span) for span in calls],
-            {span.log_id: self._parent(span) for span in others},
+            links + [_link(span) for span in calls if span.has_ids and _response(span)],
         )
 
     def _remember(self, span: Span, *, is_log: bool) -> None:
-        response = translation.response_id(span) if is_log else None
+        response = _response(span) if is_log else None
         known = _Known(span.parent_id, is_log, response)
         self._known[span.trace_id, span.span_id] = known
 
     def _is_inside_itself(self, span: Span) -> bool:
         """Say whether the span around tells of the same response, as well."""
-        response = translation.response_id(span)
+        response = _response(span)
         parent = self._above(span)
         known = self._known.get((span.trace_id, parent or ""))
         return known is not None and response is not None and known.response == response
@@ -104,7 +151,7 @@ class Spans:
         Test servers give every answer the same id: only calls that were under way at
         the same time are one.
         """
-        response = translation.response_id(span)
+        response = _response(span)
         if response is None or not span.has_ids:
             return False
         told = self._told.get((span.trace_id, response))
@@ -142,3 +189,20 @@ class Spans:
             if parent is not None:
                 body["trace_parent_id"] = parent
         return body
+
+
+def _response(span: Span) -> str | None:
+    found = translation.response_id(span)
+    return found if found is not None and len(found) <= LONGEST_RESPONSE else None
+
+
+def _link(span: Span) -> SpanLink:
+    return SpanLink(
+        span.trace_id,
+        span.span_id,
+        span.parent_id,
+        is_log=True,
+        response=_response(span),
+        began=span.began,
+        ended=span.ended,
+    )
