@@ -57,6 +57,7 @@ def create_app(
     hosts: Collection[str] | None = LOOPBACK,
     rate_limit: float | None = None,
     clock: Clock | None = None,
+    metrics: Metrics | None = None,
 ) -> Starlette:
     """Return the application over a store, which the caller closes.
 
@@ -66,12 +67,13 @@ def create_app(
         hosts: Host names that are answered to; None answers to any.
         rate_limit: Requests a second for each key; None sets no limit.
         clock: Source of time.
+        metrics: What is counted; None begins at nothing.
 
     Returns:
         The contract's routes, bare and under ``/v5``, and the pages.
     """
     clock = clock or SystemClock()
-    metrics = Metrics()
+    metrics = metrics or Metrics()
     templates = Templates()
     take_routes = TakeRoutes(store, clock, metrics)
     log_routes = LogRoutes(store)

@@ -21,6 +21,7 @@ class Metrics:
     def __init__(self) -> None:
         self._requests: Counter[tuple[str, int]] = Counter()
         self._logs: Counter[tuple[str, str]] = Counter()
+        self._retention: Counter[str] = Counter()
         self._times = [0] * (len(BOUNDS) + 1)
         self._seconds = 0.0
 
@@ -33,6 +34,16 @@ class Metrics:
     def count_log(self, kind: str, outcome: str, number: int = 1) -> None:
         """Count logs by what became of them: ``stored`` or the status of refusal."""
         self._logs[kind, outcome] += number
+
+    def count_retention(self, outcome: str, number: int = 1) -> None:
+        """Count old logs that were ``deleted``, and looks for them that failed.
+
+        Args:
+            outcome: ``deleted``; ``unavailable`` where the store could not write, and
+                ``error`` for anything else.
+            number: How many.
+        """
+        self._retention[outcome] += number
 
     def text(self) -> str:
         """Return everything in the text format."""
@@ -49,6 +60,12 @@ class Metrics:
             *[
                 f'promptscribe_logs_total{{kind="{kind}",outcome="{outcome}"}} {n}'
                 for (kind, outcome), n in sorted(self._logs.items())
+            ],
+            "# HELP promptscribe_retention_total Old logs deleted; looks that failed.",
+            "# TYPE promptscribe_retention_total counter",
+            *[
+                f'promptscribe_retention_total{{outcome="{outcome}"}} {n}'
+                for outcome, n in sorted(self._retention.items())
             ],
             "# HELP promptscribe_request_seconds Time from headers to the last byte.",
             "# TYPE promptscribe_request_seconds histogram",

@@ -23,7 +23,8 @@ from promptscribe.receiver.access import Access
 from promptscribe.receiver.app import create_app
 from promptscribe.receiver.cutoff import MAX_HEADER_BYTES, CutoffProtocol
 from promptscribe.receiver.guard import LOOPBACK
-from promptscribe.receiver.retention import keep_for
+from promptscribe.receiver.metrics import Metrics
+from promptscribe.receiver.retention import Keeper
 from promptscribe.receiver.sqlite_store import SqliteStore
 
 if TYPE_CHECKING:
@@ -103,8 +104,10 @@ class Receiver:
         except BaseException:
             self._socket.close()
             raise
+        metrics = Metrics()
         app = create_app(
             self._store,
+            metrics=metrics,
             access=access,
             rate_limit=rate_limit,
             hosts={*LOOPBACK, host, *hosts} if _is_loopback(host) else None,
@@ -122,7 +125,11 @@ class Receiver:
             timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
         )
         self._server = _Server(config, self._ready)
-        self._keep_days = keep_days
+        self._keeper = (
+            None
+            if keep_days is None
+            else Keeper(keep_days, self._store, metrics, SystemClock())
+        )
         self._announce = announce
         self._started = threading.Event()
         self._thread: threading.Thread | None = None
@@ -152,10 +159,9 @@ class Receiver:
             self._thread.join()
 
     def _ready(self) -> None:
-        if self._keep_days is not None:
-            keeping = keep_for(self._keep_days, self._store, SystemClock())
+        if self._keeper is not None:
             # Ends with the loop, which cancels what is left when it closes.
-            self._keeper = asyncio.get_running_loop().create_task(keeping)
+            self._keeping = asyncio.get_running_loop().create_task(self._keeper.run())
         self._started.set()
         if self._announce is not None:
             self._announce(self.url)
