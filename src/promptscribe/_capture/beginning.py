@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from promptscribe._capture import adapter, ambient, snapshot
+import msgspec
+
+from promptscribe._capture import ambient, snapshot
 from promptscribe._capture.context import current
+from promptscribe._capture.plain import encode_plain, is_plain
 from promptscribe._capture.recording import START, Recording, raw
 from promptscribe._clock import getrandbits
 from promptscribe._runtime.state import runtime
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
     from promptscribe._capture.options import Plan
     from promptscribe._runtime.state import Append
 
-_encode: Final = adapter.encode_fast
+_encode: Final = encode_plain
+_Raw: Final = msgspec.Raw
 _LARGE: Final = snapshot.LARGE
 _OTEL: Final = ambient.MODULE
 _modules: Final = ambient.modules
@@ -92,11 +96,15 @@ def begin(
     first = (
         key, trace, parent, anchor + now, plan.declared, members, inputs, given
     )  # fmt: skip
+    payload = b""
     try:
-        payload = _encode(first)
-        if len(payload) > _LARGE:
-            payload = _encode((*first[:6], raw(inputs), raw(given)))
-    except Exception:  # noqa: BLE001 - an odd value: the slow way takes it
+        if (type(inputs) is _Raw or is_plain(inputs)) and (
+            given is None or is_plain(given)
+        ):
+            payload = _encode(first)
+    except Exception:  # noqa: BLE001, S110 - an odd value: the slow way takes it
+        pass
+    if not payload or len(payload) > _LARGE:
         payload = _encode((*first[:6], raw(inputs), raw(given)))
     kept = append(START, payload)
     if kept is None:  # a fork without Python's hooks: the ids were the parent's next

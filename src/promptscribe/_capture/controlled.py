@@ -21,7 +21,8 @@ from promptscribe._capture import (
 )
 from promptscribe._capture.context import is_unsaved
 from promptscribe._capture.options import NO_OPTIONS
-from promptscribe._capture.recording import START, Recording
+from promptscribe._capture.plain import encode_plain
+from promptscribe._capture.recording import START, Recording, raw
 from promptscribe._clock import getrandbits
 from promptscribe._runtime.state import nowhere, runtime
 from promptscribe._wire import record
@@ -233,12 +234,12 @@ def begin_controlled(
         recording.trace,
         parent,
         recording.anchor + runtime.monotonic_ns(),
-        declared,
-        labels,
-        kept,
-        given or None,
+        declared if type(declared) is msgspec.Raw else raw(declared),
+        labels if type(labels) is msgspec.Raw else raw(labels),
+        raw(kept),
+        raw(given or None),
     )
-    payload = snapshot.encode(first)
+    payload = encode_plain(first)
     kept_by = recorded_by if kept_trace else nowhere
     took = kept_by(START, payload)
     if took is None:  # a fork without Python's hooks: the ids were the parent's next

@@ -15,6 +15,7 @@ from promptscribe._capture import ambient, failure, snapshot
 from promptscribe._capture.beginning import begin, new_key, new_trace
 from promptscribe._capture.context import Inherited, current
 from promptscribe._capture.options import NO_PLAN
+from promptscribe._capture.plain import encode_plain
 from promptscribe._capture.presence import NOTHING
 from promptscribe._capture.recording import WHOLE
 from promptscribe._runtime.state import nowhere, runtime
@@ -196,7 +197,7 @@ def _record(
     encoded = msgspec.Raw(snapshot.encode(given))
     first = (key, trace, parent, now, None, labels, None, encoded)
     last = (key, now, None, None, None, None, None)
-    append(WHOLE, snapshot.encode((key, first, last)))
+    append(WHOLE, encode_plain((key, first, last)))
 
 
 def is_controlled(scope: Scope | None) -> bool:

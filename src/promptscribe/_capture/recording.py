@@ -12,6 +12,7 @@ import msgspec
 
 from promptscribe import schema
 from promptscribe._capture import adapter, failure, snapshot
+from promptscribe._capture.plain import ATOMS, encode_plain, is_plain
 from promptscribe._clock import join_log_id
 from promptscribe._runtime.state import runtime
 from promptscribe._wire.record import EXT_CHUNKS, REQUEST, RESPONSE, STREAM
@@ -51,7 +52,8 @@ _PRIVATE: Final = frozenset(
 )
 """Keyword arguments of providers' SDKs and of LiteLLM that say who calls, not what."""
 
-_encode: Final = adapter.encode_fast
+_encode: Final = encode_plain
+_CONTAINERS: Final = frozenset({dict, list, tuple})
 
 
 class Recording:
@@ -213,11 +215,13 @@ class Recording:
         self._append = None
         ended = self.anchor + runtime.monotonic_ns()
         last = (self.key, ended, True, result, None, self._updates, None)
+        kind, payload = type(result), b""
         try:
-            payload = _encode(last)
-            if len(payload) > snapshot.LARGE:
-                payload = _encode((*last[:3], raw(result), *last[4:]))
-        except Exception:  # noqa: BLE001 - an odd value: the slow way takes it
+            if kind in ATOMS or (kind in _CONTAINERS and is_plain(result)):
+                payload = _encode(last)
+        except Exception:  # noqa: BLE001, S110 - an odd value: the slow way takes it
+            pass
+        if not payload or len(payload) > snapshot.LARGE:
             payload = _encode((*last[:3], raw(result), *last[4:]))
         if self._first is None:
             append(END, payload)
@@ -301,8 +305,8 @@ class Recording:
         if append is None:
             return
         ended = self.anchor + runtime.monotonic_ns()
-        last = (self.key, ended, returned, raw(result), error, self._updates, stream)
-        payload = snapshot.encode(last)
+        parts = raw(result), raw(error), self._updates, stream
+        payload = _encode((self.key, ended, returned, *parts))
         if self._first is None:
             append(END, payload)
         else:

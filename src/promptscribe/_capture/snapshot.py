@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from promptscribe._capture.adapter import encode_fast
+from promptscribe._capture.plain import encode_plain, is_plain
 
 LARGE: Final = 256 << 10
 """Bytes of a record from which on its parts are looked at: media, endless texts."""
@@ -17,11 +17,16 @@ LARGE: Final = 256 << 10
 def encode(value: Any) -> bytes:
     """Return a value as MessagePack, whatever it is, and however large."""
     try:
-        payload = encode_fast(value)
-        if len(payload) <= LARGE:
-            return payload
-    except Exception:  # noqa: BLE001, S110 - lone surrogates, cycles, depth, big ints
+        if is_plain(value):
+            payload = encode_plain(value)
+            if len(payload) <= LARGE:
+                return payload
+    except Exception:  # noqa: BLE001, S110 - lone surrogates, big ints, odd keys
         pass
+    from promptscribe._capture.adapter import placeholder
     from promptscribe._capture.sanitizer import Sanitizer
 
-    return encode_fast(Sanitizer(LARGE).clean(value))
+    try:
+        return encode_plain(Sanitizer(LARGE).clean(value))
+    except Exception:  # noqa: BLE001 - the stack is nearly used up, or memory is
+        return encode_plain(placeholder(value))

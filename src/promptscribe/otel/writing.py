@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from promptscribe._capture import controlled, snapshot
+from promptscribe._capture import controlled
 from promptscribe._capture.beginning import new_key, new_trace
 from promptscribe._capture.context import is_unsaved
 from promptscribe._capture.manual import is_controlled
-from promptscribe._capture.recording import WHOLE
+from promptscribe._capture.plain import encode_plain
+from promptscribe._capture.recording import WHOLE, raw
 from promptscribe._dialects import translation
 from promptscribe._runtime.state import runtime
 from promptscribe._wire import record
@@ -49,10 +50,10 @@ def write(span: Span, above: Ancestor) -> None:
     key = new_key()
     began = translation.began(span)
     ended = max(span.ended, began)
-    first = (key, trace, None, began, None, labels, None, given)
+    first = (key, trace, None, began, None, raw(labels), None, raw(given))
     # Not returned: there is no result; false and not nil, as the times are the call's.
-    last = (key, ended, False, None, None, [update], None)
-    append(WHOLE, snapshot.encode((key, first, last)))
+    last = (key, ended, False, None, None, [raw(update)], None)
+    append(WHOLE, encode_plain((key, first, last)))
 
 
 def _limited(span: Span, labels: Any) -> tuple[dict[str, Any], Any]:
