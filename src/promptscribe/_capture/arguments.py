@@ -11,50 +11,48 @@ from __future__ import annotations
 import inspect
 import keyword
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Binder = "Callable[..., dict[str, Any]]"
+Binder: TypeAlias = "Callable[..., dict[str, Any]]"
 
 
-def make_binder(
-    function: Callable[..., Any], *, skip_first: bool = False
-) -> Callable[..., dict[str, Any]]:
+def make_binder(function: Callable[..., Any], *, receives: bool = False) -> Binder:
     """Return a function that takes a call's arguments and names them.
 
     Args:
         function: What is called.
-        skip_first: Leave out the first parameter: the receiver of a method, which
-            the call does not pass because it is bound already.
+        receives: Leave the first argument out: the receiver of a method.
 
     Returns:
         A function of the same signature that returns a dict: parameter names with
         the values bound to them, defaults included, ``*args`` as a list and
         ``**kwargs`` as a dict under their own names.
     """
+    nameless = _bind_rest if receives else _bind_nameless
     try:
         signature = inspect.signature(function)
     except (ValueError, TypeError):
-        return _bind_nameless
+        return nameless
     parameters = list(signature.parameters.values())
-    if skip_first and parameters:
-        if parameters[0].kind is parameters[0].VAR_POSITIONAL:
-            return _bind_nameless
-        parameters = parameters[1:]
+    if receives and parameters and parameters[0].kind is parameters[0].VAR_POSITIONAL:
+        return nameless
     if any(keyword.iskeyword(p.name) for p in parameters):
-        return _bind_nameless
-    return _compile(parameters)
+        return nameless
+    return _compile(parameters, skipped=int(receives))
 
 
-def has_receiver(function: Callable[..., Any]) -> bool:
+def has_receiver(function: Any) -> bool:
     """Say whether a plain function was written as a method that gets a receiver.
 
-    From 3.13 on, ``classmethod`` over a decorated function passes the class as an
-    ordinary first argument; this tells it apart. It goes by where the function was
-    defined and by its first parameter's conventional name.
+    ``Bot.answer(bot, …)`` passes it as an ordinary first argument, and so does, from
+    3.13 on, ``classmethod`` over a decorated function; this tells it apart. It goes by
+    where the function was defined and by its first parameter's conventional name.
     """
+    if type(function) is not FunctionType:
+        return False
     qualname = getattr(function, "__qualname__", "")
     owner = qualname.rpartition(".")[0]
     if not owner or owner.endswith("<locals>"):
@@ -62,29 +60,6 @@ def has_receiver(function: Callable[..., Any]) -> bool:
     code = getattr(function, "__code__", None)
     names: tuple[str, ...] = getattr(code, "co_varnames", ())
     return bool(names) and names[0] in {"self", "cls", "mcs", "mcls"}
-
-
-class Binders:
-    """Names the arguments of a call, whichever way the function was reached."""
-
-    __slots__ = ("bound", "free", "function", "receiver")
-
-    def __init__(self, function: Any) -> None:
-        inner = self.function = unwrapped(function)
-        self.free = make_binder(inner)
-        self.receiver = type(inner) is FunctionType and has_receiver(inner)
-        is_method = type(inner) is FunctionType and not isinstance(
-            function, staticmethod
-        )
-        self.bound = make_binder(inner, skip_first=True) if is_method else self.free
-
-    def bind(self, instance: Any, args: Any, kwargs: Any) -> dict[str, Any]:
-        """Return the arguments by name; raises TypeError if they do not fit."""
-        if instance is not None:
-            return self.bound(*args, **kwargs)
-        if self.receiver and args:
-            return self.bound(*args[1:], **kwargs)
-        return self.free(*args, **kwargs)
 
 
 def unwrapped(function: Any) -> Any:
@@ -98,7 +73,11 @@ def _bind_nameless(*args: Any, **kwargs: Any) -> dict[str, Any]:
     return {"args": list(args), "kwargs": kwargs}
 
 
-def _compile(parameters: list[inspect.Parameter]) -> Callable[..., dict[str, Any]]:
+def _bind_rest(*args: Any, **kwargs: Any) -> dict[str, Any]:
+    return {"args": list(args[1:]), "kwargs": kwargs}
+
+
+def _compile(parameters: list[inspect.Parameter], *, skipped: int) -> Binder:
     """Compile ``def bind(a, b=d0, *c, **d): return {"a": a, …}``."""
     defaults: dict[str, Any] = {}
     signature: list[str] = []
@@ -118,7 +97,7 @@ def _compile(parameters: list[inspect.Parameter]) -> Callable[..., dict[str, Any
         previous = parameter
     if previous is not None and previous.kind is previous.POSITIONAL_ONLY:
         signature.append("/")
-    names = ", ".join(f"{p.name!r}: {p.name}" for p in parameters)
+    names = ", ".join(f"{p.name!r}: {p.name}" for p in parameters[skipped:])
     source = f"def bind({', '.join(signature)}):\n    return {{{names}}}\n"
     namespace: dict[str, Any] = defaults
     exec(source, namespace)  # noqa: S102 - built from identifiers alone

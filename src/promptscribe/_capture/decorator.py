@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from promptscribe._capture import failure, wrapper
+from promptscribe._capture import callable_kind, failure
 from promptscribe._capture.beginning import begin
 from promptscribe._capture.context import current
 from promptscribe._capture.manual import check_names
@@ -64,7 +64,7 @@ class LogPrompt:
         if not self._options.enabled or self._options.capture == "none":
             return function
         members.setdefault("path", default_path(function))
-        decorated: F = wrapper.wrap(function, make_plan(members, self._options))
+        decorated: F = callable_kind.wrap(function, make_plan(members, self._options))
         return decorated
 
     def __enter__(self) -> Recording:

@@ -98,8 +98,8 @@ def close_block(log: Recording) -> None:
 
 
 def capturing(
-    call: Callable[[Any, Any, Any, Any], Any], kind: str
-) -> Callable[[Any, Any, Any, Any], Any]:
+    call: Callable[[Any, Any, Any], Any], kind: str
+) -> Callable[[Any, Any, Any], Any]:
     """Return a wrapper like *call* whose function's prints go into its log.
 
     Args:
@@ -109,7 +109,7 @@ def capturing(
     """
     run = _RUN[kind]
 
-    def captured(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+    def captured(wrapped: Any, args: Any, kwargs: Any) -> Any:
         if runtime.append is None:
             return wrapped(*args, **kwargs)
         capture = Capture(current.get())
@@ -126,7 +126,7 @@ def capturing(
             with contextlib.suppress(AttributeError):
                 setattr(function, name, getattr(wrapped, name))
         try:
-            return call(function, instance, args, kwargs)
+            return call(function, args, kwargs)
         except BaseException as error:
             hide_frame(error)
             raise

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+from types import GeneratorType, coroutine
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from promptscribe._capture import emitted, failure, generator, snapshot, stream
-from promptscribe._capture.arguments import Binders, unwrapped
 from promptscribe._capture.beginning import begin
 from promptscribe._capture.context import Inherited, current
-from promptscribe._capture.logged import Logged, LoggedObject
 from promptscribe._capture.presence import NOTHING
 from promptscribe._capture.stream_kind import kind_of
 from promptscribe._runtime.state import nowhere as _nowhere
@@ -26,6 +25,7 @@ from promptscribe._runtime.state import runtime
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from promptscribe._capture.arguments import Binder
     from promptscribe._capture.context import Scope
     from promptscribe._capture.options import Plan
     from promptscribe._capture.recording import Recording
@@ -35,77 +35,38 @@ _PLAIN = {str, dict, list, tuple, int, float, bool, type(None)}
 """Types of results that are no streams; grows with what functions return."""
 
 
-def wrap(function: Any, declared: Plan) -> Any:
-    """Return *function* wrapped according to its kind."""
-    binders = Binders(function)
-    inner = unwrapped(function)
-    if _is(inspect.isasyncgenfunction, inner):
-        build, kind = _around_async_generator, "async generator"
-    elif _is(inspect.isgeneratorfunction, inner):
-        build, kind = _around_generator, "generator"
-    elif _is(inspect.iscoroutinefunction, inner):
-        build, kind = _around_coroutine, "coroutine"
-    else:
-        build, kind = _around_function, "function"
-    call = build(binders, declared)
-    if declared.options.capture_stdout:
-        from promptscribe._capture import stdout
-
-        call = stdout.capturing(call, kind)
-    if not hasattr(type(function), "__get__"):  # a callable object: it does not bind
-        return LoggedObject(function, call, (wrap, function, declared))
-    return Logged(function, call)
-
-
-def _is(predicate: Callable[[Any], bool], function: Any) -> bool:
-    """Ask *predicate* about a function, or about the ``__call__`` of an object."""
-    if predicate(function):
-        return True
-    method = getattr(type(function), "__call__", None)  # noqa: B004 - its code
-    return not inspect.isroutine(function) and predicate(method)
-
-
-def _bind(binders: Binders, instance: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+def _bind(bind: Binder, args: Any, kwargs: Any) -> dict[str, Any]:
     """Return the arguments of a call, by name if they fit the function."""
     try:
-        return binders.bind(instance, args, kwargs)
+        return bind(*args, **kwargs)
     except Exception:  # noqa: BLE001 - the function itself will say what is wrong
         return {"args": list(args), "kwargs": kwargs}
 
 
-def _begin(
-    declared: Plan, binders: Binders, instance: Any, args: Any, kwargs: Any
-) -> Recording | None:
+def _begin(declared: Plan, bind: Binder, args: Any, kwargs: Any) -> Recording | None:
     """Begin a log the slow way, after the quick one failed; None if that fails too."""
     try:
-        append = runtime.append or _nowhere
-        return begin(append, declared, _bind(binders, instance, args, kwargs))
+        return begin(runtime.append or _nowhere, declared, _bind(bind, args, kwargs))
     except Exception as problem:  # noqa: BLE001 - ours must not reach the caller
         failure.note("recording_failed", problem)
         return None
 
 
-def _around_function(binders: Binders, declared: Plan) -> Callable[..., Any]:
-    bound, free, receiver = binders.bound, binders.free, binders.receiver
+def around_function(declared: Plan, bind: Binder) -> Callable[..., Any]:
+    """Return what calls a function and logs that; see `Logged`."""
     set_current, reset_current = current.set, current.reset
     hide_frame = generator.hide_frame
     plain = _PLAIN
 
-    def call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+    def call(wrapped: Any, args: Any, kwargs: Any) -> Any:
         append = runtime.append
         if append is None:
             return wrapped(*args, **kwargs)
         recording: Recording | None
         try:
-            if instance is not None:
-                inputs = bound(*args, **kwargs)
-            elif receiver and args:
-                inputs = bound(*args[1:], **kwargs)
-            else:
-                inputs = free(*args, **kwargs)
-            recording = begin(append, declared, inputs)
+            recording = begin(append, declared, bind(*args, **kwargs))
         except Exception:  # noqa: BLE001 - arguments that do not fit, or ours
-            recording = _begin(declared, binders, instance, args, kwargs)
+            recording = _begin(declared, bind, args, kwargs)
         if recording is None:  # not in the handler: it would be the error's context
             return wrapped(*args, **kwargs)
         token = set_current(recording)
@@ -145,20 +106,21 @@ def _settle(recording: Recording, result: Any) -> Any:
     return result
 
 
-def _around_coroutine(binders: Binders, declared: Plan) -> Callable[..., Any]:
-    bound, free, receiver = binders.bound, binders.free, binders.receiver
-    run = _awaiting(declared, _body_of(binders.function))
+def around_coroutine(declared: Plan, bind: Binder, function: Any) -> Callable[..., Any]:
+    """Return what calls a coroutine function.
 
-    def call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+    Args:
+        declared: What the decorator was given.
+        bind: Names the arguments.
+        function: The function: its names are those of the coroutines.
+    """
+    run = _awaiting(declared, _body_of(function))
+
+    def call(wrapped: Any, args: Any, kwargs: Any) -> Any:
         if runtime.append is None:
             return wrapped(*args, **kwargs)
         try:
-            if instance is not None:
-                inputs = bound(*args, **kwargs)
-            elif receiver and args:
-                inputs = bound(*args[1:], **kwargs)
-            else:
-                inputs = free(*args, **kwargs)
+            inputs = bind(*args, **kwargs)
         except Exception:  # noqa: BLE001 - the function says now what is wrong
             inputs = _UNFIT
         if inputs is not _UNFIT:
@@ -167,7 +129,7 @@ def _around_coroutine(binders: Binders, declared: Plan) -> Callable[..., Any]:
             return wrapped(*args, **kwargs)
         except BaseException as error:
             generator.hide_frame(error)
-            _fail(error, _begin(declared, binders, instance, args, kwargs))
+            _fail(error, _begin(declared, bind, args, kwargs))
             raise
 
     return call
@@ -177,7 +139,7 @@ def _body_of(function: Any) -> Any:
     """Return the function that runs when an object without a name is called."""
     while isinstance(function, functools.partial):
         function = function.func
-    return function if hasattr(function, "__name__") else type(function).__call__
+    return function if hasattr(function, "__qualname__") else type(function).__call__
 
 
 _UNFIT: Any = {}
@@ -220,41 +182,39 @@ def _awaiting(declared: Plan, body: Any) -> Callable[..., Any]:
             return result
         return _settle(recording, result)
 
-    run.__name__ = body.__name__
+    run.__name__ = getattr(body, "__name__", run.__name__)
     run.__qualname__ = body.__qualname__
     return run
 
 
-def _around_generator(binders: Binders, declared: Plan) -> Callable[..., Any]:
-    return _around_iterator(binders, declared, generator.drive)
-
-
-def _around_async_generator(binders: Binders, declared: Plan) -> Callable[..., Any]:
-    return _around_iterator(binders, declared, generator.drive_async)
-
-
-def _around_iterator(
-    binders: Binders, declared: Plan, drive: Callable[..., Any]
+def around_iterator(
+    declared: Plan, bind: Binder, drive: Callable[..., Any]
 ) -> Callable[..., Any]:
-    def call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+    """Return what calls a generator function; *drive* runs the generator."""
+
+    def call(wrapped: Any, args: Any, kwargs: Any) -> Any:
         if runtime.append is None:
             return wrapped(*args, **kwargs)
         try:
-            inputs = binders.bind(instance, args, kwargs)
+            inputs = bind(*args, **kwargs)
         except Exception:  # noqa: BLE001 - the function says now what is wrong
             inputs = _UNFIT
         try:  # outside of the handler: it would become the error's context
             made = wrapped(*args, **kwargs)
         except BaseException as error:
             generator.hide_frame(error)
-            _fail(error, _begin(declared, binders, instance, args, kwargs))
+            _fail(error, _begin(declared, bind, args, kwargs))
             raise
         if inputs is _UNFIT:
             return made
         try:
             # Inputs and parent as they are now; the log begins with the first step.
             beginning = _Beginning(declared, inputs)
-            recorded = drive(beginning.steps(made), beginning)
+            recorded: Any
+            if _is_coroutine(made):
+                recorded = _drive_coroutine(made, beginning)
+            else:
+                recorded = drive(beginning.steps(made), beginning)
             recorded.__name__ = made.__name__
             recorded.__qualname__ = made.__qualname__
         except Exception as problem:  # noqa: BLE001 - ours
@@ -263,6 +223,35 @@ def _around_iterator(
         return recorded
 
     return call
+
+
+def _is_coroutine(made: Any) -> bool:
+    """Say whether a generator is one that is awaited: of ``types.coroutine``."""
+    return (
+        type(made) is GeneratorType
+        and made.gi_code.co_flags & inspect.CO_ITERABLE_COROUTINE != 0
+    )
+
+
+@coroutine
+def _drive_coroutine(made: Any, beginning: _Beginning) -> Any:
+    """Run a coroutine that is a generator: as `_awaiting`, what it yields is no chunk.
+
+    What goes on while it waits is in its task, which has a context of its own.
+    """
+    recording = beginning.begin()
+    if recording is None:
+        return (yield from made)
+    token = current.set(recording)
+    try:
+        result = yield from made
+    except BaseException as error:
+        generator.leave_scope(token)
+        generator.hide_frame(error)
+        recording.fail(error)
+        raise
+    generator.leave_scope(token)
+    return _settle(recording, result)
 
 
 class _Beginning:
@@ -283,12 +272,18 @@ class _Beginning:
         return emitted.Steps(made, lambda: self._recording)
 
     def __call__(self) -> tuple[Scope, Finish]:
-        append = runtime.append or _nowhere
-        try:
-            recording = begin(append, self._declared, self._inputs, None, self._outer)
-        except Exception as problem:  # noqa: BLE001 - ours
-            failure.note("recording_failed", problem)
+        recording = self.begin()
+        if recording is None:
             return self._outer, NOTHING.finish_stream
         recording.leave()  # it is entered with each step
         self._recording = recording
         return recording, recording.finish_stream
+
+    def begin(self) -> Recording | None:
+        """Begin the log; None if that fails."""
+        append = runtime.append or _nowhere
+        try:
+            return begin(append, self._declared, self._inputs, None, self._outer)
+        except Exception as problem:  # noqa: BLE001 - ours
+            failure.note("recording_failed", problem)
+            return None

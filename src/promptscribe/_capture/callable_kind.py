@@ -1,0 +1,81 @@
+"""The callable kind: which wrapper a decorated callable gets, and as what object.
+
+Its law: a callable is what its code and its type say it is, before the first call. It
+costs nothing later.
+"""
+
+from __future__ import annotations
+
+import inspect
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Final
+
+from promptscribe._capture import generator, wrapper
+from promptscribe._capture.arguments import has_receiver, make_binder, unwrapped
+from promptscribe._capture.logged import Logged, LoggedDescriptor, LoggedObject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from promptscribe._capture.options import Plan
+
+_IMPLICIT: Final[dict[str, Any]] = {
+    "__class_getitem__": classmethod,
+    "__init_subclass__": classmethod,
+    "__new__": staticmethod,
+}
+"""What a class statement makes of methods of these names: of functions alone."""
+
+
+def wrap(function: Any, declared: Plan) -> Any:
+    """Return *function* wrapped according to its kind."""
+    function = _as_class_makes_it(function)
+    inner = unwrapped(function)
+    kind, around, *more = _find(inner)
+
+    def make(receives: bool) -> Callable[..., Any]:
+        call: Callable[..., Any] = around(
+            declared, make_binder(inner, receives=receives), *more
+        )
+        if not declared.options.capture_stdout:
+            return call
+        from promptscribe._capture import stdout
+
+        return stdout.capturing(call, kind)
+
+    again = wrap, (function, declared)
+    if type(function) is FunctionType or type(function) is Logged:
+        return Logged(function, make, again, receives=has_receiver(function))
+    if hasattr(type(function), "__get__"):
+        return LoggedDescriptor(function, make, again, receives=False)
+    return LoggedObject(function, make, again)  # it does not bind
+
+
+def _as_class_makes_it(function: Any) -> Any:
+    """Return what a class statement makes of a method of this name by itself.
+
+    It knows functions alone, by their C type.
+    """
+    if type(function) is FunctionType and has_receiver(function):
+        kind = _IMPLICIT.get(function.__name__)
+        return function if kind is None else kind(function)
+    return function
+
+
+def _find(function: Any) -> tuple[Any, ...]:
+    """Return the kind of a callable, what makes its wrapper, and what that needs."""
+    if _is(inspect.isasyncgenfunction, function):
+        return "async generator", wrapper.around_iterator, generator.drive_async
+    if _is(inspect.isgeneratorfunction, function):
+        return "generator", wrapper.around_iterator, generator.drive
+    if _is(inspect.iscoroutinefunction, function):
+        return "coroutine", wrapper.around_coroutine, function
+    return "function", wrapper.around_function
+
+
+def _is(predicate: Callable[[Any], bool], function: Any) -> bool:
+    """Ask *predicate* about a function, or about the ``__call__`` of an object."""
+    if predicate(function):
+        return True
+    method = getattr(type(function), "__call__", None)  # noqa: B004 - its code
+    return not inspect.isroutine(function) and predicate(method)
