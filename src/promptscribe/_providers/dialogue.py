@@ -100,8 +100,11 @@ def _is_only_text(raw: JSONObject) -> bool:
     content, role = raw.get("content"), raw.get("role")
     if type(content) is not str or not content or type(role) is not str:
         return False
-    said = [v for v in raw.values() if v is not None and v not in ([], "")]
-    return len(said) == 2 and role in CONTRACT_ROLES
+    if role not in CONTRACT_ROLES:
+        return False
+    if len(raw) == 2:
+        return True
+    return sum([v is not None and v not in ([], "") for v in raw.values()]) == 2
 
 
 def unwrapped(raw: JSONObject) -> JSONObject:

@@ -83,14 +83,14 @@ def interpret(response: JSONValue) -> ResponseFacts:
     """Read a whole completion."""
     body = table(response)
     choices = tables(body.get("choices"))
+    tier = word(body.get("service_tier"))
     return answered(
         [_message(choice) for choice in choices],
-        finish_reason=next((word(c.get("finish_reason")) for c in choices), None),
+        finish_reason=word(choices[0].get("finish_reason")) if choices else None,
         usage=read_usage(body),
         model=word(body.get("model")),
-        provider=_provider(body),
-        service_tier=word(body.get("service_tier"))
-        or word(at(body, "usage", "service_tier")),
+        provider=_provider(body, choices),
+        service_tier=tier or word(table(body.get("usage")).get("service_tier")),
     )
 
 
@@ -101,19 +101,25 @@ def _message(choice: JSONObject) -> JSONObject:
     return {"role": "assistant", "content": text(choice.get("text"))}
 
 
-def _provider(body: JSONObject) -> str | None:
-    if body.get("x_groq") is not None or at(body, "usage", "queue_time") is not None:
+def _provider(body: JSONObject, choices: list[JSONObject]) -> str | None:
+    usage = table(body.get("usage"))
+    if body.get("x_groq") is not None or usage.get("queue_time") is not None:
         return "groq"  # https://console.groq.com/docs/api-reference
-    if at(body, "usage", "prompt_cache_hit_tokens") is not None:
+    if usage.get("prompt_cache_hit_tokens") is not None:
         return "deepseek"  # https://api-docs.deepseek.com/guides/kv_cache
-    marks = ("content_filter_results", "content_filter_offsets")
-    if body.get("prompt_filter_results") is not None or any(
-        mark in choice for choice in tables(body.get("choices")) for mark in marks
-    ):
+    if body.get("prompt_filter_results") is not None or _is_filtered(choices):
         return "openai_azure"  # learn.microsoft.com/azure/ai-services/openai/reference
-    if word(body.get("provider")) and "/" in (word(body.get("model")) or ""):
+    model = word(body.get("model"))
+    if model is not None and "/" in model and word(body.get("provider")):
         return "openrouter"  # https://openrouter.ai/docs/api-reference/overview
-    return maker_of(word(body.get("model")))
+    return maker_of(model)
+
+
+def _is_filtered(choices: list[JSONObject]) -> bool:
+    for choice in choices:
+        if "content_filter_results" in choice or "content_filter_offsets" in choice:
+            return True
+    return False
 
 
 def read_usage(body: JSONObject) -> Usage | None:
@@ -123,20 +129,21 @@ def read_usage(body: JSONObject) -> Usage | None:
         usage = at(body, "x_groq", "usage")  # Groq's streams carry it there
     if not isinstance(usage, dict):
         return None
-    if count(usage.get("prompt_tokens")) == count(usage.get("completion_tokens")) == 0:
+    given, said = (
+        count(usage.get("prompt_tokens")),
+        count(usage.get("completion_tokens")),
+    )
+    if given == said == 0:
         return None  # no prompt has no tokens: the server does not count
-    reasoning = _reasoning(usage, word(body.get("model")))
-    if usage.keys() <= _TOTALS:
-        return Usage(
-            prompt_tokens=count(usage.get("prompt_tokens")),
-            output_tokens=_output(usage, reasoning, word(body.get("model"))),
-            reasoning_tokens=reasoning,
-        )
+    model = word(body.get("model"))
+    reasoning = _reasoning(usage, model)
+    if reasoning is None and usage.keys() <= _TOTALS:
+        return Usage(prompt_tokens=given, output_tokens=said)
     prompt = table(usage.get("prompt_tokens_details"))
     written = prompt.get("cache_creation_token_details")  # LiteLLM
     return Usage(
-        prompt_tokens=count(usage.get("prompt_tokens")),
-        output_tokens=_output(usage, reasoning, word(body.get("model"))),
+        prompt_tokens=given,
+        output_tokens=_output(usage, reasoning, model),
         reasoning_tokens=reasoning,
         cache_read_tokens=count(_either(prompt, ("cached_tokens",), usage, CACHE_READ)),
         cache_write_tokens=count(_either(prompt, CACHE_WRITE, usage, CACHE_WRITE)),
@@ -160,10 +167,11 @@ def _either(
 
 
 def _reasoning(usage: JSONObject, model: str | None) -> int | None:
-    inside = count(at(usage, "completion_tokens_details", "reasoning_tokens"))
+    details = usage.get("completion_tokens_details")
+    inside = None if details is None else count(at(details, "reasoning_tokens"))
     if inside is None:
         inside = count(usage.get("reasoning_tokens"))  # Perplexity
-    if inside is not None or maker_of(split_provider(model or "")[1]) != "google":
+    if inside is not None or not _is_gemini(model):
         return inside
     # Gemini by OpenAI's API: the thoughts are in the total only
     # (github.com/mozilla-ai/any-llm/issues/1290).
@@ -171,6 +179,10 @@ def _reasoning(usage: JSONObject, model: str | None) -> int | None:
     if prompt is None or said is None or total is None:
         return None
     return max(total - prompt - said, 0) or None
+
+
+def _is_gemini(model: str | None) -> bool:
+    return model is not None and maker_of(split_provider(model)[1]) == "google"
 
 
 def _output(usage: JSONObject, reasoning: int | None, model: str | None) -> int | None:

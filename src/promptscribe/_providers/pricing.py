@@ -10,9 +10,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from promptscribe._providers.model import provider_name, split_model, split_provider
 from promptscribe._providers.tariff import Tariffs, is_linear, learn
@@ -47,8 +46,7 @@ PRICE_IDS: Final = {
 (an Ollama or vLLM of one's own is free, whatever the model's maker charges)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(NamedTuple):
     """Dollars for one call.
 
     Attributes:
@@ -172,19 +170,37 @@ os.register_at_fork(
 
 
 def load_list() -> Any:
-    """Load the price list; return None without the extra ``prices``."""
+    """Load the price list; return None without the extra ``prices``.
+
+    Whether that is installed is looked at once: finding out that it is not takes 40 µs.
+    """
+    global _is_missing  # noqa: PLW0603 - only ever set
+    if _is_missing:
+        return None
     with _importing:
         try:
             return import_module("genai_prices")
         except ImportError:
+            _is_missing = "genai_prices" not in sys.modules  # else: kept out for now
             return None
+
+
+_is_missing = False
 
 
 def _loaded() -> Any:
     """Return the list if it is there, and whole: another thread may be at it."""
+    global _whole  # noqa: PLW0603 - one store
     found = sys.modules.get("genai_prices")
-    is_half = getattr(getattr(found, "__spec__", None), "_initializing", False)
-    return None if is_half else found
+    if found is not _whole:
+        if getattr(getattr(found, "__spec__", None), "_initializing", False):
+            return None
+        _whole = found
+    return found
+
+
+_whole: Any = None
+"""The list, once it was found to be whole."""
 
 
 def _counts(usage: Usage) -> dict[str, int] | None:
@@ -206,20 +222,16 @@ def _counts(usage: Usage) -> dict[str, int] | None:
         counts["cache_write_1h_tokens"] = hour
         if write > hour:
             counts["cache_write_5m_tokens"] = write - hour
-    for name in _RARE:
-        count = getattr(usage, name)
-        if count:
-            counts[name] = count
+    # Kinds that have the same name here and there; most calls use none of them.
+    if usage.cache_audio_read_tokens:
+        counts["cache_audio_read_tokens"] = usage.cache_audio_read_tokens
+    if usage.input_audio_tokens:
+        counts["input_audio_tokens"] = usage.input_audio_tokens
+    if usage.output_audio_tokens:
+        counts["output_audio_tokens"] = usage.output_audio_tokens
+    if usage.output_image_tokens:
+        counts["output_image_tokens"] = usage.output_image_tokens
     return counts
-
-
-_RARE: Final = (
-    "cache_audio_read_tokens",
-    "input_audio_tokens",
-    "output_audio_tokens",
-    "output_image_tokens",
-)
-"""Kinds of tokens that have the same name here and there."""
 
 
 def _context(tier: str | None) -> dict[str, str] | None:

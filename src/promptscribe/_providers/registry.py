@@ -92,14 +92,14 @@ def interpret(
     Returns:
         The facts; None when no shape is known.
     """
-    if not isinstance(response, dict | list):
+    if not isinstance(response, (dict, list)):
         return None
     if isinstance(response, list) and not _holds_wholes(response):
         response = join(response, type_name)
     for shape in SHAPES:
         if shape.detect(response):
             facts = shape.interpret(response)
-            package = (type_name or "").split(".", 1)[0]
+            package = (type_name or "").partition(".")[0]
             facts.provider = PACKAGES.get(package) or provider_name(facts.provider)
             return facts
     return None

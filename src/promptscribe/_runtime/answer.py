@@ -39,6 +39,9 @@ def add_response(draft: Draft, value: Any, plain: Callable[[Any], Any]) -> None:
         value: The response as it was decoded.
         plain: Makes plain data of a decoded value.
     """
+    if type(value) is str:
+        draft.fill("output", value)
+        return
     type_name = None
     if type(value) is record.Model:
         type_name, value = value
@@ -69,7 +72,9 @@ def add_usage(draft: Draft, facts: ResponseFacts) -> None:
     draft.fill("prompt_tokens", usage.prompt_tokens)
     draft.fill("output_tokens", usage.output_tokens)
     for name in _NOTED:
-        draft.note(name, getattr(usage, name))
+        count = getattr(usage, name)
+        if count is not None:
+            draft.note(name, count)
     if "prompt_cost" in members or "output_cost" in members:
         return
     prompt = members.get("prompt")

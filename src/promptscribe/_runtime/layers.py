@@ -104,8 +104,7 @@ class Draft:
     def finish(self) -> Members:
         """Return the members as they are sent; the unfit ones are told in metadata."""
         members = self.members
-        unfit = sorted(self.unfit & members.keys())
-        if unfit:
+        if self.unfit and (unfit := sorted(self.unfit & members.keys())):
             told = {n: f"a {type(members.pop(n)).__name__}" for n in unfit}
             self.note("not_recorded", told)
         return members
@@ -136,7 +135,8 @@ def read(first: record.Start) -> Draft:
                 _known.clear()
             _known[key] = draft
     draft = draft.copy()
-    draft.say(first.given)
+    if first.given:
+        draft.say(first.given)
     return draft
 
 

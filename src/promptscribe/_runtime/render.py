@@ -102,8 +102,9 @@ def _read(
         updates = layers.combine(last.updates)
     members = draft.members
     _add_identity(members, first)
-    _add_times(draft, first, last)
-    _add_error(draft, last)
+    _add_times(members, first, last)
+    if last is None or last.error is not None:
+        _add_error(draft, last)
     _add_inputs(draft, plain(first.inputs))
     told: Members = {}
     if updates:
@@ -134,19 +135,21 @@ def _add_identity(members: Members, first: record.Start) -> None:
         members["trace_parent_id"] = parent
 
 
-def _add_times(draft: Draft, first: record.Start, last: record.End | None) -> None:
-    members = draft.members
+def _add_times(members: Members, first: record.Start, last: record.End | None) -> None:
     began, ended = members.get("start_time"), members.get("end_time")
-    if isinstance(began, datetime) and isinstance(ended, datetime):
-        elapsed = (_clock.to_ns(ended) - _clock.to_ns(began)) / 1e9
-        draft.fill("provider_latency", max(elapsed, 0.0))
-    if not isinstance(began, datetime):
+    if began is None:
+        began = members["start_time"] = _clock.from_ns(first.began)
+    elif not isinstance(began, datetime):
         began = _clock.from_ns(first.began)
-        draft.fill("start_time", began)
-    draft.fill("created_at", began)
+    elif isinstance(ended, datetime):
+        elapsed = (_clock.to_ns(ended) - _clock.to_ns(began)) / 1e9
+        members.setdefault("provider_latency", max(elapsed, 0.0))
+    members.setdefault("created_at", began)
     if last is not None and last.returned is not None:  # else it was not timed
-        draft.fill("end_time", _clock.from_ns(last.ended))
-        draft.fill("provider_latency", max(last.ended - first.began, 0) / 1e9)
+        if ended is None:
+            members["end_time"] = _clock.from_ns(last.ended)
+        elapsed = max(last.ended - first.began, 0) / 1e9
+        members.setdefault("provider_latency", elapsed)
 
 
 def _add_error(draft: Draft, last: record.End | None) -> None:

@@ -37,6 +37,7 @@ Values are MessagePack's own, and the extensions below.
 from __future__ import annotations
 
 import re
+from threading import get_ident
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -111,8 +112,8 @@ class Chunks(NamedTuple):
 
 
 def _read_extension(code: int, data: memoryview) -> Any:
-    global _extensions  # noqa: PLW0603 - see `read`
-    _extensions += 1
+    thread = get_ident()
+    _seen[thread] = _seen.get(thread, 0) + 1
     raw = bytes(data)
     if code == EXT_MODEL:
         name, _, text = raw.partition(b"\0")
@@ -125,8 +126,9 @@ def _read_extension(code: int, data: memoryview) -> Any:
     return {MARK: "unknown extension", "code": code}
 
 
-_extensions = 0
-"""Extensions read so far, by all threads: one that reads sees its own among them."""
+_seen: Final[dict[int, int]] = {}
+"""Extensions that each thread has met so far: one counter for all would need a lock
+where the interpreter has none. A signal's handler only adds to it."""
 
 _decoder: Final = msgspec.msgpack.Decoder(ext_hook=_read_extension)
 _start_decoder: Final = msgspec.msgpack.Decoder(Start, ext_hook=_read_extension)
@@ -154,7 +156,7 @@ def read(start: bytes | None, end: bytes | None) -> tuple[Start, End | None, boo
     Raises:
         ValueError: The bytes are no record (`msgspec.DecodeError` is one).
     """
-    before = _extensions
+    before = _seen.get(get_ident(), 0) if _seen else 0
     last: End | None = None
     if start is not None:
         first = _start_decoder.decode(start)
@@ -165,10 +167,10 @@ def read(start: bytes | None, end: bytes | None) -> tuple[Start, End | None, boo
     else:
         raise ValueError("neither a start nor an end")
     is_plain = True
-    if _extensions != before:
+    if _seen and (met := _seen.get(get_ident(), 0) - before):
         results = [] if last is None else [last.result]
         results += [v for u in (last and last.updates) or () for v in u.values()]
-        is_plain = _extensions - before == sum(map(_held, results))
+        is_plain = met == sum(map(_held, results))
     if is_plain:
         is_plain = not (_may_be_infinite(start) or _may_be_infinite(end))
     return first, last, is_plain
