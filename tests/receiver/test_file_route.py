@@ -256,3 +256,82 @@ def test_every_filter_of_the_sdk_is_understood(client, post, wire):
 
     assert answer.status_code == 200, answer.text
     assert [record["id"] for record in answer.json()["records"]] == ["log_full_1"]
+
+
+PROMPT_FILE = "---\nmodel: gpt-4o\n---\n<user>\nWho is {{name}}?\n</user>\n"
+
+
+def test_the_text_of_a_prompt_file_comes_back_as_it_was(client, post):
+    """By path and in lists, as `pull` of the hosted service's SDK asks for it."""
+    post(path="a/file", prompt=PROMPT_FILE)
+    post(path="a/plain", prompt=KERNEL)
+    asked = {"include_raw_file_content": "true"}
+
+    read = {
+        path: client.post(
+            "/v5/files/retrieve-by-path", params=asked, json={"path": path}
+        ).json()
+        for path in ("a/file", "a/plain")
+    }
+    listed = client.get("/v5/files", params=asked | {"path": "a"}).json()["records"]
+
+    assert read["a/file"]["raw_file_content"] == PROMPT_FILE
+    assert read["a/file"]["model"] == "gpt-4o"
+    # What was never such a file is no such file: nothing is made up.
+    assert "raw_file_content" not in read["a/plain"]
+    assert {file["path"]: file.get("raw_file_content") for file in listed} == {
+        "a/file": PROMPT_FILE,
+        "a/plain": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "number"),
+    [
+        ("/prompts?user_filter=ada", 0),
+        ("/prompts?user_filter=", 1),
+        ("/files?template=true", 0),
+        ("/files?template=false", 1),
+        ("/logs?include_parent=true", 1),
+        ("/logs?include_parent=false", 1),
+    ],
+)
+def test_what_cannot_be_here_is_not_found(client, post, query, number):
+    """Users of a file, templates, evaluators: a filter is never passed over."""
+    post(path="a/b", prompt=KERNEL, user="ada")
+
+    page = client.get(f"/v5{query}").json()
+
+    assert (page["total"], len(page["records"])) == (number, number)
+
+
+def test_there_are_no_evaluators_to_add_up(client, post):
+    """Asked for or not, the list of what they found is empty."""
+    log = post(path="a/b", prompt=KERNEL)
+    route = f"/v5/prompts/{log['prompt_id']}/versions"
+
+    for wanted in ("true", "false"):
+        answer = client.get(route, params={"evaluator_aggregates": wanted}).json()
+        assert [each["evaluator_aggregates"] for each in answer["records"]] == [[]]
+
+
+@pytest.mark.parametrize(
+    ("method", "route"),
+    [
+        ("GET", "/prompts/{id}/versions?evaluator_aggregates=x"),
+        ("GET", "/logs?include_parent=x"),
+        ("GET", "/files?include_raw_file_content=x"),
+        ("GET", "/files?template=x"),
+        ("POST", "/files/retrieve-by-path?include_raw_file_content=x"),
+    ],
+)
+def test_what_is_no_yes_or_no_is_422(client, post, method, route):
+    """Even where the answer would be the same."""
+    log = post(path="a/b", prompt=KERNEL)
+
+    answer = client.request(
+        method, route.format(id=log["prompt_id"]), json={"path": "a/b"}
+    )
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"][0] == "query"

@@ -39,11 +39,23 @@ class Operation(msgspec.Struct, frozen=True):
     answers: str = "application/json"
 
 
-def _query(name: str, schema: JSONObject, *, required: bool = False) -> JSONObject:
-    return {"in": "query", "name": name, "required": required, "schema": schema}
+def _query(
+    name: str, schema: JSONObject, *, required: bool = False, note: str | None = None
+) -> JSONObject:
+    query: JSONObject = {"in": "query", "name": name}
+    query |= {"required": required, "schema": schema}
+    return query if note is None else query | {"description": note}
 
 
 _SIZE: Final[JSONObject] = {"type": "integer", "minimum": 0, "maximum": MAX_PAGE_SIZE}
+# What the contract has and what there cannot be here, with what becomes of it.
+_NOTES: Final = {
+    "include_parent": "of evaluators' logs only: there are none",
+    "evaluator_aggregates": "there are no evaluators: always an empty list",
+    "include_raw_file_content": "answered, asked for or not, where a version was made"
+    " from the text of a .prompt file; else absent",
+    "template": "no file here is a template for others: true finds none",
+}
 _TEXTUAL: Final = (
     "version_id",
     "environment",
@@ -64,6 +76,15 @@ PARAMETERS: Final[JSONObject] = {
         name: _query(name, {"type": "string", "format": "date-time"})
         for name in ("start_date", "end_date")
     },
+    **{
+        name: _query(name, {"type": "boolean"}, note=note)
+        for name, note in _NOTES.items()
+    },
+    "user_filter": _query(
+        "user_filter",
+        {"type": "string"},
+        note="files here have no users: any text finds none",
+    ),
     "id": _query("id", {"type": "array", "items": {"type": "string"}}),
     "ids": _query(
         "id",
@@ -86,6 +107,7 @@ PARAMETERS: Final[JSONObject] = {
 _TARGET: Final = ("version_id", "environment")
 _PAGE: Final = ("page", "size")
 _SORTED: Final = (*_PAGE, "name", "sort_by", "order")
+_FILES: Final = ("path", "type", "environment", "template", "include_raw_file_content")
 _LOGS: Final = (
     *_PAGE,
     "file_id",
@@ -98,6 +120,7 @@ _LOGS: Final = (
     "end_date",
     "in_trace_filter",
     "include_trace_children",
+    "include_parent",
     "roots",
     "failed",
     "sample",
@@ -133,12 +156,15 @@ OPERATIONS: Final = (
             ("Flow", "/flows/logs/{log_id}"),
         )
     ],
-    Operation("GET", "/{kind}", "Page through files", _SORTED),
+    Operation("GET", "/{kind}", "Page through files", (*_SORTED, "user_filter")),
     Operation("POST", "/{kind}", "Make a version", body="UpsertRequest"),
     Operation("GET", "/{kind}/{id}", "Read a file at a version", _TARGET),
     Operation("DELETE", "/{kind}/{id}", "Delete a file; its logs stay", status="204"),
     Operation(
-        "GET", "/{kind}/{id}/versions", "All versions, newest first", ("status",)
+        "GET",
+        "/{kind}/{id}/versions",
+        "All versions, newest first",
+        ("status", "evaluator_aggregates"),
     ),
     Operation("GET", "/{kind}/{id}/environments", "What is deployed where"),
     Operation(
@@ -157,12 +183,12 @@ OPERATIONS: Final = (
         Operation("PATCH", f"/{kind}/{{id}}", "Move or rename a file", body="Move")
         for kind in ("prompts", "tools", "flows")
     ],
-    Operation("GET", "/files", "Page through files", (*_SORTED, "path", "type")),
+    Operation("GET", "/files", "Page through files", (*_SORTED, *_FILES)),
     Operation(
         "POST",
         "/files/retrieve-by-path",
         "Find a file by its path",
-        ("environment",),
+        ("environment", "include_raw_file_content"),
         "Path",
     ),
     Operation("GET", "/directories", "All directories"),

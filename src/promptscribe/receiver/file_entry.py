@@ -108,6 +108,7 @@ class FileQuery(msgspec.Struct, kw_only=True, frozen=True):
         environment: Files with a version deployed there.
         sort_by: What the order follows.
         descending: Greatest first.
+        nothing: True where something is asked for that no file can be.
         page: Page, from 1.
         size: Files on a page, from 0.
     """
@@ -118,6 +119,7 @@ class FileQuery(msgspec.Struct, kw_only=True, frozen=True):
     environment: str | None = None
     sort_by: Literal["created_at", "updated_at", "name"] = "created_at"
     descending: bool = True
+    nothing: bool = False
     page: int = 1
     size: int = 10
 

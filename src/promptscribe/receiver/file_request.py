@@ -130,6 +130,7 @@ def file_query(
     """
     reader = QueryReader(params)
     kinds = (kind,) if kind else tuple(reader.words("type", KINDS))
+    reader.flag("include_raw_file_content")  # answered wherever there is one
     query = FileQuery(
         kinds=kinds,
         name=reader.text("name"),
@@ -137,6 +138,8 @@ def file_query(
         environment=reader.text("environment"),
         sort_by=(reader.words("sort_by", _SORTS) or [default_sort])[0],
         descending=reader.words("order", ("asc", "desc")) != ["asc"],
+        # Nobody's name stands at a file here, and none is a template for others.
+        nothing=bool(reader.text("user_filter") or reader.flag("template")),
         page=reader.page(),
         size=reader.size(default_size),
     )

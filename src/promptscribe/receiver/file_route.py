@@ -113,7 +113,10 @@ class FileRoutes:
         shape({"path": check_path}, "path")(body, ("body",), found)
         if found:
             raise BadRequest(found)
-        environment = request.query_params.get("environment")
+        reader = QueryReader(request.query_params)
+        reader.flag("include_raw_file_content")  # answered wherever there is one
+        reader.finish()
+        environment = reader.text("environment")
         name = FileName(path=body["path"].strip("/"), environment=environment)
         return _file_answer(await self._store.find_file(name))
 
@@ -141,6 +144,7 @@ class FileRoutes:
             return refusal(file)
         reader = QueryReader(request.query_params)
         wanted = reader.wants_committed("status")
+        reader.flag("evaluator_aggregates")  # there are no evaluators: an empty list
         reader.finish()
         versions = await self._store.find_versions(file.id) if wanted else []
         return json_answer({"records": [file_record(version) for version in versions]})

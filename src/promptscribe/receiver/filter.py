@@ -122,6 +122,8 @@ def log_query(params: QueryParams, default_size: int = 10) -> LogQuery:
         BadRequest: With every value that does not fit.
     """
     reader = QueryReader(params)
+    # Of evaluators' logs alone, as the contract has it: there are none here.
+    reader.flag("include_parent")
     query = LogQuery(
         file_id=reader.text("file_id"),
         path=reader.text("path"),

@@ -155,6 +155,8 @@ def _in_order(
 
 def _terms(query: FileQuery) -> Iterable[tuple[str, Sequence[object]]]:
     yield "f.deleted_us IS NULL", ()
+    if query.nothing:
+        yield "0", ()
     if query.kinds:
         yield f"f.kind IN ({marks_for(query.kinds)})", query.kinds
     if query.name is not None:
