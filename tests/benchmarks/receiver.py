@@ -4,6 +4,9 @@
 own, this one is the load; every answer that is counted came after the commit. Pages
 are timed over LOGS logs (100,000 unless told), the slowest of five; and once "cold",
 with nothing of the file in the system's cache. Processor time is the receiver's.
+
+At the end, what the time of a refusal tells about a key: how long one that is wrong
+in its last letter takes, against one that is wrong in all; 1.00 tells nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +22,10 @@ import tempfile
 import time
 import urllib.request
 from urllib.parse import urlsplit
+
+from promptscribe.receiver.access import Access
+from promptscribe.receiver.key import make_key
+from promptscribe.receiver.sqlite_store import SqliteStore
 
 SERVE = """
 import sys
@@ -161,6 +168,7 @@ def main(total: int) -> None:
         beside_idle(url)
         measure(url, total, process.pid, db)
         row("RSS after the load", f"{rss_mib(process.pid):.0f} MiB")
+        guesses(folder.name)
     finally:
         process.terminate()
         process.wait()
@@ -217,6 +225,36 @@ def measure(url: str, total: int, pid: int, db: str) -> None:
         cold = fetch(address_of)
         warm = max(map(fetch, [address_of] * 5))
         row(f"{page}", f"{warm:.0f} ms, cold {cold:.0f}")
+
+
+def guesses(folder: str) -> None:
+    """Time the refusal of keys that are nearly right against ones that are not."""
+    store = SqliteStore(pathlib.Path(folder) / "keys.db")
+    made = [make_key(str(number)) for number in range(100)]
+    access = Access(["configured-" + made[0][0]], store)
+
+    async def measured() -> dict[str, float]:
+        for _, entry in made:
+            await store.add_key(entry)
+        right = made[50][0]
+        last = "A" if right[-1] != "A" else "B"
+        keys = {"near": right[:-1] + last, "far": "x" * len(right), "none": ""}
+        best = dict.fromkeys(keys, float("inf"))
+        for _ in range(200):
+            for name, key in keys.items():
+                headers = {"x-api-key": key}
+                began = time.perf_counter()
+                for _ in range(50):
+                    await access.verdict(headers, "read")
+                took = (time.perf_counter() - began) / 50
+                best[name] = min(best[name], took)
+        return best
+
+    best = asyncio.run(measured())
+    store.close()
+    row("a wrong key is refused in", f"{best['far'] * 1e6:.1f} us")
+    row("one that is nearly right", f"{best['near'] / best['far']:.2f} x")
+    row("none at all", f"{best['none'] / best['far']:.2f} x")
 
 
 def wait_for_index(url: str) -> None:

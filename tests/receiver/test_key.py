@@ -1,14 +1,18 @@
 """API keys that are made for a receiver's file, and how much they may ask for."""
 
+import asyncio
 import re
 
 import httpx
 import pytest
 
 from promptscribe.errors import ConfigurationError
+from promptscribe.receiver.access import Access
+from promptscribe.receiver.key import digest
 from promptscribe.receiver.keyring import Keyring
 from promptscribe.receiver.rate import Limit
 from promptscribe.receiver.server import start_in_thread
+from promptscribe.receiver.sqlite_store import SqliteStore
 
 
 class StillClock:
@@ -98,6 +102,35 @@ def test_a_key_does_what_it_is_for(client, keyring, scope, allowed):
 
     assert {name for name, status in statuses.items() if status < 300} == allowed
     assert {statuses[name] for name in statuses.keys() - allowed} == {403}
+
+
+def test_a_nearly_right_key_is_as_much_work_as_any_other(keyring, tmp_path):
+    """The same statements, and only the hash of a key in them: time tells nothing.
+
+    How much it is in numbers says tests/benchmarks/receiver.py.
+    """
+    right, _ = keyring.add("laptop")
+    guesses = [right[:-1] + "!", "x" * len(right), "", right]
+
+    async def work():
+        store = SqliteStore(tmp_path / "logs.db")
+        access = Access(["configured"], store)
+        said = []
+        store._connection().set_trace_callback(said.append)
+        done = []
+        for key in guesses:
+            verdict = await access.verdict({"x-api-key": key}, "read")
+            done.append((verdict, [text.replace(digest(key), "?") for text in said]))
+            said.clear()
+        store.close()
+        return done
+
+    done = asyncio.run(work())
+
+    assert [verdict for verdict, _ in done] == ["unknown"] * 3 + ["pass"]
+    statements = done[0][1]
+    assert any("?" in text for text in statements)
+    assert all(each == statements for _, each in done)
 
 
 def test_a_scope_that_there_is_not_is_refused(keyring):
