@@ -73,6 +73,12 @@ def sigkill(count):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def sigkill_late(count):
+    """As `sigkill`, with other marks."""
+    work(count, 1_000)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def killed(count):
     """Work until somebody kills us."""
     for mark in range(count):

@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from promptscribe._secret import mark_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -29,10 +31,14 @@ class Settings:
     Attributes:
         base_url: The server; ``/prompts/log`` is added to it.
         api_key: Sent as ``X-API-KEY``.
+        project: Whose logs these are, where one journal serves several projects: they
+            go with the key that the project has at the time, and with no other. None
+            is told from the key.
         environment: Label for every log, for example ``production``.
         source: Label for every log: what makes the calls.
-        journal_dir: Folder of the journal; one folder a server is made in it.
-        journal_max_bytes: Most bytes on disk that wait for one server.
+        journal_dir: Folder of the journal; one folder for each server and key is made
+            in it.
+        journal_max_bytes: Most bytes on disk that wait for one server and key.
         durability: What a log survives once its call has returned: ``memory``
             nothing, ``process`` the end of the process, ``host`` also that of the
             machine but for the last half second, ``sync`` also that, at 0.1 ms to
@@ -56,6 +62,7 @@ class Settings:
 
     base_url: str = DEFAULT_BASE_URL
     api_key: Secret | None = None
+    project: str | None = None
     environment: str | None = None
     source: str | None = None
     journal_dir: Path | None = None
@@ -89,7 +96,11 @@ class Settings:
         return self.otel_spans or self.otel_context or self.otel_metrics
 
     def journal_root(self) -> Path:
-        """Return the folder for this server's lanes, made by nobody yet."""
+        """Return the folder for this server's and key's lanes, made by nobody yet.
+
+        What is in front of ``~`` names the server, what is behind it project or key:
+        see the journal's estate.
+        """
         parts = urlsplit(self.base_url)
         path = parts.path.strip("/").replace("/", "-")
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -99,7 +110,18 @@ class Settings:
             other = urlsplit(self.otlp_endpoint)
             name += f"-otlp-{other.hostname}-{other.port or other.scheme}"
         safe = "".join(c if c.isalnum() or c in "-." else "_" for c in name)
-        return (self.journal_dir or default_journal_dir()) / safe[:200]
+        if safe != name or len(safe) > 150 or "-" in path.strip("-"):
+            # Of two addresses that are written alike: /a/b and /a-b, or very long ones.
+            safe = f"{safe[:150]}-{mark_of(self.base_url)}"
+        return (self.journal_dir or default_journal_dir()) / (safe + self._mark())
+
+    def _mark(self) -> str:
+        if self.project is not None:
+            plain = "".join(
+                c if c.isalnum() and c.isascii() else "-" for c in self.project
+            )
+            return f"~project-{plain[:30]}-{mark_of(self.project)}"
+        return "" if self.api_key is None else f"~key-{self.api_key.mark()}"
 
 
 NAMES: Final = tuple(f.name for f in fields(Settings) if f.name != "keep")

@@ -45,6 +45,13 @@ def _text(spelled: str, value: object) -> str:
     return value
 
 
+def _name(spelled: str, value: object) -> str:
+    text = _text(spelled, value)
+    if not text.strip():
+        raise ConfigurationError(spelled, "must be a name, not blank")
+    return text
+
+
 def _url(spelled: str, value: object) -> str:
     text = _text(spelled, value).strip()
     problem = None
@@ -141,6 +148,7 @@ def _durability(spelled: str, value: object) -> str:
 _CONVERTERS: Final[dict[str, Callable[[str, object], object]]] = {
     "base_url": _url,
     "api_key": _key,
+    "project": _name,
     "environment": _text,
     "source": _text,
     "journal_dir": _path,

@@ -23,19 +23,21 @@ class Circuit:
     Attributes:
         is_open: See above.
         is_held: Whether the server wants another key, or is another server.
+        is_key_refused: Whether it has refused the key since it last took a log.
         retry_at: When to ask again, on the monotonic clock.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self.is_open = False
         self.is_held = False
+        self.is_key_refused = False
         self.retry_at = 0.0
         self._failures = 0
         self._ledger = ledger
 
     def close(self) -> None:
         """Take note that the server does its work."""
-        self.is_open = self.is_held = False
+        self.is_open = self.is_held = self.is_key_refused = False
         self.retry_at = 0.0
         self._failures = 0
 
@@ -56,6 +58,7 @@ class Circuit:
         verdict = retry.judge(outcome.status, outcome.headers, now=time.time())
         if verdict.fate == "hold":
             self.is_held = True
+            self.is_key_refused |= outcome.status in retry.KEY_REFUSED
             self._ledger.warn(
                 "hold",
                 "the server answers %d: logs are kept until key and address are right",

@@ -14,7 +14,7 @@ from promptscribe._delivery import retry
 from promptscribe._delivery.circuit import Circuit, is_about_content, is_about_server
 from promptscribe._delivery.identity import Identity
 from promptscribe._delivery.parcel import Batch
-from promptscribe._delivery.route import Bulk, Inquiry, OneByOne
+from promptscribe._delivery.route import STORED, Bulk, Inquiry, OneByOne
 from promptscribe._delivery.tray import Tray
 from promptscribe.errors import Unreachable
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from promptscribe._delivery.exporter import Source
     from promptscribe._delivery.identity import Ids
     from promptscribe._delivery.ledger import Ledger
-    from promptscribe._delivery.parcel import Outcome, Parcel
+    from promptscribe._delivery.parcel import Found, Outcome, Parcel
     from promptscribe._delivery.route import Route
     from promptscribe._delivery.sender import Senders
     from promptscribe._delivery.transport import Answer, Request, Transport
@@ -62,6 +62,7 @@ class Desk:
     ) -> None:
         self.circuit = Circuit(ledger)
         self.attempts = 0
+        self._source = source
         self._transport = transport
         self._senders = senders
         self._ledger = ledger
@@ -77,6 +78,11 @@ class Desk:
     def is_busy(self) -> bool:
         """Whether there is anything on its way or waiting for its turn."""
         return bool(self._senders.in_flight or self._tray)
+
+    @property
+    def is_key_refused(self) -> bool | None:
+        """Whether the server refuses the key; None while it has not said."""
+        return self.circuit.is_key_refused or (False if self._passed else None)
 
     def use_transport(self, transport: Transport) -> None:
         """Send what comes from now on another way."""
@@ -170,17 +176,21 @@ class Desk:
             self._route = OneByOne(self._transport)  # for good: see the route
             self._window = 1
         back: list[Parcel] = []
-        delivered = 0
+        delivered: list[Found] = []
         for parcel, outcome in zip(batch.parcels, batch.outcomes, strict=True):
             if outcome is None:
                 back.append(parcel)
-            elif self._is_delivered(parcel, outcome):
-                delivered += 1
+            elif outcome is STORED or self._is_delivered(parcel, outcome):
+                delivered.append(parcel.record)
+                self._pass()
             elif not self._is_refused(parcel, outcome):
                 self._set_aside(parcel, outcome)
         if delivered:
-            self._ledger.add("delivered", None, delivered)
+            self._source.acknowledge(delivered)
+            self._ledger.add("delivered", None, len(delivered))
         self._tray.put_back(back)
+        if isinstance(batch.route, Bulk):
+            batch.route.is_terse = self._identity.is_ours
         if not self.circuit.is_open:
             self._adapt(batch)
 
@@ -203,8 +213,6 @@ class Desk:
             if verdict.fate != "delivered":
                 return False
         self._identity.learn(parcel, outcome)
-        parcel.record.acknowledge()
-        self._pass()
         return True
 
     def _is_refused(self, parcel: Parcel, outcome: Outcome) -> bool:

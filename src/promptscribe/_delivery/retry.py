@@ -18,7 +18,7 @@ Fate = Literal["delivered", "again", "hold", "rejected"]
 ``hold`` waits for a person to mend key, address or server, and loses nothing."""
 
 _AGAIN: Final = frozenset({408, 425, 429})
-_HOLD: Final = frozenset({401, 403})
+KEY_REFUSED: Final = frozenset({401, 403})
 """A rotated key must not cost data: every peer drops on 401, up to 100 % of it."""
 
 FIRST_DELAY: Final = 0.2
@@ -60,7 +60,7 @@ def judge(status: int, headers: Mapping[str, str], *, now: float) -> Verdict:
         # Ours: ids are random, so a conflict can only be our own first attempt,
         # stored although its answer was lost.
         return Verdict("delivered", reason)
-    if status in _HOLD or 300 <= status < 400:
+    if status in KEY_REFUSED or 300 <= status < 400:
         return Verdict("hold", reason)
     if status in _AGAIN or status >= 500:
         return Verdict("again", reason, read_retry_after(headers, now=now))

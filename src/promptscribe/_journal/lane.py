@@ -199,6 +199,15 @@ def count_bytes(root: Path) -> int:
     return total
 
 
+def is_older(path: Path, than: float) -> bool:
+    """Say whether nothing was written to a lane since *than*, seconds since 1970."""
+    try:
+        times = [entry.stat(follow_symlinks=False).st_mtime for entry in path.iterdir()]
+    except (OSError, TypeError):
+        return False
+    return all(written < than for written in times)
+
+
 def remove_empty(path: Path) -> None:
     """Remove the folder of a lane without segments; for who holds its locks."""
     with contextlib.suppress(OSError):

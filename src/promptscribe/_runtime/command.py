@@ -25,6 +25,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     drain.add_argument(
         "--timeout", type=float, default=60.0, help="seconds (default 60)"
     )
+    drain.add_argument(
+        "--any-key",
+        action="store_true",
+        help="deliver also what was recorded with other keys: to this key's project",
+    )
     drain.set_defaults(run=_drain)
 
     agent = commands.add_parser(
@@ -57,10 +62,11 @@ def _drain(arguments: argparse.Namespace) -> int:
             sys.stderr.write(f"\r[{bar}] {result.delivered} of {total}")
             sys.stderr.flush()
 
-    result = courier.drain(arguments.timeout, tell)
+    result = courier.drain(arguments.timeout, tell, any_key=arguments.any_key)
     if shows:
         sys.stderr.write("\n")
     print(_sentence(result))
+    _tell_of_other_keys()
     if not result:
         reasons = ", ".join(f"{n} {why}" for why, n in sorted(result.reasons.items()))
         return _fail(f"not everything was delivered ({reasons or 'out of time'})")
@@ -91,7 +97,15 @@ def _ls(_arguments: argparse.Namespace) -> int:
             f"{lane.size_bytes / 1e6:.1f} MB  {lane.waiting} logs"
         )
     print(f"  {sum(lane.waiting for lane in lanes)} logs wait, {refused} refused")
+    _tell_of_other_keys()
     return 0
+
+
+def _tell_of_other_keys() -> None:
+    from promptscribe._runtime import courier
+
+    for name, count in courier.under_other_keys().items():
+        print(f"{count} logs wait for another key: {name}")
 
 
 def _show(_arguments: argparse.Namespace) -> int:

@@ -28,6 +28,7 @@ def configure(
     *,
     base_url: str | None = None,
     api_key: str | None = None,
+    project: str | None = None,
     environment: str | None = None,
     source: str | None = None,
     journal_dir: str | os.PathLike[str] | None = None,
@@ -55,11 +56,16 @@ def configure(
 
     Args:
         base_url: The server, ``http://127.0.0.1:8420`` by default.
-        api_key: Sent as ``X-API-KEY``.
+        api_key: Sent as ``X-API-KEY``. What was recorded with one key is not sent with
+            another; but where the server refuses a key, the next one of the same
+            program delivers what waits.
+        project: Whose logs these are, where programs of several projects share a
+            journal: they go with the key that the project has at the time, and with no
+            other.
         environment: Label for every log, for example ``production``.
         source: Label for every log: what makes the calls.
         journal_dir: Folder of the journal.
-        journal_max_bytes: Most bytes on disk that wait for one server.
+        journal_max_bytes: Most bytes on disk that wait for one server and key.
         durability: What a log survives once its call has returned: ``"memory"``
             nothing, ``"process"`` (the default) the end of the process, ``"host"``
             also that of the machine but for the last half second, ``"sync"`` also
@@ -103,6 +109,7 @@ def configure(
     code = {
         "base_url": base_url,
         "api_key": api_key,
+        "project": project,
         "environment": environment,
         "source": source,
         "journal_dir": journal_dir,

@@ -14,6 +14,7 @@ from promptscribe import _config
 from promptscribe._delivery import retry
 from promptscribe._delivery.transport import HttpTransport, Request
 from promptscribe._journal import deadletter, survey
+from promptscribe._journal.estate import Estate, this_program
 from promptscribe._runtime import render
 from promptscribe._runtime.pipeline import Pipeline
 from promptscribe.errors import Unreachable
@@ -27,14 +28,17 @@ if TYPE_CHECKING:
 _TICK: Final = 0.2
 
 
-def drain(timeout: float, tell: Callable[[FlushResult], None]) -> FlushResult:
+def drain(
+    timeout: float, tell: Callable[[FlushResult], None], *, any_key: bool = False
+) -> FlushResult:
     """Deliver what waits on this machine, of living and dead processes.
 
     Args:
         timeout: Seconds.
         tell: Called a few times a second with what was done so far.
+        any_key: Whether to deliver also what was recorded with other keys.
     """
-    pipeline = Pipeline(_settings(), follow=True)
+    pipeline = Pipeline(_settings(), follow=True, any_key=any_key)
     deadline = time.monotonic() + timeout
     result = pipeline.flush(0.0)
     while time.monotonic() < deadline:
@@ -62,6 +66,15 @@ def lanes() -> tuple[str, list[survey.LaneReport], int]:
     root = _settings().journal_root()
     refused = sum(1 for _ in deadletter.read(root))
     return str(root), list(survey.report(root)), refused
+
+
+def under_other_keys() -> dict[str, int]:
+    """Return how many logs wait for the server that are not this key's, by folder."""
+    others = Estate(_settings().journal_root(), this_program()).others()
+    counts = {
+        root.name: sum(lane.waiting for lane in survey.report(root)) for root in others
+    }
+    return {name: count for name, count in counts.items() if count}
 
 
 def waiting() -> Iterator[dict[str, Any]]:

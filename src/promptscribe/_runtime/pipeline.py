@@ -6,25 +6,30 @@ Its law: it decides nothing about a log; it connects those who do.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, cast
 
-from promptscribe._config import DEFAULT_BASE_URL, is_loopback
 from promptscribe._delivery.exporter import Exporter
 from promptscribe._delivery.ledger import Ledger
-from promptscribe._delivery.transport import HttpTransport, Request
-from promptscribe._journal import deadletter
+from promptscribe._delivery.transport import Request
+from promptscribe._journal import deadletter, estate
 from promptscribe._journal.idmap import IdMap
-from promptscribe._journal.lane import Lane, count_bytes, find_lanes
+from promptscribe._journal.lane import Lane, count_bytes, find_lanes, is_older
 from promptscribe._journal.reader import Reader
+from promptscribe._journal.record import acknowledge
 from promptscribe._journal.segment import SEGMENT_BYTES, count_memory_only
 from promptscribe._journal.writer import Writer
 from promptscribe._runtime import render
+from promptscribe._runtime.destination import is_same, make_transport
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from promptscribe._config import Settings
     from promptscribe._delivery.ledger import FlushResult
     from promptscribe._delivery.parcel import Found
     from promptscribe._delivery.transport import Transport
+    from promptscribe._journal.record import Record
 
 _RECOUNT: Final = 1.0
 """Seconds between counts of what all processes have on disk."""
@@ -47,6 +52,12 @@ class Pipeline:
         settings: What it was made for.
         writer: Takes the frames.
         ledger: Counts them.
+
+    Args:
+        settings: Where to, and how.
+        transport: Sends requests instead of HTTP.
+        follow: Whether it delivers what other programs record.
+        any_key: Whether it delivers also what was recorded with other keys.
     """
 
     def __init__(
@@ -55,12 +66,15 @@ class Pipeline:
         transport: Transport | None = None,
         *,
         follow: bool = False,
+        any_key: bool = False,
     ) -> None:
         self.settings = settings
         self.ledger = Ledger()
         self._root = settings.journal_root()
         self._given_transport = transport
         self._follow = follow
+        self._any_key = any_key
+        self._is_handed_over = False
         # A quarter of the cap at most, so that dropping one leaves the rest.
         share = max(settings.journal_max_bytes // 4, _SMALLEST_SEGMENT)
         self.writer = Writer(
@@ -71,9 +85,12 @@ class Pipeline:
             durability=settings.durability,
         )
         self._connect()
+        if settings.durability != "memory" and not follow:
+            self._estate.register()
 
     def _connect(self) -> None:
         self.writer.supply.allowance = self.settings.journal_max_bytes
+        self._estate = estate.Estate(self._root, estate.this_program())
         self._refused = 0
         self._turn = 0
         self._recount_at = 0.0
@@ -82,31 +99,12 @@ class Pipeline:
         self._reader = Reader.of_writer(self.writer)
         self._exporter = Exporter(
             self,
-            self._make_transport(),
+            make_transport(self.settings, self._given_transport),
             self.ledger,
             render=_render,
             bury=self._bury,
             ids=IdMap(self._root),
         )
-
-    def _make_transport(self) -> Transport | None:
-        settings = self.settings
-        if not settings.export:
-            return None
-        first = self._given_transport or HttpTransport(
-            settings.base_url,
-            settings.api_key,
-            use_proxy=not is_loopback(settings.base_url),
-        )
-        endpoint = settings.otlp_endpoint
-        if endpoint is None:
-            return first
-        from promptscribe._runtime.otlp import BothTransports, OtlpTransport
-
-        http = HttpTransport(endpoint, use_proxy=not is_loopback(endpoint))
-        spans = OtlpTransport(http, settings.source)
-        asked = self._given_transport or settings.base_url != DEFAULT_BASE_URL
-        return BothTransports(first, spans) if asked else spans
 
     # What the writer tells (Observer).
 
@@ -157,12 +155,37 @@ class Pipeline:
         if self.writer.lane is not None:
             known.add(self.writer.lane.path)
         take_over = Lane.follow if self._follow else Lane.adopt
-        for path in find_lanes(self._root):
-            lane = take_over(path) if path not in known else None
-            if lane is not None:
-                reader = Reader.of_lane(lane)
-                self._counted[reader] = reader.count()
-                self.ledger.add("adopted", None, self._counted[reader])
+        for root in self._roots():
+            for path in find_lanes(root):
+                lane = take_over(path) if path not in known else None
+                if lane is not None:
+                    self._read(lane)
+        for root in self._estate.others():
+            for path in find_lanes(root):
+                if is_older(path, time.time() - _LONGEST_AGE):
+                    self._give_up(Lane.adopt(path))
+
+    def _roots(self) -> list[Path]:
+        """Return the folders whose logs are for this server and key."""
+        if self._any_key:
+            return [self._root, *self._estate.others(), *self._estate.inherited()]
+        return [self._root, *self._estate.inherited(is_for_others=self._follow)]
+
+    def _read(self, lane: Lane) -> Reader:
+        reader = Reader.of_lane(lane)
+        self._counted[reader] = reader.count()
+        self.ledger.add("adopted", None, self._counted[reader])
+        return reader
+
+    def _give_up(self, lane: Lane | None) -> None:
+        """Remove what nobody came for who has the key."""
+        if lane is not None:
+            reader = self._read(lane)
+            while reader.drop_oldest("journal_age"):
+                pass
+            self._account(reader)
+            del self._counted[reader]
+            reader.close()
 
     def take(self, limit: int) -> list[Found]:
         """Return records of this process and of dead ones, in turn."""
@@ -176,8 +199,18 @@ class Pipeline:
                 self._account(reader)
         return found
 
+    def acknowledge(self, found: list[Found]) -> None:
+        """Mark records as done with, and remove the segments that have none left."""
+        if acknowledge(cast("list[Record]", found)):  # they are those of `take`
+            for reader in (self._reader, *self._counted):
+                reader.clean()
+
     def clean(self) -> None:
         """Remove segments and lanes in which everything is acknowledged."""
+        desk = self._exporter.desk
+        is_refused = None if desk is None else desk.is_key_refused
+        if is_refused is not None and not self._is_handed_over:
+            self._estate.settle(is_refused=is_refused)
         self._reader.clean()
         for reader in tuple(self._counted):
             reader.clean()
@@ -196,11 +229,23 @@ class Pipeline:
         """Return what became of the logs so far."""
         return self.ledger.result(self.writer.recorded)
 
-    def use_key(self, settings: Settings) -> None:
-        """Go on with another key: what the old one held up is delivered with it."""
-        before, self.settings = self.settings, settings
-        if before.api_key != settings.api_key and not self._given_transport:
-            self._exporter.use_transport(self._make_transport())
+    def serves(self, settings: Settings, transport: Transport | None) -> bool:
+        """Say whether it may go on as it is with these settings."""
+        if self._is_handed_over or transport is not self._given_transport:
+            return False
+        return is_same(self.settings, settings)
+
+    def hand_over(self, settings: Settings) -> None:
+        """Go on with another key, if this one was refused and that is its successor.
+
+        If not, what waits here waits for this one: see the journal's estate.
+        """
+        heir = estate.Estate(settings.journal_root(), estate.this_program())
+        if self._given_transport or not heir.may_inherit(self._root):
+            return
+        self._is_handed_over = True
+        self.settings = replace(self.settings, api_key=settings.api_key)
+        self._exporter.use_transport(make_transport(self.settings, None))
 
     def flush(self, timeout: float, *, eager: bool = True) -> FlushResult:
         """Wait until everything recorded so far is delivered; see `Exporter.flush`."""
@@ -228,7 +273,7 @@ class Pipeline:
         return result
 
     def _keep_to_cap(self) -> None:
-        held = count_bytes(self._root)
+        held = sum(count_bytes(root) for root in self._roots())
         most = self.settings.journal_max_bytes
         # What others read is theirs; then the newest log is refused, not the oldest.
         readers = (*self._counted, self._reader) if self.settings.export else ()

@@ -29,17 +29,6 @@ if TYPE_CHECKING:
 Append: TypeAlias = "Callable[[int, bytes], bool | None]"
 """Takes a frame's kind and payload; says whether it was kept, see `Writer.append`."""
 
-_SAME_PIPELINE: Final = (
-    "base_url",
-    "journal_dir",
-    "journal_max_bytes",
-    "durability",
-    "export",
-    "allow_insecure",
-    "otlp_endpoint",
-)
-"""Settings that need a pipeline of their own."""
-
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
@@ -110,7 +99,7 @@ class Runtime:
             settings = _resolve(merged)
             self._code = merged
             self._transport = transport or self._transport
-            self._apply(settings, anew=transport is not None)
+            self._apply(settings)
 
     def use_clock(self, clock: _clock.Clock) -> None:
         """Take the time from *clock* from now on."""
@@ -186,21 +175,27 @@ class Runtime:
                 self._start_pipeline()
         return list(self._pipelines)
 
-    def _apply(self, settings: _config.Settings, *, anew: bool = False) -> None:
-        before, self._settings = self._settings, settings
+    def _apply(self, settings: _config.Settings) -> None:
+        self._settings = settings
         self.members = _labels(settings)
         self.controls = settings if settings.is_limiting() else None
-        same = not anew and before is not None and _is_same(before, settings)
         append: Append | None = self._first_append
         if not (settings.enabled and settings.keep and settings.capture != "none"):
             append = None
-        elif same and self._pipelines:
-            self._pipelines[-1].use_key(settings)
-            append = self._pipelines[-1].writer.append
+        elif known := self._find_pipeline(settings):
+            append = known.writer.append
+        else:
+            for pipeline in self._pipelines:
+                pipeline.hand_over(settings)
         if self._lent_over is None:
             self.append = append
         else:
             self._lent_over = append or nowhere
+
+    def _find_pipeline(self, settings: _config.Settings) -> Pipeline | None:
+        """Return the newest that may go on with these settings."""
+        pipelines = reversed(self._pipelines)
+        return next((p for p in pipelines if p.serves(settings, self._transport)), None)
 
     def _first_append(self, kind: int, payload: bytes) -> bool | None:
         """Start the pipeline with the first frame, then get out of the way."""
@@ -289,10 +284,6 @@ def _labels(settings: _config.Settings) -> msgspec.Raw | None:
         if (value := getattr(settings, name)) is not None
     }
     return msgspec.Raw(_encode(labels)) if labels else None
-
-
-def _is_same(one: _config.Settings, other: _config.Settings) -> bool:
-    return all(getattr(one, n) == getattr(other, n) for n in _SAME_PIPELINE)
 
 
 runtime: Final = Runtime()

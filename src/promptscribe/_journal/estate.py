@@ -1,0 +1,149 @@
+"""The estate: the folders of one server's journal, one for each key, and their heirs.
+
+Its law: what was recorded with one key is never sent with another, since that may be
+the key of another project. Each key has a folder of its own, named after a mark of it;
+what a dead process left there is delivered by who has that key.
+
+But keys are replaced, and then what waits must not wait for ever. From outside, the
+next key of a project looks like any key of another one. So a folder has heirs only if
+
+* the server refused its key (the file ``refused`` says so, until it takes it again);
+* the heir's folder came after that: who was there before has a project of its own;
+* the heir is the same program, run in the same folder, as one that wrote there (the
+  file ``programs``).
+
+One program that serves several projects can still be mistaken. It names each by the
+setting *project*: that folder is the project's, whatever its key is at the time, and
+has no heirs. What was recorded without a key is for the programs that wrote it, once
+they have one, and for who delivers for others. All other folders are left alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from promptscribe._journal.lane import prepare_root
+from promptscribe.errors import JournalError
+
+_MARK: Final = "~"
+_PROJECT: Final = "~project-"
+"""What divides a folder's name: the server's before it, the mark behind."""
+_PROGRAMS: Final = "programs"
+_REFUSED: Final = "refused"
+_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class Estate:
+    """The folders of one server, as one process may use them.
+
+    Args:
+        root: The folder of this process's key.
+        program: What `this_program` says.
+    """
+
+    def __init__(self, root: Path, program: str) -> None:
+        self.root = root
+        self._program = program
+        self._is_refused: bool | None = None
+
+    def register(self) -> None:
+        """Leave word that this program writes here, before it does."""
+        with contextlib.suppress(OSError, JournalError):
+            prepare_root(self.root)
+            if self._program not in _lines(self.root / _PROGRAMS):
+                _append(self.root / _PROGRAMS, [self._program])
+
+    def settle(self, *, is_refused: bool) -> None:
+        """Take note that the server refuses this folder's key, or takes it."""
+        if is_refused is self._is_refused:
+            return
+        self._is_refused = is_refused
+        path = self.root / _REFUSED
+        with contextlib.suppress(OSError):
+            if not is_refused:
+                path.unlink(missing_ok=True)
+            elif not path.exists():  # whole or not at all: an heir may be reading
+                new = path.with_name(f"{_REFUSED}-{os.getpid()}")
+                _append(new, sorted(r.name for r in self._siblings()))
+                new.replace(path)
+
+    def inherited(self, *, is_for_others: bool = False) -> list[Path]:
+        """Return the folders besides its own that this process may deliver.
+
+        Args:
+            is_for_others: Whether it delivers what other programs recorded.
+        """
+        return [
+            root
+            for root in self._siblings()
+            if self.may_inherit(root) or (is_for_others and _is_keyless(root))
+        ]
+
+    def others(self) -> list[Path]:
+        """Return the folders besides its own that it has to leave alone."""
+        return [root for root in self._siblings() if not self.may_inherit(root)]
+
+    def may_inherit(self, root: Path) -> bool:
+        """Say whether what lies in another folder of the server's is for this one."""
+        if root.parent != self.root.parent or _server(root) != _server(self.root):
+            return False
+        if _PROJECT in root.name or root == self.root:
+            return False
+        if self._program not in _lines(root / _PROGRAMS):
+            return False
+        if _is_keyless(root):
+            return True
+        refused = root / _REFUSED
+        return refused.exists() and self.root.name not in _lines(refused)
+
+    def _siblings(self) -> list[Path]:
+        with contextlib.suppress(OSError):
+            return sorted(
+                path
+                for path in self.root.parent.iterdir()
+                if path != self.root
+                and _server(path) == _server(self.root)
+                and path.is_dir()
+                and not path.is_symlink()
+            )
+        return []
+
+
+def this_program() -> str:
+    """Return what tells this program from others: its file, and where it was run.
+
+    A line of text, shown to nobody.
+    """
+    folder = ""
+    with contextlib.suppress(OSError):  # it was removed
+        folder = str(Path.cwd())
+    file = os.path.realpath(sys.argv[0]) if sys.argv else ""
+    told = f"{file}\n{folder}".encode("utf-8", "surrogateescape")
+    return hashlib.blake2b(told, digest_size=16).hexdigest()
+
+
+def _server(root: Path) -> str:
+    return root.name.partition(_MARK)[0]
+
+
+def _is_keyless(root: Path) -> bool:
+    return _MARK not in root.name
+
+
+def _lines(path: Path) -> list[str]:
+    with contextlib.suppress(OSError):
+        return path.read_text("utf-8", "replace").splitlines()
+    return []
+
+
+def _append(path: Path, lines: list[str]) -> None:
+    fd = os.open(path, _FLAGS, 0o600)
+    try:
+        os.write(fd, "".join(f"{line}\n" for line in lines).encode())
+    finally:
+        os.close(fd)

@@ -1,0 +1,57 @@
+"""The destination: where a pipeline's logs go, and when settings mean another one.
+
+Its law: it reads settings and connects nothing; the first request does that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from promptscribe._config import DEFAULT_BASE_URL, is_loopback
+from promptscribe._delivery.transport import HttpTransport
+
+if TYPE_CHECKING:
+    from promptscribe._config import Settings
+    from promptscribe._delivery.transport import Transport
+
+_DECISIVE: Final = (
+    "base_url",
+    "api_key",
+    "project",
+    "journal_dir",
+    "journal_max_bytes",
+    "durability",
+    "export",
+    "allow_insecure",
+    "otlp_endpoint",
+)
+
+
+def is_same(one: Settings, other: Settings) -> bool:
+    """Say whether one pipeline can serve both."""
+    return all(getattr(one, name) == getattr(other, name) for name in _DECISIVE)
+
+
+def make_transport(settings: Settings, given: Transport | None) -> Transport | None:
+    """Return what brings logs to where the settings say; None leaves it to others.
+
+    Args:
+        settings: Where to, and with which key.
+        given: Sends requests instead of HTTP.
+    """
+    if not settings.export:
+        return None
+    first = given or HttpTransport(
+        settings.base_url,
+        settings.api_key,
+        use_proxy=not is_loopback(settings.base_url),
+    )
+    endpoint = settings.otlp_endpoint
+    if endpoint is None:
+        return first
+    from promptscribe._runtime.otlp import BothTransports, OtlpTransport
+
+    http = HttpTransport(endpoint, use_proxy=not is_loopback(endpoint))
+    spans = OtlpTransport(http, settings.source)
+    asked = given or settings.base_url != DEFAULT_BASE_URL
+    return BothTransports(first, spans) if asked else spans
