@@ -12,7 +12,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import promptscribe
 from promptscribe import log_prompt
-from promptscribe.otel import install, measuring
+from promptscribe._dialects import measurement as measuring
+from promptscribe.otel import install
 
 CHAT = {
     "gen_ai.operation.name": "chat",

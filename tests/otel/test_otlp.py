@@ -238,6 +238,8 @@ class Collector(BaseHTTPRequestHandler):
         if status == 200 and self.path == "/v1/traces":
             upload = protobuf.decode(gzip.decompress(body))
             server.spans.extend(otlp.read_upload(upload))
+        elif status == 200 and self.path == "/v1/metrics":
+            server.metrics.append(gzip.decompress(body))
         elif status == 200:
             server.logs.append(json.loads(body))
         self.send_response(status)
@@ -257,6 +259,7 @@ class Collector(BaseHTTPRequestHandler):
 def collector():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
     server.spans, server.logs, server.requests, server.statuses = [], [], [], []
+    server.metrics = []
     threading.Thread(target=server.serve_forever, daemon=True).start()
     server.url = f"http://127.0.0.1:{server.server_port}"
     yield server
@@ -385,3 +388,102 @@ def test_an_endpoint_that_cannot_be_meant_is_refused(url):
     """A wrong URL, and plain text to another machine, are told at once."""
     with pytest.raises(ConfigurationError, match="otlp_endpoint"):
         promptscribe.configure(otlp_endpoint=url)
+
+
+def measured(body):
+    """Read metrics by the official package: by name and labels, one point each."""
+    service = pytest.importorskip(
+        "opentelemetry.proto.collector.metrics.v1.metrics_service_pb2"
+    )
+    (resource,) = service.ExportMetricsServiceRequest.FromString(body).resource_metrics
+    (scope,) = resource.scope_metrics
+    found = {
+        (metric.name, *(a.value.string_value for a in point.attributes)): point
+        for metric in scope.metrics
+        for point in metric.histogram.data_points
+    }
+    kinds = {metric.histogram.aggregation_temporality for metric in scope.metrics}
+    labels = {a.key: a.value.string_value for a in resource.resource.attributes}
+    return found, kinds, labels
+
+
+def log_calls(collector, tmp_path, *, times=1, **settings):
+    promptscribe.configure(
+        otlp_endpoint=collector.url,
+        journal_dir=tmp_path,
+        export=True,
+        source="shop",
+        otel_metrics=True,
+        **settings,
+    )
+    for _ in range(times):
+        record_log(
+            "a",
+            prompt={"model": "m", "provider": "openai"},
+            prompt_tokens=5,
+            output_tokens=7,
+            provider_latency=0.5,
+        )
+        with log_prompt("agent"):
+            pass
+    assert promptscribe.force_flush(20)
+
+
+def test_tokens_and_durations_go_along_as_metrics(collector, tmp_path):
+    """Where there is an endpoint, no meter provider is needed: from the journal."""
+    log_calls(collector, tmp_path, times=3)
+
+    assert len(collector.spans) == 6
+    found, kinds, labels = measured(collector.metrics[-1])
+    (asked,) = [p for k, p in found.items() if "input" in k]
+    (took,) = [p for k, p in found.items() if k[0].endswith("duration")]
+    assert (asked.count, asked.sum, asked.min, asked.max) == (3, 15.0, 5.0, 5.0)
+    assert sum(asked.bucket_counts) == 3
+    assert len(asked.bucket_counts) == len(asked.explicit_bounds) + 1
+    assert asked.bucket_counts[2] == 3  # above 4, up to 16
+    assert (took.count, took.sum) == (3, 1.5)
+    assert 0 < took.start_time_unix_nano < took.time_unix_nano
+    assert kinds == {2}  # sums that go on
+    assert labels["service.name"] == "shop"
+    assert len(labels["service.instance.id"]) == 16
+
+
+def test_what_one_request_of_metrics_missed_the_next_one_has(collector, tmp_path):
+    """A log is delivered whether the server takes metrics just now or not."""
+    collector.statuses = [200, 503]
+    log_calls(collector, tmp_path)
+    log_calls(collector, tmp_path)
+
+    found, _, _ = measured(collector.metrics[-1])
+    assert {point.count for point in found.values()} == {2}
+    assert len(collector.spans) == 4  # none was sent twice
+
+
+def test_differences_where_the_standard_s_variable_asks_for_them(
+    collector, tmp_path, monkeypatch
+):
+    """Each request has what is new; one that was not taken is not lost."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta")
+    for statuses in ([], [200, 503], []):
+        collector.statuses = statuses
+        log_calls(collector, tmp_path)
+
+    counts = []
+    for body in collector.metrics:
+        found, kinds, _ = measured(body)
+        assert kinds == {1}
+        counts.append({point.count for point in found.values()})
+    assert counts == [{1}, {2}]
+
+
+def test_a_server_that_takes_no_metrics_is_asked_once(collector, tmp_path, caplog):
+    """Phoenix and MLflow take traces only: told once, and no log waits for it."""
+    collector.statuses = [200, 404]
+    for _ in range(3):
+        log_calls(collector, tmp_path)
+
+    paths = [path for path, _ in collector.requests]
+    assert paths.count("/v1/metrics") == 1
+    assert len(collector.spans) == 6
+    assert promptscribe.stats().reasons["metrics_refused"] == 1
+    assert "takes no metrics" in caplog.text

@@ -40,7 +40,7 @@ def write_upload(resource: JSONObject, scope: str, spans: Iterable[Span]) -> JSO
     return {
         "resourceSpans": [
             {
-                "resource": {"attributes": _pairs(resource)},
+                "resource": {"attributes": write_attributes(resource)},
                 "scopeSpans": [
                     {"scope": {"name": scope}, "spans": [_written(s) for s in spans]}
                 ],
@@ -154,12 +154,12 @@ def _written(span: Span) -> JSONObject:
         "kind": KINDS.index(span.kind),
         "startTimeUnixNano": span.began,
         "endTimeUnixNano": span.ended,
-        "attributes": _pairs(span.attributes),
+        "attributes": write_attributes(span.attributes),
         "events": [
             {
                 "timeUnixNano": event.time,
                 "name": event.name,
-                "attributes": _pairs(event.attributes),
+                "attributes": write_attributes(event.attributes),
             }
             for event in span.events
         ],
@@ -172,7 +172,8 @@ def _written(span: Span) -> JSONObject:
     return written
 
 
-def _pairs(attributes: JSONObject) -> list[JSONObject]:
+def write_attributes(attributes: JSONObject) -> list[JSONObject]:
+    """Return attributes as OTLP has them; those that are None are left out."""
     return [
         {"key": name, "value": _boxed(value)}
         for name, value in attributes.items()
@@ -192,5 +193,5 @@ def _boxed(value: JSONValue) -> JSONObject:
     if isinstance(value, list):
         return {"arrayValue": {"values": [_boxed(item) for item in value]}}
     if isinstance(value, dict):
-        return {"kvlistValue": {"values": _pairs(value)}}
+        return {"kvlistValue": {"values": write_attributes(value)}}
     return {"stringValue": str(value)}

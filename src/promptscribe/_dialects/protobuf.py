@@ -3,8 +3,9 @@
 Its law: pure. Bytes that are no message raise `ValueError`, nothing else; unknown
 fields are skipped, as every protobuf reader does. Written by hand because the official
 packages (opentelemetry-proto, protobuf) are ten times the size of this library.
-Source: github.com/open-telemetry/opentelemetry-proto, ``trace/v1/trace.proto`` and
-``common/v1/common.proto``; protobuf.dev/programming-guides/encoding.
+Source: github.com/open-telemetry/opentelemetry-proto, ``trace/v1/trace.proto``,
+``metrics/v1/metrics.proto`` and ``common/v1/common.proto``;
+protobuf.dev/programming-guides/encoding.
 """
 
 from __future__ import annotations
@@ -67,6 +68,34 @@ MESSAGES: Final[dict[str, Fields]] = {
         5: ("arrayValue", "ArrayValue"),
         6: ("kvlistValue", "KeyValueList"),
         7: ("bytesValue", "bytes"),
+    },
+    "Metrics": {1: ("resourceMetrics", "ResourceMetrics*")},
+    "ResourceMetrics": {
+        1: ("resource", "Resource"),
+        2: ("scopeMetrics", "ScopeMetrics*"),
+    },
+    "ScopeMetrics": {1: ("scope", "Scope"), 2: ("metrics", "Metric*")},
+    "Metric": {
+        1: ("name", "string"),
+        2: ("description", "string"),
+        3: ("unit", "string"),
+        9: ("histogram", "Histogram"),
+    },
+    "Histogram": {
+        1: ("dataPoints", "HistogramDataPoint*"),
+        2: ("aggregationTemporality", "int"),
+    },
+    # Repeated numbers are written one by one; every reader has to take both forms.
+    "HistogramDataPoint": {
+        2: ("startTimeUnixNano", "fixed"),
+        3: ("timeUnixNano", "fixed"),
+        4: ("count", "fixed"),
+        5: ("sum", "double"),
+        6: ("bucketCounts", "fixed*"),
+        7: ("explicitBounds", "double*"),
+        9: ("attributes", "KeyValue*"),
+        11: ("min", "double"),
+        12: ("max", "double"),
     },
     "TracesAnswer": {1: ("partialSuccess", "PartialSuccess")},
     "PartialSuccess": {1: ("rejectedSpans", "int"), 2: ("errorMessage", "string")},

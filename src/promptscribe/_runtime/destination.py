@@ -29,6 +29,8 @@ _DECISIVE: Final = (
 
 def is_same(one: Settings, other: Settings) -> bool:
     """Say whether one pipeline can serve both."""
+    if one.otlp_endpoint is not None and one.otel_metrics != other.otel_metrics:
+        return False
     return all(getattr(one, name) == getattr(other, name) for name in _DECISIVE)
 
 
@@ -52,6 +54,7 @@ def make_transport(settings: Settings, given: Transport | None) -> Transport | N
     from promptscribe._runtime.otlp import BothTransports, OtlpTransport
 
     http = HttpTransport(endpoint, use_proxy=not is_loopback(endpoint))
-    spans = OtlpTransport(http, settings.source)
+    measured = settings.otel_metrics
+    spans = OtlpTransport(http, settings.source, is_measured=measured)
     asked = given or settings.base_url != DEFAULT_BASE_URL
     return BothTransports(first, spans) if asked else spans

@@ -22,6 +22,7 @@ from promptscribe._dialects.logspan import to_span
 from promptscribe._dialects.otlp import write_upload
 from promptscribe._dialects.protobuf import encode
 from promptscribe._dialects.span import OURS
+from promptscribe._runtime.otlp_metrics import MetricsSender
 from promptscribe.errors import Unreachable
 from promptscribe.schema import PromptLog
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from promptscribe.schema import JSONObject
 
 PATH: Final = "/v1/traces"
-_HEADERS: Final = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
+_HEADERS: Final = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_{}_HEADERS")
 """The standard's own variables for keys of its servers; the second one wins."""
 _STORED: Final = b'{"status":200,"otlp":true}'
 
@@ -46,6 +47,7 @@ class OtlpTransport:
     Args:
         http: Sends requests to the server.
         service: ``service.name`` of the spans.
+        is_measured: Whether tokens and durations are sent as metrics, too.
         environ: Environment variables; those of the process if None.
     """
 
@@ -53,6 +55,8 @@ class OtlpTransport:
         self,
         http: Transport,
         service: str | None = None,
+        *,
+        is_measured: bool = False,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         environ = os.environ if environ is None else environ
@@ -61,8 +65,12 @@ class OtlpTransport:
         self._headers = {
             "Content-Type": "application/x-protobuf",
             "Content-Encoding": "gzip",
-            **_read_headers(environ),
+            **_read_headers(environ, "TRACES"),
         }
+        self._metrics: MetricsSender | None = None
+        if is_measured:
+            headers = {**self._headers, **_read_headers(environ, "METRICS")}
+            self._metrics = MetricsSender(http, self._service, headers, environ)
 
     def offer(self) -> Offer:
         """Say that many logs can travel at once: OTLP has no other way."""
@@ -79,13 +87,15 @@ class OtlpTransport:
         if request.headers.get("Content-Encoding") == "gzip":
             content = gzip.decompress(content)
         lines = content.split(b"\n") if is_bulk else [content]
-        logs = [_read(line) for line in lines]
-        answer = self._http.send(self._request([log for log in logs if log]))
+        logs = [log for line in lines if (log := _read(line)) is not None]
+        answer = self._http.send(self._request(logs))
         if answer.status in {404, 405}:
             # To the exporter that would say that this log is refused.
             raise Unreachable(f"nobody takes OTLP there: status {answer.status}")
         if not 200 <= answer.status < 300:
             return answer
+        if self._metrics is not None:
+            self._metrics.send(logs)
         if is_bulk:
             return Answer(200, answer.headers, b"\n".join([_STORED] * len(lines)))
         return Answer(200, answer.headers, _STORED)
@@ -143,11 +153,11 @@ def _read(line: bytes) -> PromptLog | None:
         return None  # ours, and unreadable: there is nothing to wait for
 
 
-def _read_headers(environ: Mapping[str, str]) -> dict[str, str]:
+def _read_headers(environ: Mapping[str, str], signal: str) -> dict[str, str]:
     """Read ``key=value,key=value``, percent-encoded as in W3C baggage."""
     found: dict[str, str] = {}
     for variable in _HEADERS:
-        for entry in environ.get(variable, "").split(","):
+        for entry in environ.get(variable.format(signal), "").split(","):
             name, equals, value = entry.partition("=")
             if equals and name.strip():
                 found[unquote(name.strip())] = unquote(value.strip())

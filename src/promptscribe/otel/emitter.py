@@ -62,9 +62,11 @@ def emit(members: dict[str, Any], outer: Scope | None) -> Emission | None:
         _ask_for_prices()
     span = _emit(members, outer) if settings.otel_spans else None
     reports = inference.open_context() if settings.otel_context else None
-    if span is None and reports is None and not settings.otel_metrics:
+    # With an endpoint of their own, metrics go there, with the logs.
+    is_measured = settings.otel_metrics and settings.otlp_endpoint is None
+    if span is None and reports is None and not is_measured:
         return None
-    return Telling(span, reports, is_measured=settings.otel_metrics)
+    return Telling(span, reports, is_measured=is_measured)
 
 
 def _emit(members: dict[str, Any], outer: Scope | None) -> Emitted | None:
