@@ -72,7 +72,7 @@ def measure(log: PromptLog) -> list[Measured]:
     if emission.is_told(log) or not emission.is_call(log):
         return []
     known = emission.attributes_of(log, content=False)
-    labels = {name: known[name] for name in _LABELS if name in known}
+    labels: dict[str, Any] = {name: known[name] for name in _LABELS if name in known}
     found = [
         Measured(TOKENS, count, {**labels, TYPE: kind})
         for kind, count in (("input", log.prompt_tokens), ("output", log.output_tokens))

@@ -12,6 +12,7 @@ from promptscribe._delivery.transport import HttpTransport
 
 if TYPE_CHECKING:
     from promptscribe._config import Settings
+    from promptscribe._delivery.ledger import Ledger
     from promptscribe._delivery.transport import Transport
 
 _DECISIVE: Final = (
@@ -34,12 +35,15 @@ def is_same(one: Settings, other: Settings) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in _DECISIVE)
 
 
-def make_transport(settings: Settings, given: Transport | None) -> Transport | None:
+def make_transport(
+    settings: Settings, given: Transport | None, ledger: Ledger
+) -> Transport | None:
     """Return what brings logs to where the settings say; None leaves it to others.
 
     Args:
         settings: Where to, and with which key.
         given: Sends requests instead of HTTP.
+        ledger: Hears of what the answers to logs do not tell.
     """
     if not settings.export:
         return None
@@ -54,7 +58,7 @@ def make_transport(settings: Settings, given: Transport | None) -> Transport | N
     from promptscribe._runtime.otlp import BothTransports, OtlpTransport
 
     http = HttpTransport(endpoint, use_proxy=not is_loopback(endpoint))
-    measured = settings.otel_metrics
-    spans = OtlpTransport(http, settings.source, is_measured=measured)
+    measured_by = ledger if settings.otel_metrics else None
+    spans = OtlpTransport(http, settings.source, measured_by=measured_by)
     asked = given or settings.base_url != DEFAULT_BASE_URL
     return BothTransports(first, spans) if asked else spans

@@ -29,6 +29,7 @@ from promptscribe.schema import PromptLog
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from promptscribe._delivery.ledger import Ledger
     from promptscribe._delivery.transport import Transport
     from promptscribe._dialects.span import Span
     from promptscribe.schema import JSONObject
@@ -47,7 +48,7 @@ class OtlpTransport:
     Args:
         http: Sends requests to the server.
         service: ``service.name`` of the spans.
-        is_measured: Whether tokens and durations are sent as metrics, too.
+        measured_by: Hears of metrics that are refused; None sends none.
         environ: Environment variables; those of the process if None.
     """
 
@@ -56,7 +57,7 @@ class OtlpTransport:
         http: Transport,
         service: str | None = None,
         *,
-        is_measured: bool = False,
+        measured_by: Ledger | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         environ = os.environ if environ is None else environ
@@ -68,9 +69,11 @@ class OtlpTransport:
             **_read_headers(environ, "TRACES"),
         }
         self._metrics: MetricsSender | None = None
-        if is_measured:
+        if measured_by is not None:
             headers = {**self._headers, **_read_headers(environ, "METRICS")}
-            self._metrics = MetricsSender(http, self._service, headers, environ)
+            self._metrics = MetricsSender(
+                http, self._service, headers, environ, measured_by
+            )
 
     def offer(self) -> Offer:
         """Say that many logs can travel at once: OTLP has no other way."""

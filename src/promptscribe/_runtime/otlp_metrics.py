@@ -11,15 +11,16 @@ import gzip
 import os
 from typing import TYPE_CHECKING, Final
 
+from promptscribe._clock import SystemClock
 from promptscribe._delivery.transport import Request
 from promptscribe._dialects import measurement, protobuf
 from promptscribe._dialects.span import OURS
-from promptscribe._runtime.state import runtime
 from promptscribe.errors import Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from promptscribe._delivery.ledger import Ledger
     from promptscribe._delivery.transport import Transport
     from promptscribe.schema import JSONObject, PromptLog
 
@@ -39,6 +40,7 @@ class MetricsSender:
         service: ``service.name``.
         headers: Header fields of each request.
         environ: Environment variables.
+        ledger: Hears of a server that takes no metrics.
     """
 
     def __init__(
@@ -47,7 +49,9 @@ class MetricsSender:
         service: str,
         headers: Mapping[str, str],
         environ: Mapping[str, str],
+        ledger: Ledger,
     ) -> None:
+        self._ledger = ledger
         self._http = http
         self._headers = headers
         # Every process has its own sums: together they are those of the service.
@@ -57,7 +61,7 @@ class MetricsSender:
         }
         asked = environ.get(PREFERENCE, "").strip().lower()
         self._is_delta = asked in {"delta", "lowmemory"}
-        self._histograms = measurement.Histograms(runtime.wall_ns())
+        self._histograms = measurement.Histograms(SystemClock.wall_ns())
         self._is_refused = False
         self._rested_ns = 0
 
@@ -68,26 +72,26 @@ class MetricsSender:
         measured = [value for log in logs for value in measurement.measure(log)]
         self._histograms.add(measured)
         is_new = bool(measured) or (self._is_delta and bool(self._histograms))
-        if is_new and runtime.monotonic_ns() >= self._rested_ns:
+        if is_new and SystemClock.monotonic_ns() >= self._rested_ns:
             self._post()
 
     def _post(self) -> None:
-        now = runtime.wall_ns()
+        now = SystemClock.wall_ns()
         temporality = measurement.DELTA if self._is_delta else measurement.CUMULATIVE
         upload = self._histograms.write(self._resource, OURS, now, temporality)
         body = gzip.compress(protobuf.encode(upload, "Metrics"), 1, mtime=0)
         try:
             answer = self._http.send(Request(PATH, {}, body, headers=self._headers))
         except Unreachable:
-            self._rested_ns = runtime.monotonic_ns() + _REST_NS
+            self._rested_ns = SystemClock.monotonic_ns() + _REST_NS
             return
         if 200 <= answer.status < 300:
             if self._is_delta:
                 self._histograms = measurement.Histograms(now)
         elif answer.status not in _LATER | _KEY:
             self._is_refused = True
-            runtime.ledger.note("metrics_refused")
-            runtime.ledger.warn(
+            self._ledger.note("metrics_refused")
+            self._ledger.warn(
                 "metrics_refused",
                 "the OTLP endpoint takes no metrics (status %s): none are sent",
                 answer.status,

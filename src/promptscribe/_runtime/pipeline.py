@@ -99,7 +99,7 @@ class Pipeline:
         self._reader = Reader.of_writer(self.writer)
         self._exporter = Exporter(
             self,
-            make_transport(self.settings, self._given_transport),
+            make_transport(self.settings, self._given_transport, self.ledger),
             self.ledger,
             render=_render,
             bury=self._bury,
@@ -245,7 +245,8 @@ class Pipeline:
             return
         self._is_handed_over = True
         self.settings = replace(self.settings, api_key=settings.api_key)
-        self._exporter.use_transport(make_transport(self.settings, None))
+        transport = make_transport(self.settings, None, self.ledger)
+        self._exporter.use_transport(transport)
 
     def flush(self, timeout: float, *, eager: bool = True) -> FlushResult:
         """Wait until everything recorded so far is delivered; see `Exporter.flush`."""
@@ -254,6 +255,18 @@ class Pipeline:
                 lambda: self.result().pending == 0, timeout, eager=eager
             )
         return self.result()
+
+    def deliver(self, timeout: float) -> None:
+        """Wait until as much is settled as was recorded by now, or the server fails."""
+        before = self.result()
+        settled = before.recorded + before.adopted
+        if self.settings.export and before.pending:
+            self._exporter.flush(
+                lambda: settled <= _settled(self.result()),
+                timeout,
+                eager=True,
+                once=True,
+            )
 
     def close(self, timeout: float, *, eager: bool) -> FlushResult:
         """Deliver what can be delivered in time, and leave the rest on disk."""
@@ -320,6 +333,10 @@ class Pipeline:
             )
             return False
         return True
+
+
+def _settled(result: FlushResult) -> int:
+    return result.delivered + result.rejected + result.dropped
 
 
 def _render(start: bytes | None, end: bytes | None) -> Request | None:
