@@ -1,60 +1,66 @@
-"""The redaction: secrets go out of every text before anything reaches the journal.
+"""The redaction: secrets go out of every value before anything reaches the journal.
 
-Its law: it fails closed. What a hook raises on is replaced as a whole; the log stays.
-
-The patterns aim at what has a shape of its own. Sources: the prefixes that providers
-document for their keys; RFC 6750 for bearer tokens; ISO/IEC 7812 (Luhn) for cards.
+Its law: it fails closed. What a hook raises on is replaced as a whole, and so is what
+is of no known kind; the log stays.
 """
 
 from __future__ import annotations
 
+import functools
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from promptscribe._capture import failure
+from promptscribe._capture.assignment import hide_assigned
+from promptscribe._capture.cut import REDACTED
+from promptscribe._capture.personal import (
+    hide_addresses,
+    hide_cards,
+    is_card_number,
+)
+from promptscribe._capture.secret_key import hide_keys
+from promptscribe._capture.secret_name import NONE, WEAK, keeps_numbers, secrecy
 from promptscribe._wire.record import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-REDACTED: Final = "[redacted]"
+    Clean = Callable[[str], str]
+
 FAILED: Final = {MARK: "redaction failed"}
 
-_PATTERNS: Final = re.compile(
-    r"""
-      \b(?:sk|pk|rk)-[A-Za-z0-9_\-]{16,}           # OpenAI, Anthropic, Stripe-like
-    | \b(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{16,} # Stripe
-    | \b(?:ghp|gho|ghs|ghu|github_pat)_[A-Za-z0-9_]{20,}
-    | \bxox[abeprs]-[A-Za-z0-9\-]{10,}             # Slack
-    | \bAIza[A-Za-z0-9_\-]{30,}                    # Google
-    | \b(?:AKIA|ASIA)[A-Z0-9]{16}\b                # AWS
-    | \bhf_[A-Za-z0-9]{20,}                        # Hugging Face
-    | \bgsk_[A-Za-z0-9]{20,}                       # Groq
-    | \b(?:hl|psk|ls|pk|sk)_[a-f0-9]{24,}\b
-    | \beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]+  # JWT
-    | (?i:\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/\-]{8,}=*
-    | [A-Za-z0-9._%+\-]{1,64}@[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{1,63}){1,8}
-    | -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----[\s\S]*?-----END[ ][A-Z ]*PRIVATE[ ]KEY-----
-    """,
-    re.VERBOSE,
-)
-_DIGITS: Final = re.compile(r"(?<![\d.])(?:\d[ -]?){12,18}\d(?!\.?\d)")
-_SECRET_NAME: Final = re.compile(
-    r"(?i)^(?:x[-_])?(?:.*[-_])?(?:(?:access|client|auth|refresh)(?=secret|token))?"
-    r"(?:api[-_]?key|secret|password|passwd|passphrase|pwd|token|authorization|cookie"
-    r"|credentials?|(?:private|access|secret)[-_]?key(?:[-_]?id)?)$"
-)
-_COUNTED: Final = re.compile(r"(?i)(?:max|min|num|count)[-_].*token$")
-"""``max_token`` is a number of tokens, no token."""
+_SHORTEST: Final = 5
+"""Characters of the shortest text that is looked at: ``a@b.c`` is none."""
+_ATOMS: Final = frozenset({bool, type(None), datetime})
+_NAMES: Final = ("name", "key", "header", "field", "Name", "Key")
+_VALUES: Final = ("value", "val", "Value")
+"""How lists of headers and of variables are written in JSON: HAR, Kubernetes, …"""
+_IN_SCHEMA: Final = ("const", "default", "enum", "example", "examples")
 
 
 def built_in(text: str) -> str:
-    """Return a text without API keys, bearer tokens, e-mail and card numbers."""
-    text = _PATTERNS.sub(REDACTED, text)
-    return _DIGITS.sub(_hide_card, text)
+    """Return a text without API keys, bearer tokens, e-mail and card numbers.
+
+    In JSON, whole or in part, and whatever else has names and values, what stands
+    under a name like ``api_key`` goes as well. What was JSON is JSON afterwards.
+    """
+    if len(text) < _SHORTEST:
+        return text
+    if text[0] in '{["' or (text[0].isspace() and text.lstrip()[:1] in {"{", "["}):
+        text = _clean_json(text)
+    text = hide_assigned(hide_keys(text, REDACTED), REDACTED)
+    return hide_cards(hide_addresses(text, REDACTED), REDACTED)
 
 
-def redact(value: Any, hook: Callable[[str], str] | None) -> Any:
+def without_keys(text: str) -> str:
+    """Return a text as `built_in` does, but for addresses and card numbers."""
+    return hide_assigned(hide_keys(text, REDACTED), REDACTED)
+
+
+def redact(value: Any, hook: Clean | None) -> Any:
     """Return a plain value in which every text went through the redaction.
 
     Args:
@@ -66,50 +72,224 @@ def redact(value: Any, hook: Callable[[str], str] | None) -> Any:
         The value, or `FAILED` in place of it if the hook raised.
     """
     try:
-        return _walk(value, hook or built_in, by_name=hook is None)
+        return _walker(hook).walk(value)
     except Exception as problem:  # noqa: BLE001 - the user's hook; see the law
         failure.note("redaction_failed", problem)
         return dict(FAILED)
 
 
-def redact_text(text: str | None, hook: Callable[[str], str] | None) -> str | None:
+def redact_text(text: str | None, hook: Clean | None) -> str | None:
     """Return a text that went through the redaction, or a mark if that failed."""
     cleaned = redact(text, hook)
     return cleaned if cleaned is None or type(cleaned) is str else REDACTED
 
 
-def _walk(value: Any, clean: Callable[[str], str], *, by_name: bool) -> Any:
-    kind = type(value)
-    if kind is str:
-        return _cleaned(value, clean)
-    if kind is dict:
-        return {
-            _cleaned(k, clean) if type(k) is str else k: (
-                REDACTED
-                if by_name and type(k) is str and _is_secret(k, v)
-                else _walk(v, clean, by_name=by_name)
-            )
-            for k, v in value.items()
-        }
-    if kind is list or kind is tuple:
-        return [_walk(item, clean, by_name=by_name) for item in value]
-    return value
+def cleaner(hook: Clean | None) -> Clean:
+    """Return what cleans one text; it raises where the hook does."""
+    return _walker(hook).clean
 
 
-def _cleaned(text: str, clean: Callable[[str], str]) -> str:
-    result = clean(text)
-    if type(result) is not str:
-        raise TypeError(f"the hook returned a {type(result).__name__}")
-    return result
+def _walker(hook: Clean | None) -> _Walker:
+    return _BUILT_IN if hook is None else _Walker(hook)
 
 
-def _is_secret(name: str, value: Any) -> bool:
-    if type(value) in {int, float, bool} or value is None:
+class _Walker:
+    """Goes through a value.
+
+    Args:
+        hook: Cleans a text.
+    """
+
+    def __init__(self, hook: Clean) -> None:
+        self._hook = hook
+
+    def clean(self, text: str) -> str:
+        """Return a text cleaned."""
+        result = self._hook(text)
+        if type(result) is not str:
+            raise TypeError(f"the hook returned a {type(result).__name__}")
+        return result
+
+    def walk(self, value: Any) -> Any:
+        """Return a value cleaned."""
+        kind = type(value)
+        if kind is str:
+            return self.clean(value)
+        if kind is dict:
+            return self._walk_dict(value)
+        if kind is list or kind is tuple:
+            return self._walk_list(value)
+        if kind is int or kind is float:
+            return self._walk_number(value)
+        if kind is bytes:
+            return self._walk_bytes(value)
+        if kind in _ATOMS:
+            return value
+        return {MARK: "not redacted", "type": kind.__name__}
+
+    def _walk_dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
+        result: dict[Any, Any] = {}
+        for key, item in value.items():
+            self._put(result, self._clean_key(key), self.walk(item))
+        return result
+
+    def _clean_key(self, key: Any) -> Any:
+        return self.clean(key) if type(key) is str else self.walk(key)
+
+    @staticmethod
+    def _put(result: dict[Any, Any], key: Any, item: Any) -> None:
+        """Keep an item, also where two keys are the same now."""
+        if key in result:
+            count = 2
+            while f"{key} {count}" in result:
+                count += 1
+            key = f"{key} {count}"
+        result[key] = item
+
+    def _walk_list(self, value: Any) -> list[Any]:
+        return [self.walk(item) for item in value]
+
+    def _walk_number(self, number: Any) -> Any:
+        return number
+
+    def _walk_bytes(self, value: bytes) -> bytes:
+        try:
+            text = value.decode()
+        except UnicodeDecodeError:
+            return self._walk_binary(value)
+        cleaned = self.clean(text)
+        return value if cleaned == text else cleaned.encode()
+
+    def _walk_binary(self, value: bytes) -> bytes:
+        return value
+
+
+class _BuiltIn(_Walker):
+    """Goes by names as well, and knows numbers."""
+
+    def _walk_dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
+        result: dict[Any, Any] = {}
+        named = _is_named(value)
+        for key, item in value.items():
+            name = key if type(key) is str else _name_of(key)
+            if _is_secret(name, item, value) or (named and key in _VALUES):
+                cleaned: Any = REDACTED
+            elif name == "properties" and type(item) is dict:
+                cleaned = self._walk_properties(item)
+            else:
+                cleaned = self.walk(item)
+            self._put(result, self._clean_key(key), cleaned)
+        return result
+
+    def _walk_properties(self, value: dict[Any, Any]) -> dict[Any, Any]:
+        """Walk through the fields of a JSON schema, which say what a secret is."""
+        result: dict[Any, Any] = {}
+        for key, item in value.items():
+            if type(item) is dict and _is_secret(_name_of(key), item, value):
+                cleaned = self._walk_field(item)
+            else:
+                cleaned = self._walk_dict({key: item})[key]
+            self._put(result, self._clean_key(key), cleaned)
+        return result
+
+    def _walk_field(self, field: dict[Any, Any]) -> Any:
+        if not _is_schema(field):
+            return REDACTED
+        return self.walk(
+            {k: REDACTED if k in _IN_SCHEMA else v for k, v in field.items()}
+        )
+
+    def _clean_key(self, key: Any) -> Any:
+        if type(key) is str and len(key) <= _LONGEST_NAME:
+            return _clean_name(key)
+        return super()._clean_key(key)
+
+    def _walk_list(self, value: Any) -> list[Any]:
+        if len(value) == 2 and _is_pair(value) and not _is_plain_name(value[1]):
+            return self._walk_pair(value)
+        if value and all(map(_is_pair, value)):
+            return [self._walk_pair(pair) for pair in value]
+        result = []
+        option = False
+        for item in value:
+            hidden = option and type(item) is str and not item.startswith("-")
+            result.append(REDACTED if hidden else self.walk(item))
+            option = type(item) is str and item[:1] == "-" and _is_option(item)
+        return result
+
+    def _walk_pair(self, pair: Any) -> list[Any]:
+        name, item = _name_of(pair[0]), pair[1]
+        cleaned = REDACTED if _is_secret(name, item, {}) else self.walk(item)
+        return [self.walk(pair[0]), cleaned]
+
+    def _walk_number(self, number: Any) -> Any:
+        return REDACTED if is_card_number(number) else number
+
+    def _walk_binary(self, value: bytes) -> bytes:
+        """Clean the texts in bytes that are none as a whole."""
+        return _TEXTS.sub(
+            lambda found: self.clean(found.group().decode()).encode(), value
+        )
+
+
+_BUILT_IN: Final = _BuiltIn(built_in)
+_LONGEST_NAME: Final = 48
+_TEXTS: Final = re.compile(rb"[\t\r\n\x20-\x7e]{12,}")
+
+
+@functools.lru_cache(2_048)
+def _clean_name(name: str) -> str:
+    return built_in(name)
+
+
+def _clean_json(text: str) -> str:
+    """Return a text of JSON cleaned as what it says, or as it is if it is none."""
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return text
+    cleaned = _BUILT_IN.walk(value)
+    if cleaned == value:
+        return text
+    return msgspec.json.encode(cleaned).decode()
+
+
+def _is_secret(name: str, item: Any, beside: dict[Any, Any]) -> bool:
+    level = secrecy(name)
+    if level == NONE or item is None or item == "" or type(item) is bool:
         return False
-    return bool(_SECRET_NAME.match(name)) and not _COUNTED.match(name)
+    if type(item) in {int, float}:
+        return not keeps_numbers(name)
+    # A token of the model's, not of the caller's: ``logprobs`` are full of them.
+    about = (*beside, *item) if type(item) is dict else beside
+    return not (level == WEAK and name[-5:].lower() == "token" and "logprob" in about)
 
 
-def _hide_card(match: re.Match[str]) -> str:
-    digits = [int(c) for c in match.group() if c.isdigit()]
-    total = sum(digits[-1::-2]) + sum(sum(divmod(2 * d, 10)) for d in digits[-2::-2])
-    return REDACTED if total % 10 == 0 else match.group()
+def _name_of(key: Any) -> str:
+    if type(key) is bytes:
+        return key.decode("utf-8", "replace")
+    return key if type(key) is str else ""
+
+
+def _is_named(value: dict[Any, Any]) -> bool:
+    """Say whether a dict is a secret's name and its value, under those words."""
+    if not any(name in value for name in _VALUES):
+        return False
+    return any(secrecy(_name_of(value.get(name))) != NONE for name in _NAMES)
+
+
+def _is_schema(value: dict[Any, Any]) -> bool:
+    return any(name in value for name in ("type", "$ref", "anyOf", "oneOf", "allOf"))
+
+
+def _is_pair(value: Any) -> bool:
+    return type(value) is list and len(value) == 2 and type(value[0]) in {str, bytes}
+
+
+def _is_plain_name(value: Any) -> bool:
+    """Say whether this is a name like the one before it: ["token", "text"]."""
+    return type(value) is str and value.islower() and value.replace("_", "").isalpha()
+
+
+def _is_option(word: str) -> bool:
+    return "=" not in word and " " not in word and secrecy(word) != NONE
