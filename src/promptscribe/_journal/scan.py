@@ -87,8 +87,8 @@ class Scan:
         run = frame.read_run(mapping, self._offset, most)
         if run.pieces:
             self._offset = run.next
-            for offset, *_ in run.bare:
-                segment.add_checksum(offset)
+            if run.bare and segment.map is not None:
+                frame.add_checksums(segment.map, run.bare)
             return run.pieces
         found = self._look(segment, mapping, end)
         if found is None:
