@@ -135,7 +135,12 @@ def test_a_call_told_twice_is_stored_once(send, receiver, recorded):
     [
         (b"\xff\xff", "application/x-protobuf", 400),
         (b"", "application/x-protobuf", 200),
-        (b"{", "application/json", 422),
+        (b"{", "application/json", 400),
+        (b"nothing", "application/grpc", 400),
+        (b"\x0a\x05ab", "application/x-protobuf; charset=x", 400),
+        (b"\x0a" * 100_000, "application/x-protobuf", 400),
+        (b"[" * 100_000, "application/json", 400),
+        (b"x" * (10 * 1024 * 1024 + 1), "application/json", 413),
         (b"[]", "application/json", 200),
         (b'{"resourceSpans": [{"scopeSpans": 3}, 1]}', "application/json", 200),
     ],
@@ -147,6 +152,40 @@ def test_any_upload_is_answered(receiver, body, media_type, status):
     )
 
     assert answer.status_code == status
+    if status != 200 and media_type.startswith("application/x-protobuf"):
+        told = protobuf.decode(answer.content, "Refusal")
+        assert told["code"] in {3, 8}
+        assert told["message"]
+    elif status != 200:
+        assert answer.json()["message"]
+
+
+@pytest.mark.parametrize("form", ["protobuf", "json"])
+def test_a_body_that_is_no_gzip_is_refused(receiver, form):
+    """With 400, which no SDK tries again."""
+    media_type = f"application/{'json' if form == 'json' else 'x-protobuf'}"
+    for body in (b"no gzip", gzip.compress(b"{}" * 50)[:-9]):
+        headers = {"content-type": media_type, "content-encoding": "gzip"}
+        answer = httpx.post(f"{receiver.url}/v1/traces", content=body, headers=headers)
+        assert answer.status_code == 400
+
+
+def test_a_full_store_is_a_503_for_otlp(tmp_path, make_span):
+    """SDKs throw away what is answered with 507, and try 503 again."""
+    running = start_in_thread(db=tmp_path / "logs.db", max_bytes=600_000)
+    url = f"{running.url}/v1/traces"
+    answers = []
+    for n in range(1, 60):
+        span = make_span({**CHAT, "x": "y" * 20_000}, trace_id=f"{n:032x}")
+        body = protobuf.encode(otlp.write_upload({}, "app", [span]))
+        headers = {"content-type": "application/x-protobuf"}
+        answers.append(httpx.post(url, content=body, headers=headers))
+    running.stop()
+
+    assert {answer.status_code for answer in answers} == {200, 503}
+    last = answers[-1]
+    assert last.headers["retry-after"]
+    assert protobuf.decode(last.content, "Refusal")["code"] == 14
 
 
 def test_what_cannot_be_stored_is_told_and_the_rest_is_kept(send, read, make_span):

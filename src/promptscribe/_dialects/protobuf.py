@@ -98,6 +98,7 @@ MESSAGES: Final[dict[str, Fields]] = {
         12: ("max", "double"),
     },
     "TracesAnswer": {1: ("partialSuccess", "PartialSuccess")},
+    "Refusal": {1: ("code", "int"), 2: ("message", "string")},  # google.rpc.Status
     "PartialSuccess": {1: ("rejectedSpans", "int"), 2: ("errorMessage", "string")},
     "ArrayValue": {1: ("values", "AnyValue*")},
     "KeyValueList": {1: ("values", "KeyValue*")},

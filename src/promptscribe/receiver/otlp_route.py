@@ -1,7 +1,9 @@
 """The route of OpenTelemetry: ``POST /v1/traces``, protobuf or JSON.
 
 Its law: as OTLP says: the answer has the form of the request, what is good of an
-upload is stored, and what is not is counted in the answer, with 200.
+upload is stored, and what is not is counted in the answer, with 200. SDKs throw away
+what is answered with anything but 429, 502, 503 and 504: what may be better the next
+time is a 503 here.
 Source: opentelemetry.io/docs/specs/otlp, "OTLP/HTTP Response".
 """
 
@@ -14,10 +16,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from promptscribe._dialects import otlp, protobuf
-from promptscribe.receiver.answer import failure, json_answer
-from promptscribe.receiver.body import read_body
+from promptscribe.receiver.answer import RETRY_AFTER, json_answer
+from promptscribe.receiver.body import (
+    MAX_BODY_BYTES,
+    BodyTooLarge,
+    BodyTooSlow,
+    read_body,
+)
+from promptscribe.receiver.check import Problem
 from promptscribe.receiver.ingest import BadRequest, decode_body, read_log
 from promptscribe.receiver.log_entry import Refused
+from promptscribe.receiver.store import StoreUnavailable
 from promptscribe.receiver.upload import Spans
 
 if TYPE_CHECKING:
@@ -27,9 +36,11 @@ if TYPE_CHECKING:
     from promptscribe.receiver.log_entry import LogDraft
     from promptscribe.receiver.metrics import Metrics
     from promptscribe.receiver.store import Store
-    from promptscribe.schema import JSONObject
+    from promptscribe.schema import JSONObject, JSONValue
 
 _PROTOBUF: Final = "application/x-protobuf"
+_CODES: Final = {400: 3, 413: 8, 503: 14}
+"""INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAVAILABLE (google.rpc.Code)."""
 
 
 class OtlpRoutes:
@@ -47,26 +58,36 @@ class OtlpRoutes:
 
     async def take(self, request: Request) -> Response:
         """Take spans in; those that are calls of models become logs of Prompts."""
-        content = await read_body(request)
         media_type = request.headers.get("content-type", "").partition(";")[0]
         is_protobuf = media_type.strip().lower() == _PROTOBUF
-        if is_protobuf:
-            try:
-                upload = protobuf.decode(content)
-            except ValueError as wrong:
-                return failure(400, f"Not an OTLP upload: {wrong}")
-        else:
-            upload = decode_body(content)
+        try:
+            content = await read_body(request)
+            upload = _decode(content) if is_protobuf else decode_body(content)
+            rejected, sentence = await self._take(upload)
+        except BadRequest as wrong:
+            told = "; ".join(problem.msg for problem in wrong.problems)
+            return _failure(400, told, is_protobuf=is_protobuf)
+        except BodyTooLarge:
+            told = f"The body is larger than {MAX_BODY_BYTES} bytes"
+            return _failure(413, told, is_protobuf=is_protobuf)
+        except BodyTooSlow:
+            told = "The body did not arrive in time"
+            return _failure(503, told, is_protobuf=is_protobuf)
+        except StoreUnavailable as full:
+            return _failure(503, str(full), is_protobuf=is_protobuf)
+        return _answer(rejected, sentence, is_protobuf=is_protobuf)
+
+    async def _take(self, upload: JSONValue) -> tuple[int, str]:
         spans = list(otlp.read_upload(upload))
         strange = self._spans.strange(spans)
         if strange:
             self._spans.learn(strange, await self._store.read_spans(strange))
         read = self._spans.read(spans)
         # Spans first: logs are placed by them. Both in one commit, as a rule.
-        _, (rejected, sentence) = await asyncio.gather(
+        _, outcome = await asyncio.gather(
             self._store.keep_spans(read.links), self._keep(read.logs)
         )
-        return _answer(rejected, sentence, is_protobuf=is_protobuf)
+        return outcome
 
     async def _keep(self, bodies: list[JSONObject]) -> tuple[int, str]:
         """Store what can be; return how many cannot, and why the first one."""
@@ -87,6 +108,14 @@ class OtlpRoutes:
         return len(reasons), reasons[0] if reasons else ""
 
 
+def _decode(content: bytes) -> JSONObject:
+    try:
+        return protobuf.decode(content)
+    except ValueError as wrong:
+        told = f"Not an OTLP upload: {wrong}"
+        raise BadRequest([Problem(("body",), told, "protobuf_invalid")]) from None
+
+
 def _answer(rejected: int, sentence: str, *, is_protobuf: bool) -> Response:
     partial: JSONObject = {}
     if rejected:
@@ -96,3 +125,12 @@ def _answer(rejected: int, sentence: str, *, is_protobuf: bool) -> Response:
         content = protobuf.encode(partial, "TracesAnswer")
         return Response(content, media_type=_PROTOBUF)
     return json_answer(partial)
+
+
+def _failure(status: int, sentence: str, *, is_protobuf: bool) -> Response:
+    told: JSONObject = {"code": _CODES[status], "message": sentence}
+    headers = {"Retry-After": RETRY_AFTER} if status == 503 else None
+    if is_protobuf:
+        content = protobuf.encode(told, "Refusal")
+        return Response(content, status, headers, media_type=_PROTOBUF)
+    return json_answer({**told, "detail": sentence}, status, headers)
