@@ -1,14 +1,13 @@
-"""Log calls in AWS Lambda: deliver before the handler returns.
+"""Log calls in AWS Lambda: delivered before the handler returns.
 
 Lambda freezes the process then, and its background threads with it. Only ``/tmp`` can
 be written: set ``PROMPTSCRIBE_JOURNAL_DIR=/tmp/promptscribe``. What could not be
-delivered in time stays there for the next call of a warm instance; what is on a cold
-one is lost with it, so give the time that you can afford.
+delivered within ``PROMPTSCRIBE_FLUSH_TIMEOUT`` (2 seconds) stays there for the next
+call of a warm instance; what is on a cold one is lost with it.
 """
 
 from typing import Any
 
-import promptscribe
 from promptscribe import log_prompt
 
 
@@ -18,9 +17,7 @@ def answer(question: str) -> str:
     return f"You asked: {question}"
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer, then deliver: for two seconds at most, and never past the deadline."""
-    text = answer(event["question"])
-    left = context.get_remaining_time_in_millis() / 1000
-    result = promptscribe.force_flush(timeout=min(2.0, left / 2))
-    return {"statusCode": 200, "body": text, "delivered": result.delivered}
+@log_prompt(path="lambda/handler", flush=True)
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Answer; the logs of this call and of those inside it are delivered then."""
+    return {"statusCode": 200, "body": answer(event["question"])}

@@ -192,7 +192,7 @@ def test_gunicorn_app_that_is_killed(start, server, drain):
 
 INSTANCE = """
 import json, sys, types, aws_lambda
-context = types.SimpleNamespace(get_remaining_time_in_millis=lambda: 30_000)
+context = types.SimpleNamespace(function_name="example")
 for line in sys.stdin:
     print(json.dumps(aws_lambda.handler(json.loads(line), context)), flush=True)
 """
@@ -208,8 +208,10 @@ def test_aws_lambda(start, server):
         instance.send_signal(signal.SIGSTOP)  # as Lambda does
 
         assert said["body"] == f"You asked: {number}"
-        assert said["delivered"] == number + 1
-        assert questions_at(server) == [str(n) for n in range(number + 1)]
+        assert len(server.stored) == 2 * (number + 1)
+        assert str(number) in {
+            log["inputs"].get("question") for log in server.stored.values()
+        }
         instance.send_signal(signal.SIGCONT)
 
 

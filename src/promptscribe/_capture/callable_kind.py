@@ -37,11 +37,15 @@ def wrap(function: Any, declared: Plan) -> Any:
         call: Callable[..., Any] = around(
             declared, make_binder(inner, receives=receives), *more
         )
-        if not declared.options.capture_stdout:
-            return call
-        from promptscribe._capture import stdout
+        if declared.options.capture_stdout:
+            from promptscribe._capture import stdout
 
-        return stdout.capturing(call, kind)
+            call = stdout.capturing(call, kind)
+        if declared.options.flush:
+            from promptscribe._capture import flushing
+
+            call = flushing.flushing(call, kind)
+        return call
 
     again = wrap, (function, declared)
     if type(function) is FunctionType or type(function) is Logged:

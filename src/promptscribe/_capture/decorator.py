@@ -81,6 +81,10 @@ class LogPrompt:
             return NOTHING
         current.set(recording)
         self._entered.append((recording, outer))
+        if self._options.flush:
+            from promptscribe._capture import flushing
+
+            flushing.open_block(recording)
         if self._options.capture_stdout:
             from promptscribe._capture import stdout
 
@@ -93,9 +97,16 @@ class LogPrompt:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._close(error):
+            from promptscribe._capture import flushing
+
+            flushing.deliver()
+
+    def _close(self, error: BaseException | None) -> bool:
+        """End the block's log; say whether it has to be delivered now."""
         recording = self._leave()
         if recording is None:
-            return
+            return False
         if self._options.capture_stdout:
             from promptscribe._capture import stdout
 
@@ -104,6 +115,11 @@ class LogPrompt:
             recording.fail(error)
         else:
             recording.end()
+        if not self._options.flush:
+            return False
+        from promptscribe._capture import flushing
+
+        return flushing.close_block(recording, error)
 
     async def __aenter__(self) -> Recording:
         return self.__enter__()
@@ -114,7 +130,10 @@ class LogPrompt:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.__exit__(kind, error, traceback)
+        if self._close(error):
+            from promptscribe._capture import flushing
+
+            await flushing.deliver_async()
 
     def _plan_block(self) -> Plan:
         """Return what controls the block: all it says is said anew at each entry."""
@@ -179,6 +198,11 @@ def log_prompt(target: Any = None, /, **members: Any) -> Any:
             `configure`.
         sample_rate: Part of the traces begun here that is kept, 0 to 1.
         capture_stdout: Whether what the call prints becomes ``stdout``.
+        flush: Whether the call returns only when its log, and what was recorded before,
+            is delivered, or *flush_timeout* is over; for processes that are frozen
+            afterwards, as in AWS Lambda. Asynchronous functions and blocks wait
+            without blocking the event loop, generators wait at their end. Inside
+            of another call that does so it waits no second time.
         enabled: False leaves the function alone.
 
     Returns:

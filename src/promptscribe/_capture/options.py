@@ -38,6 +38,7 @@ class LogOptions(TypedDict, total=False):
     redact: Redact | None
     sample_rate: float | None
     capture_stdout: bool
+    flush: bool
     enabled: bool
 
 
@@ -63,6 +64,7 @@ class Options:
         redact: Takes secrets out before anything is written.
         sample_rate: Part of the traces that is kept, 0 to 1.
         capture_stdout: Whether what the call prints is recorded.
+        flush: Whether the log is delivered before the caller goes on.
         enabled: False leaves the function alone.
     """
 
@@ -73,6 +75,7 @@ class Options:
     redact: Redact | None = None
     sample_rate: float | None = None
     capture_stdout: bool = False
+    flush: bool = False
     enabled: bool = True
 
 
@@ -171,7 +174,7 @@ def _problem(name: str, value: Any) -> str | None:
         return f"must be one of {', '.join(CAPTURES)}, not {value!r}"
     if name == "sample_rate" and not is_rate(value):
         return f"must be a number from 0 to 1, not {value!r}"
-    if name in {"capture_stdout", "enabled"} and not isinstance(value, bool):
+    if name in {"capture_stdout", "enabled", "flush"} and not isinstance(value, bool):
         return f"must be True or False, not {value!r}"
     return None
 

@@ -143,7 +143,14 @@ class Exporter:
         self._urgent = True
         self.wake()
 
-    def flush(self, done: Callable[[], bool], timeout: float, *, eager: bool) -> None:
+    def flush(
+        self,
+        done: Callable[[], bool],
+        timeout: float,
+        *,
+        eager: bool,
+        once: bool = False,
+    ) -> None:
         """Wait until *done*, for at most *timeout* seconds.
 
         Args:
@@ -151,6 +158,7 @@ class Exporter:
             timeout: Seconds.
             eager: Try again now even if the server was down a moment ago. If not,
                 return as soon as it is known to be down.
+            once: Return as soon as that fails, too.
         """
         deadline = time.monotonic() + timeout
         desk = self.desk
@@ -163,7 +171,9 @@ class Exporter:
         self.wake()
         with self._progress:
             while not (self._scanned and done()):
-                failed = desk.circuit.is_open and (not eager or desk.circuit.is_held)
+                failed = desk.circuit.is_open and (
+                    not eager or once or desk.circuit.is_held
+                )
                 if failed and (not eager or desk.attempts > attempts):
                     return
                 left = deadline - time.monotonic()

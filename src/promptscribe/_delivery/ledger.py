@@ -5,6 +5,7 @@ Its law: recorded = delivered + pending + rejected + dropped, at any moment.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import Counter
@@ -96,6 +97,8 @@ class Ledger:
             if last is not None and now - last < QUIET:
                 return
             self._spoke[kind] = now
+        if sys.is_finalizing():  # nothing can be imported any more
+            return
         import logging  # not before there is something to say
 
         # Named in the text too: without any logging set up, only the text is shown.

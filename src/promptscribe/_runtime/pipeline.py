@@ -14,17 +14,16 @@ from promptscribe._delivery.ledger import Ledger
 from promptscribe._delivery.transport import Request
 from promptscribe._journal import deadletter, estate
 from promptscribe._journal.idmap import IdMap
-from promptscribe._journal.lane import Lane, count_bytes, find_lanes, is_older
+from promptscribe._journal.lane import count_bytes
 from promptscribe._journal.reader import Reader
 from promptscribe._journal.record import acknowledge
 from promptscribe._journal.segment import SEGMENT_BYTES, count_memory_only
 from promptscribe._journal.writer import Writer
 from promptscribe._runtime import render
 from promptscribe._runtime.destination import is_same, make_transport
+from promptscribe._runtime.heritage import LONGEST_AGE, Heritage
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from promptscribe._config import Settings
     from promptscribe._delivery.ledger import FlushResult
     from promptscribe._delivery.parcel import Found
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
 
 _RECOUNT: Final = 1.0
 """Seconds between counts of what all processes have on disk."""
-_LONGEST_AGE: Final = 7 * 24 * 3600.0
-"""Seconds after which logs go that cannot be delivered: nobody should find a year of
-prompts on a disk. What can be delivered is, however old it is."""
 _SYNC_EVERY: Final = 0.5
 """Seconds between syncs with durability ``host``, as in Vector's disk buffer."""
 _CHORES_EVERY: Final = 5.0
@@ -86,16 +82,17 @@ class Pipeline:
         )
         self._connect()
         if settings.durability != "memory" and not follow:
-            self._estate.register()
+            self._heritage.estate.register()
 
     def _connect(self) -> None:
         self.writer.supply.allowance = self.settings.journal_max_bytes
-        self._estate = estate.Estate(self._root, estate.this_program())
+        self._heritage = Heritage(
+            self._root, self.ledger, follow=self._follow, any_key=self._any_key
+        )
         self._refused = 0
         self._turn = 0
         self._recount_at = 0.0
         self._sync_at = 0.0
-        self._counted: dict[Reader, int] = {}
         self._reader = Reader.of_writer(self.writer)
         self._exporter = Exporter(
             self,
@@ -118,7 +115,7 @@ class Pipeline:
     def dropped(self, reason: str, logs: int) -> None:
         """Count logs of the writer that could not be kept, and say so."""
         self._refused += logs
-        self._lose(reason, logs)
+        self._heritage.lose(reason, logs)
 
     def wake(self) -> None:
         """Start the exporter, or have it look at the journal."""
@@ -127,7 +124,7 @@ class Pipeline:
 
     def forked(self) -> None:
         """Start afresh in a forked child; whatever was open is the parent's."""
-        for reader in self._counted:
+        for reader in self._heritage.counted:
             reader.abandon()
         self.ledger = Ledger()
         self._connect()
@@ -151,58 +148,24 @@ class Pipeline:
 
     def adopt(self) -> None:
         """Take over the lanes of dead processes."""
-        known = {reader.lane.path for reader in self._counted if reader.lane}
-        if self.writer.lane is not None:
-            known.add(self.writer.lane.path)
-        take_over = Lane.follow if self._follow else Lane.adopt
-        for root in self._roots():
-            for path in find_lanes(root):
-                lane = take_over(path) if path not in known else None
-                if lane is not None:
-                    self._read(lane)
-        for root in self._estate.others():
-            for path in find_lanes(root):
-                if is_older(path, time.time() - _LONGEST_AGE):
-                    self._give_up(Lane.adopt(path))
-
-    def _roots(self) -> list[Path]:
-        """Return the folders whose logs are for this server and key."""
-        if self._any_key:
-            return [self._root, *self._estate.others(), *self._estate.inherited()]
-        return [self._root, *self._estate.inherited(is_for_others=self._follow)]
-
-    def _read(self, lane: Lane) -> Reader:
-        reader = Reader.of_lane(lane)
-        self._counted[reader] = reader.count()
-        self.ledger.add("adopted", None, self._counted[reader])
-        return reader
-
-    def _give_up(self, lane: Lane | None) -> None:
-        """Remove what nobody came for who has the key."""
-        if lane is not None:
-            reader = self._read(lane)
-            while reader.drop_oldest("journal_age"):
-                pass
-            self._account(reader)
-            del self._counted[reader]
-            reader.close()
+        self._heritage.adopt(self.writer.lane)
 
     def take(self, limit: int) -> list[Found]:
         """Return records of this process and of dead ones, in turn."""
         found: list[Found] = []
-        readers = [self._reader, *self._counted]
+        readers = [self._reader, *self._heritage.counted]
         self._turn += 1
         for place in range(len(readers)):
             reader = readers[(place + self._turn) % len(readers)]
             if len(found) < limit:
                 found.extend(reader.take(limit - len(found)))
-                self._account(reader)
+                self._heritage.account(reader)
         return found
 
     def acknowledge(self, found: list[Found]) -> None:
         """Mark records as done with, and remove the segments that have none left."""
         if acknowledge(cast("list[Record]", found)):  # they are those of `take`
-            for reader in (self._reader, *self._counted):
+            for reader in (self._reader, *self._heritage.counted):
                 reader.clean()
 
     def clean(self) -> None:
@@ -210,13 +173,9 @@ class Pipeline:
         desk = self._exporter.desk
         is_refused = None if desk is None else desk.is_key_refused
         if is_refused is not None and not self._is_handed_over:
-            self._estate.settle(is_refused=is_refused)
+            self._heritage.estate.settle(is_refused=is_refused)
         self._reader.clean()
-        for reader in tuple(self._counted):
-            reader.clean()
-            if reader.is_drained():
-                del self._counted[reader]
-                reader.close()
+        self._heritage.clean()
 
     def rest(self) -> bool:
         """Ask to be woken by the next frame; False if one was missed."""
@@ -277,19 +236,21 @@ class Pipeline:
             self.writer.seal()
             self._reader.take(1)  # has it notice the seal; nothing is acknowledged
             self.clean()
-            for reader in self._counted:
+            for reader in self._heritage.counted:
                 reader.close()
             # Nobody comes after us for what was in memory.
-            self._lose("memory_only", count_memory_only(self.writer.segments))
+            self._heritage.lose("memory_only", count_memory_only(self.writer.segments))
             self.writer.close()
             result = self.result()
         return result
 
     def _keep_to_cap(self) -> None:
-        held = sum(count_bytes(root) for root in self._roots())
+        held = sum(count_bytes(root) for root in self._heritage.roots())
         most = self.settings.journal_max_bytes
         # What others read is theirs; then the newest log is refused, not the oldest.
-        readers = (*self._counted, self._reader) if self.settings.export else ()
+        readers = (
+            (*self._heritage.counted, self._reader) if self.settings.export else ()
+        )
         for reader in readers:
             while held + self.writer.supply.segment_bytes > most:
                 freed = reader.drop_oldest("journal_cap")
@@ -298,30 +259,11 @@ class Pipeline:
                 held -= freed
             desk = self._exporter.desk
             if desk is None or desk.circuit.is_open:
-                before = time.time() - _LONGEST_AGE
+                before = time.time() - LONGEST_AGE
                 while reader.drop_oldest("journal_age", before=before):
                     pass
-            self._account(reader)
+            self._heritage.account(reader)
         self.writer.supply.allowance = most - held
-
-    def _account(self, reader: Reader) -> None:
-        """Count what a reader lost, or found beyond what was counted before."""
-        for reason, logs in reader.lost.items():
-            if reason == "delivered_before":
-                self.ledger.add("delivered", reason, logs)
-            else:
-                self._lose(reason, logs)
-        reader.lost.clear()
-        counted = self._counted.get(reader)
-        if counted is not None and reader.taken > counted:
-            self.ledger.add("adopted", None, reader.taken - counted)
-            self._counted[reader] = reader.taken
-
-    def _lose(self, reason: str, logs: int) -> None:
-        if not logs:
-            return
-        self.ledger.add("dropped", reason, logs)
-        self.ledger.warn(reason, "logs are being dropped: %s", reason)
 
     def _bury(self, request: Request, status: int, reason: str) -> bool:
         try:

@@ -150,6 +150,12 @@ class Runtime:
             pipeline.flush(deadline())
         return self.result()
 
+    def deliver(self, timeout: float) -> None:
+        """Wait until what was recorded so far is delivered, or cannot be just now."""
+        deadline = self.monotonic_deadline(timeout)
+        for pipeline in list(self._pipelines):
+            pipeline.deliver(deadline())
+
     def shutdown(self, timeout: float, *, eager: bool) -> FlushResult:
         """Flush, stop the background threads, and leave the rest in the journal."""
         deadline = self.monotonic_deadline(timeout)

@@ -1,0 +1,114 @@
+"""The heritage: the lanes of other processes that this one delivers, and their count.
+
+Its law: what it takes over is counted as adopted, and every log of it that is given up
+as dropped, with the reason.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from promptscribe._journal import estate
+from promptscribe._journal.lane import Lane, find_lanes, is_older
+from promptscribe._journal.reader import Reader
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from promptscribe._delivery.ledger import Ledger
+
+LONGEST_AGE: Final = 7 * 24 * 3600.0
+"""Seconds after which logs go that cannot be delivered: nobody should find a year of
+prompts on a disk. What can be delivered is, however old it is."""
+
+
+class Heritage:
+    """Used by the exporter's thread.
+
+    Attributes:
+        estate: Which folders are whose.
+        counted: The readers of the lanes, and how many logs of each were counted.
+
+    Args:
+        root: The folder of this process's key.
+        ledger: Counts what becomes of them.
+        follow: Whether it delivers what other programs record, living ones too.
+        any_key: Whether it delivers also what was recorded with other keys.
+    """
+
+    def __init__(
+        self, root: Path, ledger: Ledger, *, follow: bool, any_key: bool
+    ) -> None:
+        self.estate = estate.Estate(root, estate.this_program())
+        self.counted: dict[Reader, int] = {}
+        self._ledger = ledger
+        self._follow = follow
+        self._any_key = any_key
+
+    def adopt(self, own: Lane | None) -> None:
+        """Take over the lanes of dead processes; *own* is not one."""
+        known = {reader.lane.path for reader in self.counted if reader.lane}
+        if own is not None:
+            known.add(own.path)
+        take_over = Lane.follow if self._follow else Lane.adopt
+        for root in self.roots():
+            for path in find_lanes(root):
+                lane = take_over(path) if path not in known else None
+                if lane is not None:
+                    self._read(lane)
+        for root in self.estate.others():
+            for path in find_lanes(root):
+                if is_older(path, time.time() - LONGEST_AGE):
+                    self._give_up(Lane.adopt(path))
+
+    def roots(self) -> list[Path]:
+        """Return the folders whose logs are for this server and key."""
+        inherited = self.estate.inherited(is_for_others=self._follow)
+        if self._any_key:
+            inherited += [r for r in self.estate.others() if r not in inherited]
+        return [self.estate.root, *inherited]
+
+    def clean(self) -> None:
+        """Remove segments and lanes in which everything is acknowledged."""
+        for reader in tuple(self.counted):
+            reader.clean()
+            if reader.is_drained():
+                del self.counted[reader]
+                reader.close()
+
+    def account(self, reader: Reader) -> None:
+        """Count what a reader lost, or found beyond what was counted before."""
+        for reason, logs in reader.lost.items():
+            if reason == "delivered_before":
+                self._ledger.add("delivered", reason, logs)
+            else:
+                self.lose(reason, logs)
+        reader.lost.clear()
+        counted = self.counted.get(reader)
+        if counted is not None and reader.taken > counted:
+            self._ledger.add("adopted", None, reader.taken - counted)
+            self.counted[reader] = reader.taken
+
+    def lose(self, reason: str, logs: int) -> None:
+        """Count logs as dropped, and say so."""
+        if not logs:
+            return
+        self._ledger.add("dropped", reason, logs)
+        self._ledger.warn(reason, "logs are being dropped: %s", reason)
+
+    def _read(self, lane: Lane) -> Reader:
+        reader = Reader.of_lane(lane)
+        self.counted[reader] = reader.count()
+        self._ledger.add("adopted", None, self.counted[reader])
+        return reader
+
+    def _give_up(self, lane: Lane | None) -> None:
+        """Remove what nobody came for who has the key."""
+        if lane is not None:
+            reader = self._read(lane)
+            while reader.drop_oldest("journal_age"):
+                pass
+            self.account(reader)
+            del self.counted[reader]
+            reader.close()

@@ -1,0 +1,348 @@
+"""``flush=True``: delivered before the caller goes on, or the time is up."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from tests.promises.faults_server import Reply, Server
+
+import promptscribe
+from promptscribe import ConfigurationError, log_prompt
+
+pytestmark = pytest.mark.slow
+
+FROZEN = """
+import asyncio, os, signal, sys
+from promptscribe import log_prompt
+
+def freeze():
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+@log_prompt(path="frozen/inner", flush=True)
+def inner():
+    return "in"
+
+@log_prompt(path="frozen/call", flush=True)
+def function():
+    return inner()
+
+@log_prompt(path="frozen/call", flush=True)
+def failing():
+    inner()
+    raise ValueError("told")
+
+@log_prompt(path="frozen/call", flush=True)
+async def coroutine():
+    return inner()
+
+@log_prompt(path="frozen/call", flush=True)
+def generator():
+    yield inner()
+    yield "more"
+
+@log_prompt(path="frozen/call", flush=True)
+async def async_generator():
+    yield inner()
+    yield "more"
+
+def call_function():
+    function()
+
+def call_failing():
+    try:
+        failing()
+    except ValueError:
+        pass
+
+def call_coroutine():
+    asyncio.run(coroutine())
+
+def call_generator():
+    list(generator())
+
+def call_closed():
+    steps = generator()
+    next(steps)
+    steps.close()
+
+def call_async_generator():
+    async def main():
+        async for _ in async_generator():
+            pass
+        freeze()
+    asyncio.run(main())
+
+def call_block():
+    with log_prompt("frozen/call", flush=True):
+        inner()
+
+def call_async_block():
+    async def main():
+        async with log_prompt("frozen/call", flush=True):
+            inner()
+        freeze()
+    asyncio.run(main())
+
+globals()["call_" + sys.argv[1]]()
+freeze()
+"""
+
+
+@pytest.fixture
+def server():
+    """A real server that stores what it is sent."""
+    server = Server(offer={"bulk": True})
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def configured(server, tmp_path):
+    """Have promptscribe deliver to the server; further settings by keyword."""
+
+    def configure(**settings):
+        promptscribe.configure(
+            base_url=server.url, journal_dir=tmp_path, **{"export": True, **settings}
+        )
+
+    configure()
+    return configure
+
+
+def paths(server):
+    return sorted(log["path"] for log in server.stored.values())
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("function", "failing", "coroutine", "generator", "closed"),
+        *("async_generator", "block", "async_block"),
+    ],
+)
+def test_a_process_that_is_frozen_at_once_has_delivered(kind, server, tmp_path):
+    """It stops itself in the line after the call, with all of its threads."""
+    ours = ("PYTEST_", "PROMPTSCRIBE_", "HUMANLOOP_")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", FROZEN, kind],
+        env=environment
+        | {
+            "PROMPTSCRIBE_BASE_URL": server.url,
+            "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path),
+            "PROMPTSCRIBE_FLUSH_TIMEOUT": "30",
+        },
+    )
+    try:
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        assert paths(server) == ["frozen/call", "frozen/inner"]
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+def test_the_outermost_call_waits_once(server, configured):
+    """Not each call inside: the server hears of them together."""
+    answers = []
+
+    @log_prompt(path="flush/inner", flush=True)
+    def inner():
+        answers.append(len(server.stored))
+
+    @log_prompt(path="flush/outer", flush=True)
+    def outer():
+        for _ in range(20):
+            inner()
+
+    @log_prompt(path="flush/around")
+    def around():
+        outer()
+        answers.append(len(server.stored))
+
+    server.judge = lambda seen: time.sleep(0.02) or Reply()
+    begun = time.monotonic()
+    around()
+
+    assert answers[-1] == 21  # the one around does not ask for it
+    assert time.monotonic() - begun < 5
+
+
+def test_a_server_that_hangs_costs_the_timeout_and_no_more(server, configured):
+    """The call returns what it returned, and the log is kept."""
+    release = threading.Event()
+    server.judge = lambda seen: release.wait(30) and Reply()
+    configured(flush_timeout=0.3)
+
+    @log_prompt(flush=True)
+    def answer():
+        return "42"
+
+    begun = time.monotonic()
+    said = answer()
+    took = time.monotonic() - begun
+    release.set()
+
+    assert said == "42"
+    assert 0.3 <= took < 1.5
+    assert promptscribe.force_flush(20).pending == 0
+
+
+def test_a_server_that_is_down_costs_one_attempt(server, configured, tmp_path):
+    """Each call tries once, and goes on when that fails."""
+    server.close()
+    configured(flush_timeout=20)
+
+    @log_prompt(flush=True)
+    def answer():
+        return "42"
+
+    begun = time.monotonic()
+    assert [answer() for _ in range(5)] == ["42"] * 5
+    assert time.monotonic() - begun < 10
+    assert promptscribe.stats().pending == 5
+
+
+def test_the_event_loop_goes_on_meanwhile(server, configured):
+    """While the server takes its time, other tasks run."""
+    ticks = []
+
+    @log_prompt(flush=True)
+    async def answer():
+        return "42"
+
+    async def tick():
+        while True:
+            ticks.append(time.monotonic())
+            await asyncio.sleep(0.01)
+
+    async def main():
+        ticking = asyncio.create_task(tick())
+        server.judge = lambda seen: time.sleep(0.5) or Reply()
+        await answer()
+        ticking.cancel()
+
+    asyncio.run(main())
+
+    assert len(server.stored) == 1
+    assert len(ticks) > 20
+    assert max(b - a for a, b in itertools.pairwise(ticks)) < 0.3
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
+async def test_it_works_in_every_loop(server, configured, anyio_backend):
+    """Asyncio and trio."""
+
+    @log_prompt(path="flush/coroutine", flush=True)
+    async def coroutine():
+        return "42"
+
+    @log_prompt(path="flush/steps", flush=True)
+    async def steps():
+        sent = yield 1
+        yield sent
+
+    assert await coroutine() == "42"
+    assert paths(server) == ["flush/coroutine"]
+    made = steps()
+    assert await made.asend(None) == 1
+    assert await made.asend("back") == "back"
+    await made.aclose()
+    assert paths(server) == ["flush/coroutine", "flush/steps"]
+
+
+def test_who_is_cancelled_is_not_held_up(server, configured):
+    """A timeout around the call is kept, also while it waits for the server."""
+    release = threading.Event()
+    server.judge = lambda seen: release.wait(30) and Reply()
+    configured(flush_timeout=20)
+
+    @log_prompt(flush=True)
+    async def answer(seconds):
+        await asyncio.sleep(seconds)
+
+    async def main(seconds):
+        begun = time.monotonic()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(answer(seconds), 0.2)
+        return time.monotonic() - begun
+
+    took = asyncio.run(main(10)), asyncio.run(main(0))
+    release.set()
+
+    assert max(took) < 2
+
+
+def test_a_decorated_function_is_what_it_was(configured):
+    """Kinds, names, values sent and thrown, and the exception itself."""
+
+    @log_prompt(flush=True)
+    def steps():
+        try:
+            sent = yield 1
+        except KeyError as thrown:
+            sent = thrown
+        yield sent
+        return "end"
+
+    @log_prompt(flush=True)
+    async def coroutine():
+        return "42"
+
+    error = ValueError("mine")
+
+    @log_prompt(flush=True)
+    def failing():
+        raise error
+
+    def whole():
+        return (yield from steps())
+
+    made = steps()
+    assert inspect.isgeneratorfunction(steps)
+    assert inspect.isgenerator(made)
+    assert made.__name__ == "steps"
+    assert next(made) == 1
+    assert isinstance(made.throw(KeyError("in")), KeyError)
+    consumer = whole()
+    assert [next(consumer), consumer.send("x")] == [1, "x"]
+    with pytest.raises(StopIteration) as stopped:
+        next(consumer)
+    assert stopped.value.value == "end"
+    awaiting = coroutine()
+    assert inspect.iscoroutine(awaiting)
+    assert awaiting.__name__ == "coroutine"
+    assert asyncio.run(awaiting) == "42"
+    with pytest.raises(ValueError, match="mine") as raised:
+        failing()
+    assert raised.value is error
+    frames = [entry.name for entry in raised.traceback]
+    assert frames == ["test_a_decorated_function_is_what_it_was", "failing"]
+
+
+def test_a_wrong_value_is_refused():
+    """At once, by name."""
+    with pytest.raises(ConfigurationError, match="flush: must be True or False"):
+        log_prompt(flush="yes")
+
+
+def test_where_others_deliver_there_is_nothing_to_wait_for(configured):
+    """With export=False the call returns at once; an agent has it soon."""
+    configured(export=False)
+
+    @log_prompt(flush=True)
+    def answer():
+        return "42"
+
+    begun = time.monotonic()
+    answer()
+    assert time.monotonic() - begun < 1
