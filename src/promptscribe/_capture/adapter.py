@@ -11,7 +11,6 @@ a serializer of their own (it may be what hides), and those of a secret's name.
 
 from __future__ import annotations
 
-import re
 import types
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
@@ -24,18 +23,7 @@ _mro_of: Final = type.__dict__["__mro__"].__get__
 _dict_of: Final = type.__dict__["__dict__"].__get__
 
 Clean: TypeAlias = "Callable[[Any], Any]"
-Reader: TypeAlias = "Callable[[Any, Clean], Any]"
 
-_readers: dict[type, Reader] = {}
-_MOST_READERS: Final = 1_000
-"""Types made at run time, by ``pydantic.create_model`` say, must not pile up here."""
-
-_SECRET_TYPE: Final = re.compile(r"(?i)secret|password|credential|api_?key")
-_SECRET_NAME: Final = re.compile(
-    r"(?i)(^|_)(api_?key|secret|secret_?key|password|passwd|passphrase"
-    r"|(access|api|auth|bearer|refresh|session)_?token"
-    r"|access_?key|private_?key|credentials?|authorization)$"
-)
 _GETTERS: Final = frozenset({types.GetSetDescriptorType, types.MemberDescriptorType})
 HIDDEN: Final = "**********"
 """What stands for a secret, as pydantic writes it."""
@@ -51,22 +39,6 @@ def full_name(kind: type) -> str:
     module = _dict_of(kind).get("__module__")
     name = type.__dict__["__qualname__"].__get__(kind)
     return f"{module}.{name}" if type(module) is str else str(name)
-
-
-def read(value: Any, clean: Clean) -> Any:
-    """Return the plain data that an object is known to stand for, or a placeholder.
-
-    Args:
-        value: An object of any type that is not plain already.
-        clean: Makes plain data of a part.
-    """
-    kind = type(value)
-    reader = _readers.get(kind)
-    if reader is None:
-        reader = _reader_for(kind)
-        if len(_readers) < _MOST_READERS:
-            _readers[kind] = reader
-    return reader(value, clean)
 
 
 def lookup(kind: type, name: str) -> Any:
@@ -117,7 +89,9 @@ def read_fields(value: Any, shown: tuple[tuple[str, bool], ...]) -> dict[str, An
 
 def without_secret(name: str, value: Any) -> Any:
     """Return a field's value, unless its name says that it is a secret."""
-    is_secret = type(value) in {str, bytes} and _SECRET_NAME.search(name)
+    from promptscribe._capture.secret_name import STRONG, secrecy  # 2 ms of patterns
+
+    is_secret = type(value) in {str, bytes} and secrecy(name) == STRONG
     return HIDDEN if is_secret else value
 
 
@@ -136,24 +110,7 @@ class Fields(NamedTuple):
     value: Any
 
 
-def _reader_for(kind: type) -> Reader:
-    from promptscribe._capture import known_type
-
-    if _SECRET_TYPE.search(kind_name(kind)) and not known_type.is_model(kind):
-        return _hide
-    return known_type.reader_for(kind) or _replace
-
-
 def kind_name(kind: type) -> str:
     """Return a type's name without its module."""
     name: str = type.__dict__["__name__"].__get__(kind)
     return name
-
-
-def _hide(value: Any, _clean: Clean) -> Any:
-    del value
-    return HIDDEN
-
-
-def _replace(value: Any, _clean: Clean) -> Any:
-    return placeholder(value)

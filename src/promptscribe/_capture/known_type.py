@@ -12,10 +12,11 @@ import decimal
 import enum
 import itertools
 import pathlib
+import re
 import types
 import uuid
 import zoneinfo
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
@@ -24,9 +25,9 @@ from promptscribe._capture.adapter import Fields
 from promptscribe._wire.record import EXT_BIG_INT, EXT_CHUNKS, EXT_MODEL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from promptscribe._capture.adapter import Clean, Reader
+    from promptscribe._capture.adapter import Clean
 
 _mro_of: Final = type.__dict__["__mro__"].__get__
 _dict_of: Final = type.__dict__["__dict__"].__get__
@@ -62,6 +63,44 @@ _SDKS: Final = frozenset(
 """Packages whose models hold what came as JSON, and no code of the user's."""
 _SERIALIZERS: Final = frozenset({"PlainSerializer", "WrapSerializer"})
 """Annotations of pydantic that make a field be written by the user's own code."""
+
+Reader: TypeAlias = "Callable[[Any, Clean], Any]"
+
+_readers: dict[type, Reader] = {}
+_MOST_READERS: Final = 1_000
+"""Types made at run time, by ``pydantic.create_model`` say, must not pile up here."""
+
+_SECRET_TYPE: Final = re.compile(r"(?i)secret|password|credential|api_?key")
+
+
+def read(value: Any, clean: Clean) -> Any:
+    """Return the plain data that an object is known to stand for, or a placeholder.
+
+    Args:
+        value: An object of any type that is not plain already.
+        clean: Makes plain data of a part.
+    """
+    kind = type(value)
+    reader = _readers.get(kind)
+    if reader is None:
+        reader = _reader_for(kind)
+        if len(_readers) < _MOST_READERS:
+            _readers[kind] = reader
+    return reader(value, clean)
+
+
+def _reader_for(kind: type) -> Reader:
+    if _SECRET_TYPE.search(adapter.kind_name(kind)) and not is_model(kind):
+        return _hide
+    return reader_for(kind) or _replace
+
+
+def _hide(_value: Any, _clean: Clean) -> Any:
+    return adapter.HIDDEN
+
+
+def _replace(value: Any, _clean: Clean) -> Any:
+    return adapter.placeholder(value)
 
 
 def is_model(kind: type) -> bool:

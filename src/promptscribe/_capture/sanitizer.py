@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from promptscribe._capture import adapter
+from promptscribe._capture import known_type
 from promptscribe._capture.adapter import Fields, full_name, placeholder
 from promptscribe._capture.plain import encode_plain, is_plain
 from promptscribe._wire import record
@@ -161,7 +161,7 @@ class Sanitizer:
 
     def _clean_object(self, value: Any) -> Any:
         try:
-            known = adapter.read(value, self.clean)
+            known = known_type.read(value, self.clean)
             if type(known) is Fields:
                 return self._clean_model(known)
             if type(known) is bytes:

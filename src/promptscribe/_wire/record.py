@@ -42,6 +42,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+_Raw = msgspec.Raw
+
 KEY_TOP_BIT: Final = 1 << 63
 
 EXT_MODEL: Final = 1
@@ -137,6 +139,20 @@ _whole_decoder: Final = msgspec.msgpack.Decoder(
     tuple[int, Start, End | None], ext_hook=_read_extension
 )
 
+# The same with every part left as it is: where one cannot be read, the others can.
+_part_of_start: Final = msgspec.msgpack.Decoder(
+    tuple[int, bytes, int | str | None, int, _Raw, _Raw, _Raw, _Raw]
+)
+_part_of_end: Final = msgspec.msgpack.Decoder(
+    tuple[int, int, bool | None, _Raw, _Raw, _Raw, _Raw]
+)
+_part_of_whole: Final = msgspec.msgpack.Decoder(tuple[int, _Raw, _Raw])
+_containers: Final = (
+    msgspec.msgpack.Decoder(dict[str, _Raw]),
+    msgspec.msgpack.Decoder(list[_Raw]),
+)
+
+_NIL: Final = b"\xc0"
 _FLOAT: Final = b"\xcb"
 _NOT_FINITE: Final = re.compile(rb"\xcb[\x7f\xff]")
 """How infinity and not-a-number begin, and numbers beyond 1e303; no text has these."""
@@ -157,15 +173,10 @@ def read(start: bytes | None, end: bytes | None) -> tuple[Start, End | None, boo
         ValueError: The bytes are no record (`msgspec.DecodeError` is one).
     """
     before = _seen.get(get_ident(), 0) if _seen else 0
-    last: End | None = None
-    if start is not None:
-        first = _start_decoder.decode(start)
-        if end is not None:
-            last = _end_decoder.decode(end)
-    elif end is not None:
-        _, first, last = _whole_decoder.decode(end)
-    else:
-        raise ValueError("neither a start nor an end")
+    try:
+        first, last = _read(start, end)
+    except msgspec.DecodeError:
+        first, last = _salvage(start, end)
     is_plain = True
     if _seen and (met := _seen.get(get_ident(), 0) - before):
         results = [] if last is None else [last.result]
@@ -174,6 +185,53 @@ def read(start: bytes | None, end: bytes | None) -> tuple[Start, End | None, boo
     if is_plain:
         is_plain = not (_may_be_infinite(start) or _may_be_infinite(end))
     return first, last, is_plain
+
+
+def _read(start: bytes | None, end: bytes | None) -> tuple[Start, End | None]:
+    if start is not None:
+        return (
+            _start_decoder.decode(start),
+            None if end is None else _end_decoder.decode(end),
+        )
+    if end is None:
+        raise ValueError("neither a start nor an end")
+    _, first, last = _whole_decoder.decode(end)
+    return first, last
+
+
+def _salvage(start: bytes | None, end: bytes | None) -> tuple[Start, End | None]:
+    """Return what can be read of the frames of a call, see `read`.
+
+    MessagePack allows a map as a map's key, and the encoder makes one of a frozen
+    dataclass; Python has no dict for that.
+    """
+    if start is None:
+        _, first, last = _part_of_whole.decode(end or b"")
+        start, end = bytes(first), bytes(last)
+    *place, declared, context, inputs, given = _part_of_start.decode(start)
+    began: Any = (*place, declared, context, _part(inputs), _part(given))
+    if end is None or end == _NIL:
+        return Start(*began), None
+    *told, result, error, updates, stream = _part_of_end.decode(end)
+    ended: Any = (*told, *map(_part, (result, error, updates, stream)))
+    return Start(*began), End(*ended)
+
+
+def _part(raw: msgspec.Raw) -> Any:
+    """Return a value, a mark in the place of every part that cannot be read."""
+    try:
+        return _decoder.decode(raw)
+    except ValueError:
+        pass
+    for container in _containers:
+        try:
+            parts: Any = container.decode(raw)
+        except ValueError:
+            continue
+        if type(parts) is dict:
+            return {name: _part(part) for name, part in parts.items()}
+        return [_part(part) for part in parts]
+    return {MARK: "not recorded: it has keys that are no text"}
 
 
 def _may_be_infinite(payload: bytes | None) -> bool:
