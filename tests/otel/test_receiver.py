@@ -7,6 +7,7 @@ import itertools
 import json
 import random
 import threading
+import time
 
 import httpx
 import msgspec
@@ -158,6 +159,48 @@ def test_any_upload_is_answered(receiver, body, media_type, status):
         assert told["message"]
     elif status != 200:
         assert answer.json()["message"]
+
+
+@pytest.mark.slow
+def test_a_bomb_of_fields_is_refused_and_nobody_waits_for_it(receiver):
+    """20 MB of attributes, 30 KB on the wire; health is answered meanwhile."""
+    small = protobuf.encode({"key": "a", "value": {"intValue": 1}}, "KeyValue")
+    bomb = (b"\x4a" + bytes([len(small)]) + small) * 1_500_000
+    for tag in (0x12, 0x12, 0x0A):
+        bomb = bytes([tag]) + protobuf._varint(len(bomb)) + bomb
+    headers = {
+        "content-type": "application/x-protobuf",
+        "content-encoding": "gzip",
+    }
+    answers = []
+    send = threading.Thread(
+        target=lambda: answers.append(
+            httpx.post(
+                f"{receiver.url}/v1/traces",
+                content=gzip.compress(bomb),
+                headers=headers,
+                timeout=100,
+            )
+        )
+    )
+    send.start()
+    waits = []
+    while send.is_alive():
+        began = time.monotonic()
+        httpx.get(f"{receiver.url}/health", timeout=60)
+        waits.append(time.monotonic() - began)
+
+    assert answers[0].status_code == 400
+    assert max(waits) < 2
+
+
+def test_an_upload_full_of_colons_is_no_bomb(send, read, make_span):
+    """Prompts quote JSON, times and addresses."""
+    said = json.dumps([{"role": "user", "content": '{"a":1}:' * 150_000}])
+    span = make_span({**CHAT, "gen_ai.input.messages": said}, trace_id="6" * 32)
+
+    assert send([span], "json").status_code == 200
+    assert len(read(span.log_id)["messages"][0]["content"]) == 1_200_000
 
 
 @pytest.mark.parametrize("form", ["protobuf", "json"])

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 DEEPEST: Final = 64
 """Messages inside of messages: an attack, not a span."""
 
+MOST_FIELDS: Final = 1_000_000
+"""5 s of reading. 512 spans, a batch of the SDK's, of 128 attributes have 300,000; a
+bomb of 20 MB has six million, which compress to a few KB."""
+
 _LIST: Final = "*"
 
 Fields = dict[int, tuple[str, str]]
@@ -123,22 +127,29 @@ def encode(message: JSONObject, kind: str = "Traces") -> bytes:
     return bytes(written)
 
 
-def decode(data: bytes, kind: str = "Traces", depth: int = 0) -> JSONObject:
+def decode(data: bytes, kind: str = "Traces") -> JSONObject:
     """Return a message as its JSON form.
 
     Raises:
-        ValueError: The bytes are no such message.
+        ValueError: The bytes are no such message, or one of too many fields.
     """
+    return _decode(data, kind, 0, [MOST_FIELDS])
+
+
+def _decode(data: bytes, kind: str, depth: int, left: list[int]) -> JSONObject:
     if depth > DEEPEST:
         raise ValueError("messages inside of messages without end")
     fields = MESSAGES[kind]
     message: JSONObject = {}
     for number, wire, raw in _split(data):
+        left[0] -= 1
+        if left[0] < 0:
+            raise ValueError("a message of too many fields")
         name, declared = fields.get(number, ("", ""))
         inner = declared.removesuffix(_LIST)
         if not name or wire != _WIRES.get(inner, _BYTES):
             continue
-        value = _read(inner, raw, depth)
+        value = _read(inner, raw, depth, left)
         if declared.endswith(_LIST):
             message.setdefault(name, []).append(value)
         else:
@@ -164,7 +175,7 @@ def _write(kind: str, value: Any) -> bytes:
     return _varint(len(content)) + content
 
 
-def _read(kind: str, raw: Any, depth: int) -> JSONValue:
+def _read(kind: str, raw: Any, depth: int, left: list[int]) -> JSONValue:
     if kind == "int":
         return raw - (1 << 64) if raw >> 63 else raw
     if kind == "bool":
@@ -179,7 +190,7 @@ def _read(kind: str, raw: Any, depth: int) -> JSONValue:
         return raw.hex()
     if kind == "bytes":
         return base64.b64encode(raw).decode()
-    return decode(raw, kind, depth + 1)
+    return _decode(raw, kind, depth + 1, left)
 
 
 def _varint(value: int) -> bytes:
