@@ -51,6 +51,9 @@ class Source(Protocol):
         """Return records that were not handed out before."""
         ...
 
+    def acknowledge(self, found: list[Found]) -> None:
+        """Mark records as done with, and remove what has none left in it."""
+
     def clean(self) -> None:
         """Remove what was acknowledged."""
 

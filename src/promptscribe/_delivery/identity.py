@@ -46,6 +46,11 @@ class Identity:
         self._is_known = False
         self._ids = ids
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether the server has shown that it takes the ids that it is given."""
+        return self._is_known and not self.is_servers
+
     def is_refused(self, answer: Answer) -> bool:
         """Say whether a log was refused for its ``log_id`` alone; then go without."""
         words = answer.body.decode("utf-8", "replace").lower()
@@ -56,7 +61,7 @@ class Identity:
 
     def learn(self, parcel: Parcel, answer: Answer) -> None:
         """Look at the answer to a log that was delivered."""
-        if self._is_known and not self.is_servers:
+        if self.is_ours:
             return
         given = _member(answer.body, "id")
         log_id = parcel.log_id or _member(parcel.request.body, "log_id")

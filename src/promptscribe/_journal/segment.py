@@ -36,6 +36,8 @@ _SLICE_BYTES: Final = 128 << 10
 """Pages are populated in slices: ``madvise`` holds the interpreter lock,
 55 µs for a slice of this size, 4 ms for a whole segment."""
 
+_ZEROS: Final = bytes(_SLICE_BYTES)
+
 _MADV_POPULATE_WRITE: Final = 23
 """Linux 5.14, ``include/uapi/asm-generic/mman-common.h``; not in CPython 3.11."""
 
@@ -73,8 +75,16 @@ class Segment:
         self.logs: int | None = None
 
     @classmethod
-    def create(cls, path: Path, size: int) -> Segment:
+    def create(cls, path: Path, size: int, *, fill: bool = False) -> Segment:
         """Make a new segment file of *size* bytes, allocated in full.
+
+        Args:
+            path: Its file; there is none yet.
+            size: In bytes.
+            fill: Whether to write zeros into it, for the background thread: that gives
+                the interpreter lock away. The kernel then has pages that belong
+                together (ext4 since Linux 6.16): for a segment 0.2 ms of processor
+                time, and 0.1 when it is removed, instead of 0.6 and 0.25.
 
         Raises:
             OSError: The disk is full, or the folder cannot be written.
@@ -84,6 +94,9 @@ class Segment:
         try:
             os.posix_fallocate(fd, 0, size)
             reach("segment-allocated")
+            for offset in range(0, size if fill else 0, _SLICE_BYTES):
+                # Not all at once: in one piece of 1 MiB each page takes 5 µs to map.
+                os.pwrite(fd, _ZEROS[: size - offset], offset)
             mapping = mmap.mmap(fd, size)
         except BaseException:
             path.unlink(missing_ok=True)

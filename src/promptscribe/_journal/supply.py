@@ -6,6 +6,7 @@ memory, up to a bound, and said so once; `Supply.prepare` brings it back to disk
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import errno
 import os
@@ -25,6 +26,9 @@ MEMORY_BYTES: Final = 16 << 20
 """Most memory that stands in for a disk that cannot be used."""
 
 UNLIMITED: Final = 1 << 62
+
+_MOST_READY: Final = 4
+"""A step of the background thread, in a burst, is as long as four segments last."""
 
 _FRAMES: Final = 128
 """Frames that a segment made inside a call has room for, so that making one stays out
@@ -52,9 +56,9 @@ class Observer(Protocol):
 
 
 class Supply:
-    """Makes segments in a lane of its own; one is kept ready.
+    """Makes segments in a lane of its own; one is kept ready, and more in a burst.
 
-    ``_lock`` guards *lane*, the numbers and the ready segment. It is re-entrant: a
+    ``_lock`` guards *lane*, the numbers and the ready segments. It is re-entrant: a
     signal handler may log while the same thread makes a segment.
 
     Attributes:
@@ -80,7 +84,8 @@ class Supply:
         self._read = read
         self._sync = sync
         self._lock = threading.RLock()
-        self._ready: Segment | None = None
+        self._ready: collections.deque[Segment] = collections.deque()
+        self._taken = 0
         self._synced: Segment | None = None
         self._number = 0
         self._mappable: bool | None = None
@@ -105,9 +110,9 @@ class Supply:
                 not asked while the disk serves: a backlog has thousands of segments.
         """
         with self._lock:
-            if self._ready is not None and self._ready.size >= need:
-                segment, self._ready = self._ready, None
-                return segment
+            self._taken += 1
+            if self._ready and self._ready[0].size >= need:
+                return self._ready.popleft()
         size = max(need, self.segment_bytes)
         if need * _FRAMES > SEGMENT_BYTES:
             size = max(size, min(need * _FRAMES, _LONGEST_SEGMENT))
@@ -128,53 +133,54 @@ class Supply:
         return Segment.in_memory(size)
 
     def prepare(self) -> None:
-        """Have the next segment ready with its pages present.
+        """Have the next segments ready with their pages present.
 
         For the background thread: a rotation inside a call costs 1.3 ms. It is also
         how a journal comes back to disk after the disk was full or not writable.
         """
-        if self.has_ready() or self.root is None:
-            return
-        if self.segment_bytes > self.allowance:
+        taken, self._taken = self._taken, 0
+        if self.root is None:
             return
         if not (self._mappable or self._mappable is None or self._broken):
             return  # nothing to make ready in a file that is appended to
+        # As many as were used since the last time, where that takes no room from logs.
+        wanted = min(taken, _MOST_READY, self.allowance // (self.segment_bytes * 16))
+        while len(self._ready) < max(wanted, 1) and self._make_ready():
+            pass
+
+    def _make_ready(self) -> bool:
+        if self.segment_bytes > self.allowance:
+            return False
         try:
-            segment, lane = self._create(self.segment_bytes)
+            segment, lane = self._create(self.segment_bytes, fill=True)
         except (OSError, JournalError):
-            return  # the caller that needs it will find out, and say so
+            return False  # the caller that needs it will find out, and say so
         segment.populate(0, segment.size)
         with self._lock:
-            is_wanted = self._ready is None and lane is self.lane
-            is_wanted = is_wanted and segment.path == self._path(lane)
+            is_wanted = lane is self.lane and segment.path == self._path(lane)
             if is_wanted:
-                self._ready = segment
+                self._ready.append(segment)
                 self._broken = False
         if not is_wanted:
             segment.unlink()
+        return is_wanted
 
     def _overtake(self, made: Segment) -> None:
-        """Remove a ready segment that is older than one that is used before it.
+        """Remove ready segments that are older than one that is used before them.
 
         Others read a lane in the order of its files' names: a call whose end came
         before its start would lose its output.
         """
+        older = []
         with self._lock:
-            ready = self._ready
-            if ready is None or ready.path is None or made.path is None:
-                return
-            if ready.path > made.path:
-                return
-            self._ready = None
-        ready.unlink()
+            while self._ready and _is_older(self._ready[0], made):
+                older.append(self._ready.popleft())
+        for segment in older:
+            segment.unlink()
 
     def _path(self, lane: Lane) -> Path:
         """Return the path of the segment that was made last."""
         return lane.path / f"{self._number:08d}{SUFFIX}"
-
-    def has_ready(self) -> bool:
-        """Say whether there is a segment that a caller need not wait for."""
-        return self._ready is not None
 
     def fail(self, problem: Exception) -> None:
         """Have segments in memory until `prepare` succeeds."""
@@ -184,10 +190,10 @@ class Supply:
         self._observer.journal_failed(reason, str(problem))
 
     def put_back(self) -> None:
-        """Remove the segment that is ready and not needed any more."""
+        """Remove the segments that are ready and not needed any more."""
         with self._lock:
-            segment, self._ready = self._ready, None
-        if segment is not None:
+            ready, self._ready = self._ready, collections.deque()
+        for segment in ready:
             segment.unlink()
 
     def sync(self, segments: tuple[Segment, ...]) -> None:
@@ -213,7 +219,7 @@ class Supply:
         """Forget a lane that is gone."""
         with self._lock:
             lane, self.lane = self.lane, None
-            self._ready = None
+            self._ready.clear()
         if lane is not None:
             lane.abandon()
 
@@ -236,7 +242,7 @@ class Supply:
         if lane is not None:
             lane.close()
 
-    def _create(self, size: int) -> tuple[Segment, Lane]:
+    def _create(self, size: int, *, fill: bool = False) -> tuple[Segment, Lane]:
         with self._lock:
             assert self.root is not None  # noqa: S101 - else it is broken
             if self.lane is None:
@@ -246,16 +252,16 @@ class Supply:
             self._number += 1
             lane = self.lane
             path = self._path(lane)
-        segment = self._create_file(path, size)
+        segment = self._create_file(path, size, fill=fill)
         self.allowance -= segment.size
         if self._sync:
             _sync_folder(lane.path)
         return segment, lane
 
-    def _create_file(self, path: Path, size: int) -> Segment:
+    def _create_file(self, path: Path, size: int, *, fill: bool) -> Segment:
         if self._mappable:
             try:
-                return Segment.create(path, size)
+                return Segment.create(path, size, fill=fill)
             except OSError as problem:
                 if problem.errno not in _NO_FALLOCATE:
                     raise
@@ -271,3 +277,7 @@ def _sync_folder(path: Path) -> None:
             os.fsync(fd)
         finally:
             os.close(fd)
+
+
+def _is_older(segment: Segment, than: Segment) -> bool:
+    return bool(segment.path and than.path and segment.path < than.path)
