@@ -10,20 +10,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from promptscribe import schema
 from promptscribe._capture import (
     ambient,
     emitted,
     failure,
-    redaction,
-    snapshot,
     template,
 )
 from promptscribe._capture.context import is_unsaved
 from promptscribe._capture.options import NO_OPTIONS
 from promptscribe._capture.plain import encode_plain
 from promptscribe._capture.recording import START, Recording, raw
-from promptscribe._clock import getrandbits
+from promptscribe._capture.rule import Rules, to_plain
+from promptscribe._clock import getrandbits, new_trace
 from promptscribe._runtime.state import nowhere, runtime
 from promptscribe._wire import record
 
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from promptscribe._capture.options import Options, Plan
     from promptscribe._runtime.state import Append
 
-_decode: Final = msgspec.msgpack.Decoder().decode
 _WITHHELD: Final = "withheld"
 
 
@@ -68,19 +65,21 @@ class ControlledRecording(Recording):
         self._end(True, result, None, None)
 
     def _describe(self, error: BaseException) -> tuple[str, str, str | None]:
-        name, message, traceback = failure.describe(error)
-        if self._rules.is_bare:
-            return name, "", None
-        clean = self._rules.clean_text
-        return name, clean(message) or "", clean(traceback)
+        rules = self._rules
+        name, message, traceback = failure.describe(error, rules.cleaner())
+        if rules.is_bare:
+            message, traceback = "", None
+        clean = rules.clean_text
+        return clean(name) or "", clean(message) or "", clean(traceback)
 
     def _add(self, members: Mapping[str, Any]) -> None:
         try:
-            plain = to_plain(dict(members))
-            response = plain.pop(record.RESPONSE, None)
+            rules, said = self._rules, dict(members)
+            response = to_plain(said.pop(record.RESPONSE, None), rules)
+            plain = rules.members(to_plain(said, rules))
             if response is not None:
-                plain |= self._rules.response(response, record.RESPONSE)
-            super()._add(self._rules.members(plain))
+                plain |= rules.response(response, record.RESPONSE)
+            super()._add(plain)
         except Exception as problem:  # noqa: BLE001 - ours
             failure.note("snapshot_failed", problem)
 
@@ -110,7 +109,7 @@ class ControlledRecording(Recording):
         if self._rules.is_open:
             return result
         # Whole texts only: a secret may be split over the chunks of a stream.
-        members = self._rules.response(to_plain(result), _WITHHELD)
+        members = self._rules.response(to_plain(result, self._rules), _WITHHELD)
         kept = members.pop(_WITHHELD, None)
         if members:
             super()._add(members)
@@ -146,58 +145,11 @@ class DroppedRecording(ControlledRecording):
             super()._end(returned, result, error, stream)
 
 
-class Rules:
-    """What may be kept of a call: the decorator's options over the settings.
-
-    Attributes:
-        is_bare: Whether payload is left out.
-        is_open: Whether every value may be kept as it is.
-    """
-
-    __slots__ = ("_hook", "_redact", "is_bare", "is_open")
-
-    def __init__(self, options: Options, save: Any) -> None:
-        settings = runtime.controls
-        capture, redact = options.capture, options.redact
-        if redact is None and settings is not None:
-            redact = settings.redact
-        if capture is None and settings is not None:
-            capture = settings.capture
-        self.is_bare = capture == "metadata" or save is False
-        self._redact = bool(redact)
-        self._hook: Callable[[str], str] | None = redact if callable(redact) else None
-        self.is_open = not (self.is_bare or self._redact)
-
-    def clean(self, value: Any) -> Any:
-        """Return a plain value without secrets."""
-        return redaction.redact(value, self._hook) if self._redact else value
-
-    def clean_text(self, text: str | None) -> str | None:
-        """Return a text without secrets."""
-        return redaction.redact_text(text, self._hook) if self._redact else text
-
-    def members(self, members: dict[str, Any]) -> dict[str, Any]:
-        """Return what may be kept of a log's members."""
-        if self.is_bare:
-            left_out = {*schema.PAYLOAD_MEMBERS, record.REQUEST, record.RESPONSE}
-            members = {k: v for k, v in members.items() if k not in left_out}
-        return {name: self.clean(value) for name, value in members.items()}
-
-    def response(self, value: Any, name: str) -> dict[str, Any]:
-        """Return what may be kept of a response, as members and under *name*."""
-        if not self.is_bare:
-            return {name: self.clean(value)}
-        from promptscribe._runtime import render
-
-        facts = render.read_response(value)
-        kept = {k: v for k, v in facts.items() if k not in schema.PAYLOAD_MEMBERS}
-        return {record.CAPTURED: kept} if kept else {}
-
-
 def begin_controlled(
     append: Append, plan: Plan, inputs: Any, given: Any, outer: Scope | None
 ) -> Recording:
     """Begin a log of which not everything is kept; see `recording.begin`."""
+    inputs = _thawed(inputs)
     said = {**plan.members, **(given or {})}
     inherited = None if outer is None else outer.members
     rules = Rules(plan.options, said.get("save", not is_unsaved(inherited)))
@@ -211,23 +163,24 @@ def begin_controlled(
         span = ambient.find_span()
     kept_trace, recording = _new(plan, outer, None if span is None else span[0])
     parent: int | str | None = None if outer is None else outer.key
+    labels: Any = recording.members
+    shown = said
+    if not rules.is_open:
+        kept = rules.clean(to_plain(kept, rules))
+        declared, labels, given = (
+            _limited(rules, members) for members in (plan.members, labels, given)
+        )
+        shown = {**declared, **given}
     recorded_by = append
-    recording._emission = emission = emitted.emit(said, outer) if kept_trace else None
+    recording._emission = emission = emitted.emit(shown, outer) if kept_trace else None
     if emission is not None:
         recorded_by = emission.tap(append)
     if emission is not None and emission.trace is not None:
         parent = emitted.parent_of(outer, emission.trace)
         recording.trace, recording.key = emission.trace, emission.key
-    labels: Any = recording.members
-    if not rules.is_open:
-        kept = rules.clean(to_plain(kept))
-        given = rules.members(to_plain(given))
-        declared = rules.members(to_plain(plan.members))
-        labels = rules.members(_decode(labels)) if labels is not None else None
     if span is not None:
         given = ambient.with_parent(given, span[1])
-    recording._plan = plan
-    recording._rules = rules
+    recording._plan, recording._rules = plan, rules
     recording._inputs = inputs if inputs is not None else said.get("inputs")
     first = (
         recording.key,
@@ -255,8 +208,12 @@ def limit(given: dict[str, Any], labels: Any) -> tuple[dict[str, Any], Any]:
     rules = Rules(NO_OPTIONS, given.get("save", not is_unsaved(labels)))
     if rules.is_open:
         return given, labels
-    labels = rules.members(_decode(labels)) if labels is not None else None
-    return rules.members(to_plain(given)), labels
+    return _limited(rules, given), _limited(rules, labels)
+
+
+def _limited(rules: Rules, members: Any) -> Any:
+    """Return what may be kept of members, encoded ones as well; of None, None."""
+    return None if members is None else rules.members(to_plain(members, rules))
 
 
 def is_kept(outer: Scope | None, trace: bytes, rate: float | None = None) -> bool:
@@ -277,7 +234,7 @@ def _new(
     """Return whether the trace is kept, and a recording with its place in it."""
     trace = None if outer is None else outer.trace
     if trace is None or outer is None:
-        trace = found or getrandbits(128).to_bytes(16, "big")
+        trace = found or new_trace(runtime.wall_ns())
         anchor = runtime.wall_ns() - runtime.monotonic_ns()
     else:
         anchor = outer.anchor
@@ -292,14 +249,11 @@ def _new(
     return kept, recording
 
 
-def to_plain(value: Any) -> Any:
-    """Return a value as the plain data that the journal would give back."""
-    decoded = record.decode(snapshot.encode(value))
-    if isinstance(decoded, record.Chunks):
-        from promptscribe._providers import registry
-
-        return registry.join(record.plain(decoded), decoded.type_name)
-    return record.plain(decoded)
+def _thawed(inputs: Any) -> Any:
+    """Return arguments, those of a generator as they were when it was made."""
+    if type(inputs) is msgspec.Raw:
+        return record.plain(record.decode(bytes(inputs)))
+    return inputs
 
 
 def _select(inputs: Any, options: Options) -> Any:

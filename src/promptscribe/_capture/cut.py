@@ -26,13 +26,14 @@ REDACTED: Final = "[redacted]"
 _APART: Final = re.compile(r"[\s,;\"'<>(){}\[\]&]")
 
 
-def head(text: str, longest: int, clean: Clean | None) -> str:
+def head(text: str, longest: int, clean: Clean | None, mark: str = REDACTED) -> str:
     """Return the beginning of a text.
 
     Args:
         text: A text that is longer.
         longest: Characters of it that are kept at most.
         clean: Takes the secrets out of a text; None is for a text that may have them.
+        mark: Stands for a secret that the cut would have gone through.
     """
     if clean is None or len(text) <= longest:
         return text[:longest]
@@ -43,7 +44,7 @@ def head(text: str, longest: int, clean: Clean | None) -> str:
     alone = clean(text[seam:longest])
     known = clean(text[seam : longest + MARGIN])
     same = _common(alone, known)
-    return f"{text[:seam]}{same}{'' if same == alone else REDACTED}"
+    return f"{text[:seam]}{same}{'' if same == alone else mark}"
 
 
 def tail(text: str, longest: int, clean: Clean | None) -> str:

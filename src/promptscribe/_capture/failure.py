@@ -6,10 +6,13 @@ a minute and a number in `force_flush`'s result.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from promptscribe._capture import adapter
+from promptscribe._capture import adapter, cut
 from promptscribe._runtime.state import runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LONGEST_MESSAGE: Final = 8_192
 LONGEST_TRACEBACK: Final = 16_384
@@ -30,8 +33,16 @@ def note(kind: str, problem: object) -> None:
     runtime.ledger.warn(kind, "%s: %s", kind, problem)
 
 
-def describe(error: BaseException) -> tuple[str, str, str | None]:
-    """Return type name, message and traceback of the user's exception."""
+def describe(
+    error: BaseException, clean: Callable[[str], str] | None = None
+) -> tuple[str, str, str | None]:
+    """Return type name, message and traceback of the user's exception.
+
+    Args:
+        error: The exception.
+        clean: Takes the secrets out of a text: where something is cut out, it is not
+            through one of them. All others are in what is returned.
+    """
     try:
         message = str(error)
     except Exception:  # noqa: BLE001 - the user's __str__ may do anything
@@ -47,14 +58,6 @@ def describe(error: BaseException) -> tuple[str, str, str | None]:
     except Exception:  # noqa: BLE001 - same, and a deep chain of causes
         text = None
     name = adapter.full_name(type(error)).rpartition(".")[2]
-    shortened = _shorten(message, LONGEST_MESSAGE)
-    return name, shortened, text and _shorten(text, LONGEST_TRACEBACK)
-
-
-def _shorten(text: str, longest: int) -> str:
-    """Cut the middle out: a traceback says most at its two ends."""
-    if len(text) <= longest:
-        return text
-    half = longest // 2
-    cut = len(text) - 2 * half
-    return f"{text[:half]}\n… [{cut} characters cut]\n{text[-half:]}"
+    # The middle is cut out: a traceback says most at its two ends.
+    shortened = cut.middle(message, LONGEST_MESSAGE, clean)
+    return name, shortened, text and cut.middle(text, LONGEST_TRACEBACK, clean)

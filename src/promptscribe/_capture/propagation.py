@@ -16,10 +16,12 @@ from promptscribe._capture.binding import Elsewhere
 from promptscribe._capture.context import current
 from promptscribe._capture.header import Place
 from promptscribe._capture.manual import _merge, log_context
+from promptscribe._capture.options import NO_OPTIONS
+from promptscribe._capture.rule import Rules
 from promptscribe._runtime.state import runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, MutableMapping
+    from collections.abc import Callable, Iterable, Iterator, MutableMapping
 
     from promptscribe._capture.context import Scope
 
@@ -98,6 +100,7 @@ def _entries(scope: Scope, place: Place) -> Iterator[tuple[str, str]]:
     yield _PARENT, _clock.join_log_id(place.trace, place.key)
     if scope.dropped:
         yield _SAMPLED, "0"
+    clean = _cleaner(scope)
     members = _decode(scope.members) if scope.members is not None else {}
     settings = _decode(runtime.members) if runtime.members is not None else {}
     if members.get(_SAVE) is False:
@@ -105,31 +108,34 @@ def _entries(scope: Scope, place: Place) -> Iterator[tuple[str, str]]:
     for name in _MEMBERS:
         value = members.get(name)
         # What the settings say holds here; the next service has settings of its own.
-        if type(value) is str and value != settings.get(name) and _travels(name, value):
+        if (
+            type(value) is str
+            and value != settings.get(name)
+            and (_travels(name, value, clean))
+        ):
             yield name, value
     metadata = members.get("metadata")
     for name, value in metadata.items() if type(metadata) is dict else ():
         if type(value) in {str, int, float, bool}:
             text = header.write_scalar(value)
-            if type(name) is str and _travels(name, text):
+            if type(name) is str and _travels(name, text, clean):
                 yield f"{_METADATA}{name}", text
 
 
-def _travels(name: str, text: str) -> bool:
+def _travels(name: str, text: str, clean: Callable[[str], str] | None) -> bool:
     """Say whether a value is small, and no secret."""
     if not 0 < len(text) <= header.LONGEST_VALUE:
         return False
     # An address is who somebody is here, no secret, unless redaction is asked for.
-    entry = {name: text.replace("@", " ")}
-    if redaction.redact(entry, None) != entry:
+    if redaction.is_secret(name, text):
         return False
-    controls = runtime.controls
-    asked = None if controls is None else controls.redact
-    if not asked:
-        return True
-    hook = asked if callable(asked) else None
-    cleaned: dict[str, str] = redaction.redact({name: text}, hook)
-    return cleaned == {name: text}
+    return clean is None or (clean(name) == name and clean(text) == text)
+
+
+def _cleaner(scope: Scope) -> Callable[[str], str] | None:
+    """Return what the log's decorator, or the settings, redact with."""
+    rules: Rules | None = getattr(scope.recording, "_rules", None)
+    return (rules or Rules(NO_OPTIONS, save=True)).cleaner()
 
 
 class extract(log_context):  # noqa: N801 - used as a function, as `log_context` is

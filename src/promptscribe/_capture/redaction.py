@@ -55,9 +55,12 @@ def built_in(text: str) -> str:
     return hide_cards(hide_addresses(text, REDACTED), REDACTED)
 
 
-def without_keys(text: str) -> str:
-    """Return a text as `built_in` does, but for addresses and card numbers."""
-    return hide_assigned(hide_keys(text, REDACTED), REDACTED)
+def is_secret(name: str, text: str) -> bool:
+    """Say whether a text is a secret, by its name or by itself; an address is none."""
+    if secrecy(name) != NONE:
+        return True
+    hidden = hide_assigned(hide_keys(text, REDACTED), REDACTED)
+    return hide_cards(hidden, REDACTED) != text
 
 
 def redact(value: Any, hook: Clean | None) -> Any:

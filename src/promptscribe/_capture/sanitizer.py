@@ -9,15 +9,18 @@ from __future__ import annotations
 import binascii
 import hashlib
 import itertools
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from promptscribe._capture import known_type
+from promptscribe._capture import cut, known_type
 from promptscribe._capture.adapter import Fields, full_name, placeholder
 from promptscribe._capture.plain import encode_plain, is_plain
 from promptscribe._wire import record
 from promptscribe._wire.record import EXT_BIG_INT, EXT_MODEL, MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DEEPEST: Final = 64
 MOST_NODES: Final = 20_000
@@ -41,10 +44,12 @@ class Sanitizer:
 
     Args:
         large: Bytes from which on a part is looked into, for media and long texts.
+        clean: Takes the secrets out of a text: no text is cut through one of them.
     """
 
-    def __init__(self, large: int) -> None:
+    def __init__(self, large: int, clean: Callable[[str], str] | None = None) -> None:
         self._large = large
+        self._clean_secrets = clean
         self._above: set[int] = set()
         self._nodes = 0
         self._text_left = MOST_TEXT
@@ -138,7 +143,10 @@ class Sanitizer:
                 return described
         allowed = max(min(LONGEST_TEXT, self._text_left), 1_000)
         if len(text) > allowed:
-            text = f"{text[:allowed]}… [{len(text) - allowed} characters cut]"
+            clean = self._clean_secrets
+            mark = cut.REDACTED if clean is not None else ""
+            kept = cut.head(text, allowed, clean or _built_in(), mark)
+            text = f"{kept}… [{len(text) - allowed} characters cut]"
         self._text_left -= len(text)
         if text.isascii():
             return text
@@ -194,6 +202,13 @@ class Sanitizer:
             return model
         _, _, text = data.partition(b"\0")
         return self.clean(msgspec.json.decode(text))
+
+
+def _built_in() -> Callable[[str], str]:
+    """Return what knows secrets, for texts that are redacted only later, if at all."""
+    from promptscribe._capture.redaction import built_in
+
+    return built_in
 
 
 def _first(values: Any) -> list[Any]:

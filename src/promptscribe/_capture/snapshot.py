@@ -6,16 +6,25 @@ change the log. MessagePack costs 0.6 µs for 3 KB where ``copy.deepcopy`` costs
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from promptscribe._capture.plain import encode_plain, is_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LARGE: Final = 256 << 10
 """Bytes of a record from which on its parts are looked at: media, endless texts."""
 
 
-def encode(value: Any) -> bytes:
-    """Return a value as MessagePack, whatever it is, and however large."""
+def encode(value: Any, clean: Callable[[str], str] | None = None) -> bytes:
+    """Return a value as MessagePack, whatever it is, and however large.
+
+    Args:
+        value: Anything.
+        clean: Takes the secrets out of a text: no text is cut through one of them.
+            None is for those that are built in.
+    """
     try:
         if is_plain(value):
             payload = encode_plain(value)
@@ -27,6 +36,6 @@ def encode(value: Any) -> bytes:
     from promptscribe._capture.sanitizer import Sanitizer
 
     try:
-        return encode_plain(Sanitizer(LARGE).clean(value))
+        return encode_plain(Sanitizer(LARGE, clean).clean(value))
     except Exception:  # noqa: BLE001 - the stack is nearly used up, or memory is
         return encode_plain(placeholder(value))

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from promptscribe._capture.controlled import ControlledRecording, to_plain
+from promptscribe._capture.controlled import ControlledRecording
 from promptscribe._capture.recording import Recording
+from promptscribe._capture.rule import to_plain
 from promptscribe._dialects import translation
 from promptscribe._wire import record
 
@@ -94,4 +95,4 @@ def update_for(recording: Recording, span: Span) -> dict[str, Any]:
     if rules.is_bare:
         members = translation.withhold(members)
     said = {k: v for k, v in members.items() if k not in _OWN}
-    return {record.CAPTURED: rules.members(to_plain(said))}
+    return {record.CAPTURED: rules.members(to_plain(said, rules))}

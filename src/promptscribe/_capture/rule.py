@@ -1,0 +1,105 @@
+"""The rules: what may be kept of a call, and what is made of the rest.
+
+Its law: where leaving out fails, more is left out, never less.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from promptscribe import schema
+from promptscribe._capture import cut, piece, redaction, snapshot
+from promptscribe._runtime.state import runtime
+from promptscribe._wire import record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from promptscribe._capture.options import Options
+
+_NAMES: Final = frozenset(
+    {
+        *schema.MEMBERS,
+        *(record.CAPTURED, record.REQUEST, record.RESPONSE, record.SPAN, record.STREAM),
+    }
+)
+"""Names of members; any other is the program's, and may be anything."""
+
+
+class Rules:
+    """What may be kept of a call: the decorator's options over the settings.
+
+    Attributes:
+        is_bare: Whether payload is left out.
+        is_open: Whether every value may be kept as it is.
+    """
+
+    __slots__ = ("_hook", "_redact", "is_bare", "is_open")
+
+    def __init__(self, options: Options, save: Any) -> None:
+        settings = runtime.controls
+        capture, redact = options.capture, options.redact
+        if redact is None and settings is not None:
+            redact = settings.redact
+        if capture is None and settings is not None:
+            capture = settings.capture
+        self.is_bare = capture == "metadata" or save is False
+        self._redact = bool(redact)
+        self._hook: Callable[[str], str] | None = redact if callable(redact) else None
+        self.is_open = not (self.is_bare or self._redact)
+
+    def clean(self, value: Any) -> Any:
+        """Return a plain value without secrets."""
+        return redaction.redact(value, self._hook) if self._redact else value
+
+    def clean_text(self, text: str | None) -> str | None:
+        """Return a text without secrets."""
+        return redaction.redact_text(text, self._hook) if self._redact else text
+
+    def cleaner(self) -> Callable[[str], str] | None:
+        """Return what cleans a text and never raises, or None if there is no need."""
+        return (lambda text: self.clean_text(text) or "") if self._redact else None
+
+    def pieces(self, chunks: list[Any]) -> list[Any]:
+        """Return chunks of no known shape without secrets that stand across them."""
+        clean = self.cleaner()
+        return chunks if clean is None else piece.hide_across(chunks, clean)
+
+    def members(self, members: dict[str, Any]) -> dict[str, Any]:
+        """Return what may be kept of a log's members."""
+        if self.is_bare:
+            left_out = {*schema.PAYLOAD_MEMBERS, record.REQUEST, record.RESPONSE}
+            members = {k: v for k, v in members.items() if k not in left_out}
+        if not self._redact:
+            return members
+        cleaned = {
+            name if name in _NAMES else str(self.clean_text(name)): self.clean(value)
+            for name, value in members.items()
+        }
+        if type(cleaned.get("path")) is dict:  # failed: without one it is no log
+            cleaned["path"] = cut.REDACTED
+        return cleaned
+
+    def response(self, value: Any, name: str) -> dict[str, Any]:
+        """Return what may be kept of a response, as members and under *name*."""
+        if not self.is_bare:
+            return {name: self.clean(value)}
+        from promptscribe._runtime import render
+
+        facts = render.read_response(value)
+        kept = {k: v for k, v in facts.items() if k not in schema.PAYLOAD_MEMBERS}
+        return {record.CAPTURED: kept} if kept else {}
+
+
+def to_plain(value: Any, rules: Rules) -> Any:
+    """Return a value as the plain data that the journal would give back.
+
+    Where a long text is cut, no secret is cut through.
+    """
+    decoded = record.decode(snapshot.encode(value, rules.cleaner()))
+    if isinstance(decoded, record.Chunks):
+        from promptscribe._providers import registry
+
+        joined = registry.join(record.plain(decoded), decoded.type_name)
+        return rules.pieces(joined) if type(joined) is list else joined
+    return record.plain(decoded)

@@ -1,0 +1,398 @@
+"""The redaction at every door: what is in no field of a log, nor in the journal."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+
+import pydantic
+import pytest
+from tests.security.told import told
+
+import promptscribe
+from promptscribe import current_log, inject, log_context, log_prompt, record_log
+
+KEY = "sk-proj-aB3dE5gH7jK9mN1pQ4rS6tU8"
+CARD = "4111111111111111"
+MAIL = "ada.lovelace@example.org"
+SECRETS = (KEY, CARD, MAIL)
+TEXT = f"key {KEY}, card {CARD}, to {MAIL}"
+
+
+def check(found, logs, *more):
+    assert len(found.logs) == logs
+    for secret in (*SECRETS, *more):
+        assert not found.has(secret)
+
+
+def test_every_member_of_a_log_is_redacted(tmp_path):
+    """Given to a decorator, to a block, to its context, to it, or after the fact."""
+    members = {
+        "prompt": {"model": TEXT, "template": [{"role": "user", "content": TEXT}]},
+        "metadata": {TEXT: [TEXT, int(CARD), float(CARD)]},
+        "user": TEXT,
+        "source": TEXT,
+        "environment": TEXT,
+        "batch_id": TEXT,
+        "tool_choice": {"type": "function", "function": {"name": TEXT}},
+        "inputs": {"api_key": 12345678, CARD: TEXT.encode()},
+        "messages": [{"role": "user", "content": TEXT}],
+        "output": TEXT,
+        "output_message": {"role": "assistant", "content": TEXT},
+        "stdout": TEXT,
+        "error": TEXT,
+        "provider_request": {"headers": [["Authorization", "Bearer canary"]]},
+        "provider_response": {"set-cookie": "canary", "id": TEXT},
+    }
+
+    def act():
+        with log_context(**members), log_prompt(f"a/{KEY}", **members) as log:
+            log.update(**members)
+            log.record_request({"model": TEXT, "x": {"password": "canary"}})
+        log_prompt(path=f"b/{KEY}", **members)(lambda: None)()
+        record_log(f"c/{KEY}", **members)
+        promptscribe.start_log(f"d/{KEY}", **members).end(TEXT, error=TEXT)
+
+    found = told(act, tmp_path)
+
+    check(found, 4, "canary", "12345678")
+    assert {log["path"] for log in found.logs} == {f"{n}/[redacted]" for n in "abcd"}
+
+
+def test_headers_are_redacted_by_their_names(tmp_path):
+    """Lists of pairs, of lists, of bytes; dicts; lists of names and values."""
+
+    @log_prompt(path="a")
+    def call(*headers):
+        return None
+
+    found = told(
+        lambda: call(
+            [("Authorization", "Bearer canary"), ("Accept", "text/html")],
+            [["x-api-key", "canary"], ["cookie", "sid=canary"]],
+            [(b"authorization", b"Bearer canary"), (b"accept", b"*/*")],
+            {b"authorization": b"canary", "X-Goog-Api-Key": "canary"},
+            {"headers": [{"name": "Proxy-Authorization", "value": "canary"}]},
+            ("Authorization", "Canary canary"),
+            ["curl", "--oauth2-bearer", "canary", "--api-key", "canary"],
+        ),
+        tmp_path,
+    )
+
+    check(found, 1, "canary", "Canary")
+    assert found.logs[0]["inputs"]["headers"][0][1] == ["Accept", "text/html"]
+
+
+def test_numbers_that_are_cards_go_and_others_stay(tmp_path):
+    """As whole numbers, as floats, as keys; times, counts and ids stay."""
+    others = {"time": 1764344350123456, "id": 123456789012345678, "n": 1.5, "max": 7}
+
+    @log_prompt(path="a")
+    def call(cards, others):
+        return int(CARD)
+
+    cards = [int(CARD), float(CARD), {int(CARD): "x"}, json.dumps({"n": int(CARD)})]
+    found = told(lambda: call(cards, others), tmp_path)
+
+    check(found, 1)
+    assert found.logs[0]["inputs"]["others"] == others
+
+
+class Unspeakable(Exception):
+    """Made anew below, under the name of a secret."""
+
+
+def test_an_exception_is_redacted_as_a_whole(tmp_path):
+    """Type, message, notes, causes, contexts, groups, and the lines of the source."""
+    named = type(f"Bad{KEY}", (Unspeakable,), {})
+
+    @log_prompt(path="a")
+    def fail():
+        try:
+            raise KeyError(TEXT)  # noqa: TRY301 - as a cause
+        except KeyError as cause:
+            error = named(TEXT)
+            error.add_note(f"Authorization: Bearer canary {TEXT}")
+            group = ExceptionGroup(TEXT, [error, ValueError({"password": "canary"})])
+            raise group from cause
+
+    @log_prompt(path="b")
+    def fail_anew():
+        raise named("password=canary1")  # api_key="canary"
+
+    def act():
+        for function in (fail, fail_anew):
+            with contextlib.suppress(ExceptionGroup, Unspeakable):
+                function()
+
+    check(told(act, tmp_path), 2, "canary")
+
+
+def test_names_in_models_and_dataclasses_are_redacted(tmp_path):
+    """Whatever stands there; what pydantic calls a secret is never written down."""
+
+    class Model(pydantic.BaseModel):
+        api_key: str
+        pin_password: int
+        secret: pydantic.SecretStr
+        note: str
+
+    @dataclasses.dataclass
+    class Settings:
+        access_token: str
+        note: str
+
+    @log_prompt(path="a")
+    def call(*values):
+        return values[0]
+
+    model = Model(
+        api_key="canary",
+        pin_password=12345678,
+        secret=pydantic.SecretStr("canary"),
+        note=TEXT,
+    )
+    values = [
+        Settings("canary", TEXT),
+        pydantic.SecretStr("canary"),
+        pydantic.SecretBytes(b"canary"),
+        {"x": pydantic.SecretStr("canary")},
+    ]
+    for settings in ({}, {"redact": False}):
+        found = told(
+            lambda: call(model, *values), tmp_path / str(len(settings)), **settings
+        )
+        assert len(found.logs) == 1
+        if not settings:
+            check(found, 1, "12345678")
+        assert b"SecretStr" in found.kept or b"*****" in found.kept
+        assert b"secret" in found.kept
+        revealed = found.kept.count(b"canary")
+        assert revealed == 0 or settings  # a plain field without redaction
+
+
+def test_a_secret_type_is_never_written_down(tmp_path):
+    """With redaction or without, alone, in containers, in models, in errors."""
+
+    class Model(pydantic.BaseModel):
+        one: pydantic.SecretStr
+        two: pydantic.SecretBytes
+        three: pydantic.Secret[int]
+
+    secret = pydantic.SecretStr("canary")
+    model = Model(
+        one=secret,
+        two=pydantic.SecretBytes(b"canary"),
+        three=pydantic.Secret[int](12345678),
+    )
+
+    @log_prompt(path="a")
+    def call(*values):
+        raise ValueError(values)
+
+    def act():
+        with log_context(metadata={"s": secret}), contextlib.suppress(ValueError):
+            call(secret, [model, {"s": secret}], {secret: 1})
+
+    for redact in (True, False):
+        check(told(act, tmp_path / str(redact), redact=redact), 1, "canary", "12345678")
+
+
+@pytest.mark.parametrize("kind", ["text", "bytes", "unknown", "recorded", "openai"])
+def test_a_secret_split_over_chunks_is_one_secret(kind, tmp_path):
+    """Of texts, of bytes, of chunks of any shape, of a stream given to `record`."""
+    parts = [TEXT[at : at + 5] for at in range(0, len(TEXT), 5)]
+    chunks = {
+        "text": parts,
+        "bytes": [part.encode() for part in parts],
+        "unknown": [{"n": 1, "delta": {"said": [part]}} for part in parts],
+        "recorded": parts,
+        "openai": [
+            {
+                "object": "chat.completion.chunk",
+                "model": "m",
+                "choices": [{"index": 0, "delta": {"content": part}}],
+            }
+            for part in parts
+        ],
+    }[kind]
+
+    @log_prompt(path="a")
+    def stream():
+        yield from chunks
+
+    def act():
+        if kind == "recorded":
+            with log_prompt("a") as log:
+                list(log.record(part for part in chunks))
+        else:
+            list(stream())
+
+    found = told(act, tmp_path)
+
+    check(found, 1, "aB3dE5gH", "41111", "ada.l")
+    assert b"[redacted]" in found.kept
+
+
+def test_arguments_of_tools_stay_json(tmp_path):
+    """Also of a response, with what stands under the names of secrets gone."""
+    said = json.dumps({"api_key": "canary", "password": "x canary", "city": "Bern"})
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": said}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    response = {"object": "chat.completion", "choices": [{"message": message}]}
+
+    found = told(
+        lambda: log_prompt(path="a")(lambda messages: response)([message]), tmp_path
+    )
+
+    check(found, 1, "canary")
+    for kept in (found.logs[0]["messages"][0], found.logs[0]["output_message"]):
+        arguments = json.loads(kept["tool_calls"][0]["function"]["arguments"])
+        assert arguments == {
+            "api_key": "[redacted]",
+            "password": "[redacted]",
+            "city": "Bern",
+        }
+
+
+def test_tools_and_their_schemas_stay_as_they_are(tmp_path):
+    """A parameter that is named like a secret is none, but for its examples."""
+    field = {"type": "string", "description": "The password of the user"}
+    schema = {
+        "type": "object",
+        "properties": {"password": field, "token": {"type": "string", "default": "x9"}},
+        "required": ["password", "token"],
+    }
+    tools = [{"type": "function", "function": {"name": "f", "parameters": schema}}]
+    logprobs = {"content": [{"token": "Hello", "logprob": -0.1, "top_logprobs": []}]}
+
+    @log_prompt(path="a", prompt={"model": "m", "tools": tools})
+    def call(logprobs):
+        return None
+
+    log = told(lambda: call(logprobs), tmp_path).logs[0]
+
+    kept = log["prompt"]["tools"][0]["function"]["parameters"]
+    assert kept["properties"]["password"] == field
+    assert kept["properties"]["token"] == {"type": "string", "default": "[redacted]"}
+    assert kept["required"] == schema["required"]
+    assert log["inputs"]["logprobs"] == logprobs
+
+
+def test_media_stay_as_they_are(tmp_path):
+    """Base64 and bytes of images are no text."""
+    media = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk" * 40
+    message = {"role": "user", "content": [{"type": "image", "data": media}]}
+    url = f"data:image/png;base64,{media}=="
+
+    @log_prompt(path="a")
+    def call(messages, url, raw):
+        return None
+
+    log = told(lambda: call([message], url, bytes(range(256))), tmp_path).logs[0]
+
+    assert log["messages"] == [message]
+    assert log["inputs"]["url"] == url
+
+
+def test_text_in_bytes_that_are_none_as_a_whole_is_redacted(tmp_path):
+    """In another encoding, or among binary data; the rest stays."""
+    latin = f"Schl\xfcssel: {KEY}".encode("latin-1")
+
+    found = told(lambda: log_prompt(path="a")(lambda raw: None)(latin), tmp_path)
+
+    check(found, 1)
+    assert "Schl\xfcssel: [redacted]".encode("latin-1") in found.kept
+
+
+def test_keys_that_are_the_same_afterwards_are_all_kept(tmp_path):
+    """Two secrets as keys are two keys."""
+    value = {KEY: 1, KEY + "x": 2, "n": 3}
+
+    log = told(lambda: log_prompt(path="a")(lambda v: None)(value), tmp_path).logs[0]
+
+    assert sorted(log["inputs"]["v"].values()) == [1, 2, 3]
+
+
+def test_a_hook_of_ones_own_gets_every_text(tmp_path):
+    """Keys, bytes, paths, types of errors; and it alone decides."""
+
+    def hook(text):
+        return text.replace("canary", "[bird]").replace("Canary", "[bird]")
+
+    class CanaryError(Exception):
+        pass
+
+    @log_prompt(path="a/canary", metadata={"canary": {"canary": "canary"}})
+    def call(value):
+        current_log().update(user="canary")
+        raise CanaryError("canary")
+
+    def act():
+        with contextlib.suppress(CanaryError):
+            call([{b"canary": b"a canary"}, bytearray(b"canary"), {"api_key": "x"}])
+
+    found = told(act, tmp_path, redact=hook)
+
+    check(found, 1, "canary", "Canary")
+    assert found.logs[0]["path"] == "a/[bird]"
+    assert found.logs[0]["inputs"]["value"][2] == {"api_key": "x"}
+
+
+def test_a_hook_that_fails_leaves_a_log_without_anything(tmp_path):
+    """Also where it fails on a path: a log without one would be refused."""
+
+    def hook(text):
+        raise RuntimeError(text)
+
+    @log_prompt(path="a/canary")
+    def call(value):
+        yield "canary"
+        raise ValueError("canary")
+
+    def act():
+        with contextlib.suppress(ValueError):
+            list(call({"canary": [b"canary"]}))
+
+    found = told(act, tmp_path, redact=hook)
+
+    check(found, 1, "canary")
+    assert found.logs[0]["path"] == "[redacted]"
+
+
+def test_the_arguments_of_generators_are_chosen_as_those_of_functions(tmp_path):
+    """Excluded ones are not recorded; a prompt is made of the bound arguments."""
+
+    @log_prompt(exclude=["key"], prompt=lambda q: {"model": q}, path="a")
+    def stream(q, key):
+        yield q
+
+    found = told(lambda: list(stream("question", "canary")), tmp_path, redact=False)
+
+    assert not found.has("canary")
+    assert found.logs[0]["inputs"] == {"q": "question"}
+    assert found.logs[0]["prompt"] == {"model": "question"}
+
+
+@pytest.mark.parametrize("by", ["settings", "decorator"])
+def test_what_is_redacted_does_not_travel_in_baggage(by, tmp_path):
+    """Neither where the settings say so nor where the decorator does."""
+    promptscribe.configure(
+        redact=by == "settings", journal_dir=tmp_path / "journal", export=False
+    )
+    headers = {}
+
+    @log_prompt(path="a", redact=True)
+    def call():
+        inject(headers)
+
+    with log_context(
+        user=MAIL,
+        metadata={"note": KEY, "db": "redis://:canary@h", "plan": "pro", "to": MAIL},
+    ):
+        call()
+
+    assert "promptscribe.metadata.plan=pro" in headers["baggage"]
+    for secret in ("lovelace", "sk-proj", "canary"):
+        assert secret not in headers["baggage"]
