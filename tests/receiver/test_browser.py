@@ -321,6 +321,47 @@ def test_light_and_dark(open_page, path):
     assert len(grounds) == 2
 
 
+@pytest.mark.parametrize("path", ["/", "/?view=logs", "/library", "/trace/call-0"])
+def test_lists_fit_a_phone(open_page, path):
+    """Nothing has to be moved sideways to be seen."""
+    page = open_page(path, viewport={"width": 390, "height": 844})
+
+    for box in ("html", ".table-wrap"):
+        wider = page.locator(box).evaluate("e => e.scrollWidth - e.clientWidth")
+        assert wider <= 0, box
+
+
+def test_a_text_is_printed_to_its_end(open_page, site):
+    """On paper nothing scrolls, and the ground is white."""
+    body = {"path": "shop/long", "log_id": "long", "output": "a line\n" * 500}
+    httpx.post(f"{site}/prompts/log", json=body)
+    page = open_page("/log/long", color_scheme="dark")
+    page.emulate_media(media="print")
+
+    block = page.locator("pre.block").first
+    hidden = block.evaluate("e => e.scrollHeight - e.clientHeight")
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    assert hidden <= 0
+    assert ground == "rgb(255, 255, 255)"
+    assert not page.locator(".bar nav").is_visible()
+
+
+def test_a_text_has_the_direction_of_its_words(open_page, site):
+    """Arabic begins at the right, whatever is around it."""
+    message = {"role": "user", "content": "\u0645\u0631\u062d\u0628\u0627"}
+    body = {"path": "shop/rtl", "log_id": "rtl", "messages": [message]}
+    httpx.post(f"{site}/prompts/log", json=body)
+    page = open_page("/log/rtl")
+
+    left = page.locator(".said").evaluate(
+        "e => { const words = document.createRange(); words.selectNodeContents(e);"
+        " return words.getBoundingClientRect().left - e.getBoundingClientRect().left }"
+    )
+
+    assert left > 500
+
+
 def contrast(ink, ground):
     """The WCAG's contrast of two colours as Chromium writes them."""
 

@@ -53,6 +53,6 @@ def test_counts_times_and_json():
     assert count(1234567) == "1,234,567"
     assert count(None) == "\u2013"
     assert moment(None) == "\u2013"
-    assert moment(0) == "01 Jan 00:00:00"
+    assert moment(0) == "1970-01-01 00:00:00"
     assert full_moment(1_500_000) == "1970-01-01 00:00:01.500 UTC"
     assert pretty({"n": 2**70}) == '{\n  "n": 1180591620717411303424\n}'

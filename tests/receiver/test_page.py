@@ -1,6 +1,10 @@
 """The pages: what they show, and that nothing a log contains gets out of its box."""
 
+import asyncio
+
 import pytest
+
+from promptscribe.receiver.log_entry import LogQuery
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}\"'></pre>"
 
@@ -48,8 +52,8 @@ def test_any_log_leads_to_its_whole_trace(client, post):
     assert page.count("<rect") == 2
     assert 'x="250.0" y="2" width="250.0"' in page
     assert page == client.get("/trace/top").text.replace(
-        '<tr>\n      <td class="main"><span class="step d1">',
-        '<tr class="chosen">\n      <td class="main"><span class="step d1">',
+        '<tr>\n      <td class="main"><div class="step d1">',
+        '<tr class="chosen">\n      <td class="main"><div class="step d1">',
     )
 
 
@@ -198,3 +202,110 @@ def test_calls_inside_stand_in_the_order_of_time(client, post):
 
     places = [page.index(f">{path}<") for path in ("first", "second", "third")]
     assert places == sorted(places)
+
+
+def test_a_log_of_megabytes_has_a_page_of_kilobytes(client, post):
+    """Long texts and long lists are cut, and the page says where the rest is."""
+    post(
+        path="big",
+        log_id="big",
+        inputs={f"k{number}": number for number in range(2000)},
+        messages=[{"role": "user", "content": f"turn {n}"} for n in range(700)],
+        output="x" * 3_000_000,
+        error="e" * 200_000,
+    )
+
+    page = client.get("/log/big").text
+
+    assert len(page) < 1_000_000
+    assert "2,900,000 characters more" in page
+    assert "100,000 characters more" in page
+    assert "1,500 more inputs" in page
+    assert "200 more messages" in page
+    assert 'href="/logs/big"' in page
+    assert "turn 499" in page
+    assert ">turn 500<" not in page
+
+
+def test_a_filter_without_a_field_is_shown_and_stays(client, post):
+    """A link to a session, a batch: seen, kept by the next search, and taken away."""
+    for session in ("one", "two"):
+        post(path="p", metadata={"session_id": session}, batch_id="b", output="word")
+
+    page = client.get("/?view=logs&session_id=one&batch_id=b").text
+
+    assert page.count("/log/") == 1
+    assert (
+        '<input type="hidden" name="session_id" value="one">session <b>one</b>' in page
+    )
+    assert 'href="/?view=logs&amp;batch_id=b" aria-label="Without session_id"' in page
+
+
+def test_a_log_leads_to_its_version_and_a_missing_prompt_has_a_page(client, post):
+    """From what was answered to what was asked with."""
+    log = post(path="p", log_id="x", prompt={"model": "m"})
+
+    page = client.get("/log/x").text
+    missing = client.get("/library/pr_nope")
+
+    link = f"/library/{log['prompt_id']}?version={log['version_id']}"
+    assert f'href="{link}"' in page
+    assert client.get(link).status_code == 200
+    assert missing.status_code == 404
+    assert "No Prompt pr_nope" in missing.text
+
+
+def test_a_deep_trace_says_how_deep(client):
+    """Where no more indentation helps, a number does."""
+    lines = [
+        f'{{"path":"p","log_id":"n{n}","trace_parent_id":"n{n - 1}"}}'
+        for n in range(1, 500)
+    ]
+    client.post(
+        "/prompts/logs", content="\n".join(['{"path":"p","log_id":"n0"}', *lines])
+    )
+
+    page = client.get("/trace/n0").text
+
+    assert page.count('class="step d12"') == 488
+    assert 'title="Depth">499<' in page
+    assert 'title="Depth">12<' not in page
+
+
+def test_messages_of_other_providers_are_read_as_well(client, post):
+    """Thoughts, calls, results and pictures as Anthropic has them."""
+    parts = [
+        {"type": "thinking", "thinking": "hm, a square"},
+        {"type": "tool_use", "id": "t", "name": "look", "input": {"deep": 1}},
+        {"type": "tool_result", "tool_use_id": "t", "content": "it is red"},
+        {"type": "image", "source": picture("base64", data="AAAA")},
+        {"type": "image", "source": picture("url", url="https://x.example/p.png")},
+        {"type": "image", "source": picture("base64", data="AAAA", media="text/html")},
+    ]
+    post(path="p", log_id="x", messages=[{"role": "user", "content": parts}])
+
+    page = client.get("/log/x").text
+
+    assert '<div class="said">hm, a square</div>' in page
+    assert "<code>look</code>" in page
+    assert "it is red</div>" in page
+    assert 'src="data:image/png;base64,AAAA"' in page
+    assert page.count("<img class") == 1
+    assert "https://x.example/p.png</div>" in page
+
+
+def picture(kind, media="image/png", **where):
+    """Return where Anthropic has a picture."""
+    return {"type": kind, "media_type": media} | where
+
+
+def test_a_list_reads_no_content(receiver, client, post):
+    """Megabytes of a log hold up nobody who only looks at the list."""
+    post(path="p", log_id="x", output="long")
+    store = receiver._store
+
+    bare = asyncio.run(store.find_logs(LogQuery(bare=True)))
+    whole = asyncio.run(store.find_logs(LogQuery()))
+
+    assert (bare.total, bare.logs[0].id, bare.logs[0].members) == (1, "x", {})
+    assert whole.logs[0].members == {"output": "long"}

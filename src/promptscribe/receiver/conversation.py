@@ -76,7 +76,7 @@ def _parts(message: JSONObject) -> Iterator[Part]:
         text = thought.get("thinking") if isinstance(thought, dict) else None
         yield Part("thinking", text if isinstance(text, str) else pretty(thought))
     for item in _items(message.get("content")):
-        yield _content(item)
+        yield from _content(item)
     for call in _items(message.get("tool_calls")):
         yield _call(call)
 
@@ -87,18 +87,43 @@ def _items(value: JSONValue) -> list[JSONValue]:
     return value if isinstance(value, list) else [value]
 
 
-def _content(item: JSONValue) -> Part:
+def _content(item: JSONValue) -> Iterator[Part]:
     if isinstance(item, str):
-        return Part("text", item)
-    if isinstance(item, dict):
-        if isinstance(item.get("text"), str):
-            return Part("text", item["text"])
-        image = item.get("image_url")
-        url = image.get("url") if isinstance(image, dict) else image
-        if isinstance(url, str):
-            inline = _INLINE_IMAGE.fullmatch(url)
-            return Part("image", url) if inline else Part("text", url, "picture")
-    return Part("json", pretty(item))
+        yield Part("text", item)
+    elif not isinstance(item, dict):
+        yield Part("json", pretty(item))
+    elif isinstance(item.get("text"), str):
+        yield Part("text", item["text"])
+    elif isinstance(item.get("thinking"), str):
+        yield Part("thinking", item["thinking"])
+    elif item.get("type") == "tool_use":
+        yield Part("call", pretty(item.get("input")), str(item.get("name") or "tool"))
+    elif item.get("type") == "tool_result" and isinstance(item.get("content"), str):
+        yield Part("text", item["content"], "result")
+    else:
+        yield _picture(_address(item)) or Part("json", pretty(item))
+
+
+def _address(item: JSONObject) -> JSONValue:
+    """Return where a picture is: OpenAI's ``image_url``, Anthropic's ``source``."""
+    image = item.get("image_url")
+    if image is not None:
+        return image.get("url") if isinstance(image, dict) else image
+    source = item.get("source")
+    if not isinstance(source, dict):
+        return None
+    if source.get("type") == "base64":
+        return f"data:{source.get('media_type')};base64,{source.get('data')}"
+    return source.get("url")
+
+
+def _picture(address: JSONValue) -> Part | None:
+    if not isinstance(address, str):
+        return None
+    if _INLINE_IMAGE.fullmatch(address):
+        return Part("image", address)
+    # What is no picture is shown as it came, not as an address of megabytes.
+    return None if address.startswith("data:") else Part("text", address, "picture")
 
 
 def _call(call: JSONValue) -> Part:

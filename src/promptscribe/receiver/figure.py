@@ -53,10 +53,11 @@ def dollars(cost: float | None) -> str:
 
 
 def moment(instant_us: int | None) -> str:
-    """Return a time of day with its date, UTC: ``25 Nov 02:42:05``."""
+    """Return a time of day with its date, UTC: ``2026-11-25 02:42:05``."""
     if instant_us is None:
         return UNKNOWN
-    return f"{_EPOCH + timedelta(microseconds=instant_us):%d %b %H:%M:%S}"
+    when = _EPOCH + timedelta(microseconds=instant_us)
+    return when.isoformat(sep=" ", timespec="seconds")[:-6]
 
 
 def full_moment(instant_us: int) -> str:

@@ -46,7 +46,7 @@ class FilePages:
             params, None, default_size=PAGE_SIZE, default_sort="updated_at"
         )
         page = await self._store.find_files(query)
-        return self._templates.page(
+        return await self._templates.page(
             "library.html",
             files=page.files,
             total=page.total,
@@ -60,12 +60,14 @@ class FilePages:
         name = FileName(file_id=request.path_params["id"])
         file = await self._store.find_file(name)
         if isinstance(file, Refused):
-            return self._templates.page("missing.html", 404, name=name.file_id)
+            return await self._templates.page(
+                "missing.html", 404, what="Prompt", name=name.file_id
+            )
         versions = await self._store.find_versions(file.id)
         new = _chosen(versions, request.query_params.get("version"), versions[0])
         older = versions[versions.index(new) + 1 :] or [new]
         old = _chosen(versions, request.query_params.get("against"), older[0])
-        return self._templates.page(
+        return await self._templates.page(
             "file.html",
             file=file,
             versions=versions,

@@ -194,6 +194,7 @@ class LogQuery(msgspec.Struct, kw_only=True, frozen=True):
         sample: Only so many of them, drawn at random but the same ones each time;
             None for all.
         nothing: True where something is asked for that no log can be.
+        bare: True for logs without their members: a list has no use for megabytes.
         page: Page, from 1.
         size: Logs on a page, from 0.
     """
@@ -213,6 +214,7 @@ class LogQuery(msgspec.Struct, kw_only=True, frozen=True):
     most: int | None = None
     sample: int | None = None
     nothing: bool = False
+    bare: bool = False
     page: int = 1
     size: int = 10
 

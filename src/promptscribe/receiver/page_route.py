@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from promptscribe.receiver.conversation import conversation
-from promptscribe.receiver.filter import log_query
+from promptscribe.receiver.filter import EQUAL, log_query
 from promptscribe.receiver.template import HERE
 from promptscribe.receiver.trace import Tree, cost_of, total
 from promptscribe.receiver.waterfall import waterfall
@@ -43,6 +43,13 @@ _MORE_FILTERS: Final = (
     "metadata_search",
     "start_date",
     "end_date",
+)
+# Those that a link sets, and no field of the form.
+_OTHER_FILTERS: Final = (
+    *(name for name in EQUAL if name not in _MORE_FILTERS),
+    "file_id",
+    "version_id",
+    "in_trace_filter",
 )
 _LAST_US: Final = 2**62  # later than every log
 # Where clients put the traceback of an error, ours first.
@@ -79,14 +86,14 @@ class PageRoutes:
         query = log_query(params, PAGE_SIZE)
         # A text is looked for in every log: what is found below a top is shown.
         roots = not flat and not query.search
-        query = msgspec.structs.replace(query, roots=roots, most=_MOST_FOUND)
+        query = msgspec.structs.replace(query, roots=roots, most=_MOST_FOUND, bare=True)
         after = params.get("after", "")
         if after.isascii() and after.isdecimal():
             return await self._news(params, query)
         page = await self._store.find_logs(query)
         traces = list({log.trace_id for log in page.logs})
         outlines = await self._store.read_outlines(traces, _MAX_OUTLINES)
-        return self._templates.page(
+        return await self._templates.page(
             "list.html",
             lines=_lines(page.logs, outlines, with_totals=roots),
             total=page.total,
@@ -95,6 +102,7 @@ class PageRoutes:
             flat=flat,
             pages=max(-(-page.total // max(query.size, 1)), 1),
             params=_kept(params),
+            others=_others(params),
             more_filters=any(params.get(name) for name in _MORE_FILTERS),
             filtered=any(params[name] for name in params.keys() - {"view", "page"}),
             # What is newer is told on the first page; a text is not looked for again
@@ -112,7 +120,7 @@ class PageRoutes:
             query, start_us=max(after + 1, query.start_us or 0), page=1, size=0
         )
         found = await self._store.find_logs(newer)
-        return self._templates.page(
+        return await self._templates.page(
             "news.html", after=after, news=found.total, params=_kept(params)
         )
 
@@ -120,10 +128,10 @@ class PageRoutes:
         """Show the whole trace of any of its logs."""
         log = await self._store.read_log(request.path_params["id"])
         if log is None:
-            return self._missing(request)
+            return await self._missing(request)
         outlines = await self._store.read_outlines([log.trace_id], _MAX_OUTLINES)
         picture = waterfall(outlines)
-        return self._templates.page(
+        return await self._templates.page(
             "trace.html",
             chosen=log,
             picture=picture,
@@ -134,13 +142,13 @@ class PageRoutes:
         """Show one log in full."""
         log = await self._store.read_log(request.path_params["id"])
         if log is None:
-            return self._missing(request)
+            return await self._missing(request)
         versions = await self._store.read_versions([log.version_id])
         outlines = await self._store.read_outlines([log.trace_id], _MAX_OUTLINES)
         by_id = {outline.id: outline for outline in outlines}
         metadata = dict(log.members.get("metadata") or {})
         outline = by_id.get(log.id)
-        return self._templates.page(
+        return await self._templates.page(
             "log.html",
             log=log,
             members=log.members,
@@ -154,13 +162,25 @@ class PageRoutes:
             metadata=metadata,
         )
 
-    def _missing(self, request: Request) -> Response:
-        return self._templates.page("missing.html", 404, name=request.path_params["id"])
+    async def _missing(self, request: Request) -> Response:
+        return await self._templates.page(
+            "missing.html", 404, what="log", name=request.path_params["id"]
+        )
 
 
 def _kept(params: QueryParams) -> dict[str, str]:
     """Return what of a query string stays the same on another page of its list."""
     return {name: params[name] for name in params if name not in {"page", "after"}}
+
+
+def _others(params: QueryParams) -> list[tuple[str, str, dict[str, str]]]:
+    """Return what else a list is filtered by, each with the query that is without."""
+    kept = _kept(params)
+    return [
+        (name, params[name], {each: kept[each] for each in kept if each != name})
+        for name in _OTHER_FILTERS
+        if params.get(name)
+    ]
 
 
 def _lines(

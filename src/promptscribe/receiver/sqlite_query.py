@@ -32,6 +32,9 @@ _LOG: Final = (
     " l.trace_parent_id, l.created_us, l.start_us, l.end_us, b.body"
     " FROM logs l JOIN bodies b ON b.seq = l.seq JOIN files f ON f.id = l.file_id"
 )
+_BARE: Final = _LOG.replace("b.body", "'{}'").replace(
+    "JOIN bodies b ON b.seq = l.seq ", ""
+)
 _OUTLINE: Final = (
     "SELECT l.id, l.trace_id, l.trace_parent_id, f.path, l.kind, l.created_us,"
     " l.start_us, l.end_us, l.prompt_tokens, l.output_tokens, l.prompt_cost,"
@@ -108,7 +111,7 @@ def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
     found = _find_by_text(connection, query)
     if found is not None:
         sequence, total = found
-        return LogPage(_logs(connection, sequence), total)
+        return LogPage(_logs(connection, sequence, bare=query.bare), total)
     where, values = _condition(connection, query)
     way = _way(query, where)
     hits = f"SELECT l.seq, l.created_us FROM logs l {way} WHERE {where}"
@@ -142,7 +145,7 @@ def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
         else:  # beyond the last page
             counted = f"SELECT count(*) FROM ({hits})"
             (total,) = connection.execute(counted, values).fetchone()
-    return LogPage(_logs(connection, sequence), total)
+    return LogPage(_logs(connection, sequence, bare=query.bare), total)
 
 
 def _way(query: LogQuery, where: str) -> str:
@@ -171,7 +174,7 @@ def _find_by_text(
 
 def _asked(query: LogQuery) -> set[str]:
     """Return the names of what a query asks for, but for which part of it."""
-    names = set(LogQuery.__struct_fields__) - {"page", "size", "most"}
+    names = set(LogQuery.__struct_fields__) - {"page", "size", "most", "bare"}
     return {
         name for name in names if getattr(query, name) != getattr(_EVERYTHING, name)
     }
@@ -196,9 +199,12 @@ def _count(
     return int(total)
 
 
-def _logs(connection: sqlite3.Connection, sequence: Sequence[int]) -> list[StoredLog]:
+def _logs(
+    connection: sqlite3.Connection, sequence: Sequence[int], *, bare: bool = False
+) -> list[StoredLog]:
+    some = f"l.seq IN ({marks_for(sequence)})"
     rows = connection.execute(
-        f"{_LOG} WHERE l.seq IN ({marks_for(sequence)}) {_NEWEST_FIRST}", sequence
+        f"{_BARE if bare else _LOG} WHERE {some} {_NEWEST_FIRST}", sequence
     )
     return [_log(row) for row in rows]
 

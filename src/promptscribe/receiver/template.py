@@ -5,6 +5,7 @@ Its law: no template marks anything as safe; what a log contains is text.
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,8 @@ from starlette.responses import HTMLResponse
 from promptscribe.receiver import figure
 
 HERE: Final = Path(__file__).parent
+MOST_TEXT: Final = 100_000  # characters of one text: 40 pages of a book
+MOST_PARTS: Final = 500  # messages, inputs or calls: what is more is in the JSON
 _FILTERS: Final = ("duration", "count", "dollars", "moment", "full_moment", "pretty")
 
 
@@ -28,12 +31,15 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.globals |= {"MOST_TEXT": MOST_TEXT, "MOST_PARTS": MOST_PARTS}
         self._environment.filters |= {name: getattr(figure, name) for name in _FILTERS}
 
-    def page(
+    async def page(
         self, template: str, status: int = 200, /, **values: object
     ) -> HTMLResponse:
-        """Return a page."""
-        text = self._environment.get_template(template).render(**values)
+        """Return a page, rendered beside the event loop, which others wait for."""
+        text = await asyncio.to_thread(
+            self._environment.get_template(template).render, **values
+        )
         # A lone surrogate cannot come in; should one be here, the page still goes out.
         return HTMLResponse(text.encode("utf-8", "replace"), status)

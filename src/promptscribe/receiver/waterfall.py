@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 WIDTH: Final = 1000
 _NARROWEST: Final = 3  # a bar of no length would not be seen
 MAX_ROWS: Final = 2000  # more is no picture any more, and a page of megabytes
-_DEEPEST: Final = 12  # steps of indentation that the style sheet has
+DEEPEST: Final = 12  # steps of indentation that the style sheet has
 _TICKS: Final = 4
 
 
@@ -30,7 +30,8 @@ class Row(msgspec.Struct):
 
     Attributes:
         log: What the line shows.
-        depth: Steps of indentation.
+        depth: Logs above it in the trace.
+        step: Steps of indentation, which are no more than the style sheet has.
         x: Where the bar begins.
         width: How long it is.
         took_us: Duration in µs, or None where no end is known.
@@ -40,6 +41,7 @@ class Row(msgspec.Struct):
 
     log: LogOutline
     depth: int
+    step: int
     x: float
     width: float
     took_us: int | None
@@ -73,7 +75,8 @@ def waterfall(outlines: Sequence[LogOutline]) -> Waterfall:
     rows = [
         Row(
             log,
-            min(depth, _DEEPEST),
+            depth,
+            min(depth, DEEPEST),
             *_bar(log, totals.start_us, took_us),
             took(log),
             len(tree.children[log.id]),
