@@ -12,6 +12,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 import promptscribe
 from promptscribe import log_context, log_prompt
+from promptscribe._runtime.state import runtime
 from promptscribe.errors import ConfigurationError
 from promptscribe.otel import (
     PromptscribeCompletionHook,
@@ -601,3 +602,32 @@ def test_threads_that_end_spans_together_lose_none(call):
             thread.join()
 
     assert len(logs) == 400
+
+
+def test_long_messages_are_read_though_texts_have_a_limit(call, captured_logs):
+    """The JSON of a span is cut by its texts, not in the middle."""
+    said = [
+        {"role": "user", "parts": [{"type": "text", "content": text}]}
+        for text in ("first", "x" * 3_000_000, "last")
+    ]
+    call(**{"gen_ai.input.messages": json.dumps(said)})
+
+    first, middle, last = captured_logs[0].messages
+    assert (first["content"], last["content"]) == ("first", "last")
+    assert middle["content"].startswith("xxx")
+    assert "characters cut" in middle["content"]
+
+
+def test_the_exporter_says_what_it_could_not_keep(tmp_path):
+    """FAILURE, and counted; what is not to be kept is no failure."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    span = provider.get_tracer("x").start_span("chat", attributes=CHAT)
+    span.end()
+    other = provider.get_tracer("x").start_span("chat", attributes=CHAT)
+    other.end()
+    exporter = PromptscribeSpanExporter()
+
+    with runtime.lend(lambda *_: False):
+        assert exporter.export([span]).name == "FAILURE"
+    promptscribe.configure(enabled=False)
+    assert exporter.export([other]).name == "SUCCESS"

@@ -64,14 +64,13 @@ class PromptscribeSpanExporter(SpanExporter):
                     failure.note("bad_setting", str(wrong))
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Journal the calls among the spans."""
+        """Journal the calls among the spans; fail if one could not be kept."""
         if self._is_shut_down:
             return SpanExportResult.FAILURE
         for span in spans:
             intake.observe(span)  # parents end after their children
-        for span in spans:
-            intake.end(span)
-        return SpanExportResult.SUCCESS
+        kept = [intake.end(span) for span in spans]
+        return SpanExportResult.SUCCESS if all(kept) else SpanExportResult.FAILURE
 
     def shutdown(self) -> None:
         """Take no more, and give what was exported a moment to be delivered.

@@ -107,15 +107,20 @@ class Intake:
         except Exception as problem:  # noqa: BLE001 - same
             failure.note("otel_failed", problem)
 
-    def end(self, span: Any) -> None:
-        """Log a span that has ended, if it is the call of a model."""
+    def end(self, span: Any) -> bool:
+        """Log a span that has ended, if it is the call of a model.
+
+        Returns:
+            False if a log could not be kept.
+        """
         try:
             if may_be_call(getattr(span, "attributes", None)):
-                self._end(_key(span), read_span(span))
-            else:
-                self._close(_key(span), None)
+                return self._end(_key(span), read_span(span))
+            self._close(_key(span), None)
         except Exception as problem:  # noqa: BLE001 - same
             failure.note("otel_failed", problem)
+            return False
+        return True
 
     def take(self, span: Span) -> None:
         """Log a call that is known otherwise than by its ended span."""
@@ -124,14 +129,14 @@ class Intake:
         except Exception as problem:  # noqa: BLE001 - same
             failure.note("otel_failed", problem)
 
-    def _end(self, key: Key | None, span: Span) -> None:
+    def _end(self, key: Key | None, span: Span) -> bool:
         if span.scope == OURS or not translation.is_call(span):
             self._close(key, None)
-            return
+            return True
         with self._lock:
             if key is not None and key in self._taken:
                 self._close(key, span)
-                return
+                return True
             node = self._lineage.get(key) if key is not None else None
             above = self._above(key, node)
             others: list[Span] = []
@@ -144,8 +149,11 @@ class Intake:
         inside = {other.log_id for other in others}
         is_own = any(call.log_id == span.log_id for call in calls)
         below = above._replace(log_id=span.log_id) if is_own else above
-        for call in calls:
+        kept = [
             writing.write(call, below if call.log_id in inside else above)
+            for call in calls
+        ]
+        return all(kept)
 
     def _take(self, key: Key | None, span: Span, above: Ancestor) -> list[Span]:
         """Return the calls that are to be logs of their own, now that one has ended."""

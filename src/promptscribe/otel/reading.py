@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from promptscribe._dialects.span import KINDS, STATUSES, Event, Span
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 DEEPEST: Final = 64
 """Levels of an attribute that are followed."""
+
+LONGEST: Final = 256 << 10
+"""Characters of JSON text that are left as they are."""
 
 _SCALARS: Final = (str, bool, int, float)
 
@@ -57,7 +62,7 @@ def read_attributes(attributes: Any) -> JSONObject:
     """Return attributes as plain data."""
     if not isinstance(attributes, Mapping):
         return {}
-    return {str(name): plain(value) for name, value in attributes.items()}
+    return {str(name): _opened(plain(value)) for name, value in attributes.items()}
 
 
 def plain(value: Any, depth: int = 0) -> JSONValue:
@@ -75,6 +80,20 @@ def plain(value: Any, depth: int = 0) -> JSONValue:
     if isinstance(value, Sequence | set | frozenset):
         return [plain(item, depth + 1) for item in value]
     return str(value)
+
+
+def _opened(value: JSONValue) -> JSONValue:
+    """Return what long JSON text says; other values as they are.
+
+    What is kept of a text has a limit, and cut JSON says nothing any more: of an
+    object each text and each picture is cut by itself.
+    """
+    if type(value) is not str or len(value) <= LONGEST or value[0] not in "[{":
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except (ValueError, RecursionError):
+        return value
 
 
 def _event(event: Any) -> Event:

@@ -23,16 +23,20 @@ if TYPE_CHECKING:
     from promptscribe.otel.lineage import Ancestor
 
 
-def write(span: Span, above: Ancestor) -> None:
+def write(span: Span, above: Ancestor) -> bool:
     """Write the log of a call.
 
     Args:
         span: The call.
         above: The nearest log above it.
+
+    Returns:
+        False if it could not be kept, which has been counted; what is not to be kept
+        is no failure.
     """
     append = runtime.append
     if append is None:
-        return
+        return True
     scope = above.scope
     trace = bytes.fromhex(span.trace_id) if span.has_ids else new_trace()
     labels: Any = runtime.members if scope is None else scope.members
@@ -45,7 +49,7 @@ def write(span: Span, above: Ancestor) -> None:
     if runtime.controls is not None or is_controlled(scope):
         if not controlled.is_kept(scope, trace) and span.status != "ERROR":
             runtime.ledger.note("sampled_out")
-            return
+            return True
         update, labels = _limited(span, labels)
     key = new_key()
     began = translation.began(span)
@@ -53,7 +57,7 @@ def write(span: Span, above: Ancestor) -> None:
     first = (key, trace, None, began, None, raw(labels), None, raw(given))
     # Not returned: there is no result; false and not nil, as the times are the call's.
     last = (key, ended, False, None, None, [raw(update)], None)
-    append(WHOLE, encode_plain((key, first, last)))
+    return append(WHOLE, encode_plain((key, first, last))) is not False
 
 
 def _limited(span: Span, labels: Any) -> tuple[dict[str, Any], Any]:
