@@ -63,7 +63,7 @@ _QUOTED: Final = re.compile(
     r"|`(?P<back>[^`\n]*+)`"
     r"|(?P<q>\\{1,7}[\"'])(?P<inner>[^\n]*?)(?<!\\)(?P=q))"
 )
-_OPEN: Final = re.compile(r"(?:[bBrRuUfF]{1,2})?\\{0,7}[\"'`](?P<rest>[^\n\"']*)")
+_OPEN: Final = re.compile(r"(?:[bBrRuUfF]{1,2})?\\{0,7}[\"'`](?P<rest>[^\n\"'…]*)")
 _NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?=\s{0,2}[,}\]])")
 _BRACKET: Final = re.compile(r"\"(?:[^\"\\\n]|\\.)*+\"|(?P<open>[{\[])|(?P<shut>[}\]])")
 _WIDEST: Final = 4_096

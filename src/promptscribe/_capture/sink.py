@@ -12,15 +12,20 @@ from collections import deque
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
+from promptscribe._capture import cut
 from promptscribe._capture.tee import Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextvars import Token
 
 LONGEST_OUTPUT: Final = 65_536
 """Characters that are kept of what one call prints: half from either end."""
 
 _HALF: Final = LONGEST_OUTPUT // 2
+_HELD: Final = _HALF + cut.MARGIN
+"""Characters that are held of either end: what is beyond the half shows where a secret
+ends that stands across it."""
 
 
 class Sink:
@@ -46,7 +51,7 @@ class Sink:
         self.outer = outer
         self.is_closed = False
         self._head: list[str] = []
-        self._room = _HALF
+        self._room = _HELD
         self._tail: deque[str] = deque()
         self._tail_length = 0
         self._cut = 0
@@ -56,28 +61,37 @@ class Sink:
         if self._room > 0:
             self._head.append(text[: self._room])
             text, self._room = text[self._room :], self._room - len(text)
-        if len(text) > _HALF:
-            self._cut += len(text) - _HALF
-            text = text[-_HALF:]
+        if len(text) > _HELD:
+            self._cut += len(text) - _HELD
+            text = text[-_HELD:]
         if text:
             self._tail.append(text)
             self._tail_length += len(text)
-        while self._tail and self._tail_length - len(self._tail[0]) >= _HALF:
+        while self._tail and self._tail_length - len(self._tail[0]) >= _HELD:
             gone = len(self._tail.popleft())
             self._tail_length -= gone
             self._cut += gone
 
-    def close(self) -> str:
-        """Take no more, and return what was printed."""
+    def close(self, clean: Callable[[str], str] | None = None) -> str:
+        """Take no more, and return what was printed.
+
+        Args:
+            clean: Takes the secrets out of a text: the middle is not cut out through
+                one of them. All others are in what is returned.
+        """
         with stage.lock:
             self.is_closed = True
             head, tail = "".join(self._head), "".join(self._tail)
             self._head.clear()
             self._tail.clear()
-        over = max(len(tail) - _HALF, 0)
-        cut = self._cut + over
-        marker = f"\n… [{cut} characters cut]\n" if cut else ""
-        return f"{head}{marker}{tail[over:]}"
+        gone = self._cut
+        if not gone and len(head) + len(tail) <= LONGEST_OUTPUT:
+            return head + tail
+        if not gone:
+            return cut.middle(head + tail, LONGEST_OUTPUT, clean)
+        gone += len(head) + len(tail) - LONGEST_OUTPUT
+        beginning = cut.head(head, _HALF, clean)
+        return cut.join(beginning, gone, cut.tail(tail, _HALF, clean))
 
 
 sink: Final[ContextVar[Sink | None]] = ContextVar("promptscribe_stdout", default=None)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from promptscribe._capture.context import Scope
     from promptscribe._capture.recording import Recording
+    from promptscribe._capture.rule import Rules
 
 
 class Capture:
@@ -71,7 +72,8 @@ class Capture:
 
     def finish(self) -> None:
         """Hand over what was printed."""
-        text = self._sink.close()
+        rules: Rules | None = getattr(self._log, "_rules", None)
+        text = self._sink.close(None if rules is None else rules.cleaner())
         if not text or self._log is None:
             return
         # In front of what the user said: that wins over what is captured.
