@@ -30,7 +30,7 @@ def find_span() -> tuple[bytes, str] | None:
         if not context.is_valid:
             return None
         return context.trace_id.to_bytes(16, "big"), f"{context.span_id:016x}"
-    except Exception as problem:  # noqa: BLE001 - another's tracing: half loaded, odd
+    except BaseException as problem:  # noqa: BLE001 - another's tracing: half loaded, odd
         failure.note("otel_failed", problem)
         return None
 
@@ -59,7 +59,7 @@ def _find_log() -> str | None:
         intake = getattr(modules[_INTAKE], "intake", None)  # it may be half loaded
         span = modules[MODULE].get_current_span()
         found = None if intake is None else intake.log_around(span)
-    except Exception as problem:  # noqa: BLE001 - as above
+    except BaseException as problem:  # noqa: BLE001 - as above
         failure.note("otel_failed", problem)
         return None
     return found if type(found) is str else None
@@ -70,7 +70,7 @@ def _find_parent() -> str | None:
     try:
         told = modules[_BAGGAGE].get_baggage(_NAMED)
         ids = parse_log_id(told) if type(told) is str else None
-    except Exception as problem:  # noqa: BLE001 - as above
+    except BaseException as problem:  # noqa: BLE001 - as above
         failure.note("otel_failed", problem)
         return None
     return told if ids is not None and all(ids) else None

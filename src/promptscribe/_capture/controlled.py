@@ -80,7 +80,7 @@ class ControlledRecording(Recording):
             if response is not None:
                 plain |= rules.response(response, record.RESPONSE)
             super()._add(plain)
-        except Exception as problem:  # noqa: BLE001 - ours
+        except BaseException as problem:  # noqa: BLE001 - ours
             failure.note("snapshot_failed", problem)
 
     def _end(
@@ -91,16 +91,19 @@ class ControlledRecording(Recording):
         stream: tuple[int | None, str | None, int] | None,
     ) -> None:
         self.leave()
-        if self._emission is not None:
-            self._emission.tell(self)
         kept: Any = None
+        problem: BaseException | None = None
         try:
+            if self._emission is not None:
+                self._emission.tell(self)
             if returned:
                 kept = self._result(result)
-        except Exception as problem:  # noqa: BLE001 - a user's transform, or ours
-            failure.note("output_failed", problem)
-            kept = {record.MARK: "output failed"}
+        except BaseException as raised:  # noqa: BLE001 - a user's transform, or ours
+            problem = raised
+            kept = {record.MARK: "output failed"} if returned else None
         super()._end(kept is not None, kept, error, stream)
+        if problem is not None:  # the log has its end, also if this raises
+            failure.note("output_failed", problem)
 
     def _result(self, result: Any) -> Any:
         transform = self._plan.options.output_transform
@@ -270,6 +273,6 @@ def _select(inputs: Any, options: Options) -> Any:
 def _make_prompt(make: Callable[[Any], Any], inputs: Any) -> Any:
     try:
         return make(inputs)
-    except Exception as problem:  # noqa: BLE001 - the user's function
+    except BaseException as problem:  # noqa: BLE001 - the user's function
         failure.note("prompt_failed", problem)
         return None

@@ -76,7 +76,11 @@ class LogPrompt:
             if self._block is None:
                 self._block = self._plan_block()
             recording = begin(append, self._block, None, self._given())
-        except Exception as problem:  # noqa: BLE001 - ours must not reach the block
+            if self._options.capture_stdout:
+                from promptscribe._capture import stdout
+
+                stdout.open_block(recording)
+        except BaseException as problem:  # noqa: BLE001 - ours must not reach the block
             failure.note("recording_failed", problem)
             return NOTHING
         current.set(recording)
@@ -85,10 +89,6 @@ class LogPrompt:
             from promptscribe._capture import flushing
 
             flushing.open_block(recording)
-        if self._options.capture_stdout:
-            from promptscribe._capture import stdout
-
-            stdout.open_block(recording)
         return recording
 
     def __exit__(

@@ -68,7 +68,7 @@ def emit(members: dict[str, Any], outer: Scope | None) -> Emission | None:
     try:
         plug_in: Any = import_module(_PLUG_IN)
         emission: Emission | None = plug_in.emit(members, outer)
-    except Exception as problem:  # noqa: BLE001 - the call goes first
+    except BaseException as problem:  # noqa: BLE001 - the call goes first
         failure.note("otel_failed", problem)
         return None
     return emission

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from promptscribe._capture import adapter, cut
+from promptscribe._interrupt import let_through
 from promptscribe._runtime.state import runtime
 
 if TYPE_CHECKING:
@@ -19,16 +20,20 @@ LONGEST_TRACEBACK: Final = 16_384
 MOST_FRAMES: Final = 50
 
 
-def note(kind: str, problem: object) -> None:
+def note(kind: str, problem: BaseException | str) -> None:
     """Count a failure of ours and say so.
 
     Args:
         kind: Name of the counter, for example ``snapshot_failed``.
         problem: The exception, or a sentence. Of an exception only the type is
             told: its message may quote what the user's prompt says.
+
+    Raises:
+        BaseException: The problem itself, if it is none of ours, see `let_through`.
     """
     if isinstance(problem, BaseException):
-        problem = type(problem).__name__
+        let_through(problem)
+        problem = name_of(problem)
     runtime.ledger.note(kind)
     runtime.ledger.warn(kind, "%s: %s", kind, problem)
 
@@ -42,10 +47,14 @@ def describe(
         error: The exception.
         clean: Takes the secrets out of a text: where something is cut out, it is not
             through one of them. All others are in what is returned.
+
+    Raises:
+        BaseException: Only what `let_through` does.
     """
     try:
-        message = str(error)
-    except Exception:  # noqa: BLE001 - the user's __str__ may do anything
+        message = str.__str__(str(error))  # of a subclass: without its methods
+    except BaseException as problem:  # noqa: BLE001 - the user's __str__
+        let_through(problem)
         message = "<no message: its __str__ failed>"
     try:
         import traceback  # not before something fails
@@ -55,9 +64,18 @@ def describe(
                 type(error), error, error.__traceback__, limit=-MOST_FRAMES
             ).format()
         )
-    except Exception:  # noqa: BLE001 - same, and a deep chain of causes
+    except BaseException as problem:  # noqa: BLE001 - its notes and causes as well
+        let_through(problem)
         text = None
-    name = adapter.full_name(type(error)).rpartition(".")[2]
     # The middle is cut out: a traceback says most at its two ends.
     shortened = cut.middle(message, LONGEST_MESSAGE, clean)
-    return name, shortened, text and cut.middle(text, LONGEST_TRACEBACK, clean)
+    return (
+        name_of(error),
+        shortened,
+        text and cut.middle(text, LONGEST_TRACEBACK, clean),
+    )
+
+
+def name_of(error: BaseException) -> str:
+    """Return the name of an exception's type, which the type has no say in."""
+    return adapter.full_name(type(error)).rpartition(".")[2]

@@ -79,7 +79,7 @@ class log_context:  # noqa: N801 - used as a function, like contextlib.suppress
             inherited = outer.members if outer is not None else runtime.members
             merged = _merge(inherited, self._members)
             scope: Any = Inherited(outer, msgspec.Raw(snapshot.encode(merged)))
-        except Exception as problem:  # noqa: BLE001 - ours
+        except BaseException as problem:  # noqa: BLE001 - ours
             failure.note("context_failed", problem)
             scope = outer
         current.set(scope)
@@ -130,7 +130,7 @@ def start_log(path: str, **members: Unpack[schema.LogDetails]) -> Recording:
     append = runtime.append or nowhere
     try:
         log = begin(append, NO_PLAN, None, {**members, "path": path})
-    except Exception as problem:  # noqa: BLE001 - ours
+    except BaseException as problem:  # noqa: BLE001 - ours
         failure.note("recording_failed", problem)
         return NOTHING
     log.leave()  # it encloses nothing
@@ -169,7 +169,7 @@ def record_log(path: str | None = None, **members: Unpack[schema.LogDetails]) ->
     try:
         if append is not None:
             _record(append, outer, key, trace, given)
-    except Exception as problem:  # noqa: BLE001 - ours
+    except BaseException as problem:  # noqa: BLE001 - ours
         failure.note("recording_failed", problem)
     own = members.get("log_id")
     if type(own) is str:

@@ -75,7 +75,7 @@ def inject(headers: MutableMapping[str, str]) -> None:
         scope = current.get()
         if scope is not None and scope.key is not None and scope.trace is not None:
             _write(headers, scope, Place(scope.trace, scope.key))
-    except Exception as problem:  # noqa: BLE001 - the request goes first
+    except BaseException as problem:  # noqa: BLE001 - the request goes first
         failure.note("propagation_failed", problem)
 
 
@@ -172,7 +172,7 @@ class extract(log_context):  # noqa: N801 - used as a function, as `log_context`
         self._dropped = False
         try:
             self._read(headers)
-        except Exception as problem:  # noqa: BLE001 - the request is to be handled
+        except BaseException as problem:  # noqa: BLE001 - the request is to be handled
             failure.note("propagation_failed", problem)
 
     def __enter__(self) -> None:

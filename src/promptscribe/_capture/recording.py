@@ -149,7 +149,7 @@ class Recording:
         """
         try:
             sent = {k: v for k, v in request.items() if k not in _PRIVATE}
-        except Exception as problem:  # noqa: BLE001 - see the law of this file
+        except BaseException as problem:  # noqa: BLE001 - see the law of this file
             failure.note("request_unreadable", problem)
             return
         self._add({REQUEST: sent})
@@ -232,8 +232,8 @@ class Recording:
         """End the log of a call that raised; never raises itself."""
         try:
             self._end(False, None, self._describe(error), None)
-        except Exception as problem:  # noqa: BLE001 - the user's error goes first
-            failure.note("recording_failed", problem)
+        except BaseException as problem:  # noqa: BLE001 - the user's error goes first
+            self._give_up(problem, error)
 
     def finish_stream(
         self,
@@ -259,8 +259,17 @@ class Recording:
                 None if error is None else self._describe(error),
                 (first_chunk, ending, len(chunks)),
             )
-        except Exception as problem:  # noqa: BLE001 - the stream belongs to the user
-            failure.note("recording_failed", problem)
+        except BaseException as problem:  # noqa: BLE001 - the stream belongs to the user
+            self._give_up(problem, error)
+
+    def _give_up(self, problem: BaseException, error: BaseException | None) -> None:
+        """End the log with what is certain of it, then tell the problem."""
+        try:
+            described = None if error is None else (failure.name_of(error), "", None)
+            self._end(False, None, described, None)
+        except BaseException as again:  # noqa: BLE001 - the journal's, then
+            failure.note("recording_failed", again)
+        failure.note("recording_failed", problem)
 
     def _take(self, response: Any) -> None:
         self._add({RESPONSE: response})

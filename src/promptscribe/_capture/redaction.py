@@ -76,7 +76,7 @@ def redact(value: Any, hook: Clean | None) -> Any:
     """
     try:
         return _walker(hook).walk(value)
-    except Exception as problem:  # noqa: BLE001 - the user's hook; see the law
+    except BaseException as problem:  # noqa: BLE001 - the user's hook; see the law
         failure.note("redaction_failed", problem)
         return dict(FAILED)
 

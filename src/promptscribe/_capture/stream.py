@@ -123,7 +123,7 @@ def payload(value: Any) -> Any:
     try:
         parsed = value.parse()
         return _run(parsed) if kind == "async response" else parsed
-    except Exception as problem:  # noqa: BLE001 - the SDK's, or the body was odd
+    except BaseException as problem:  # noqa: BLE001 - the SDK's, or the body was odd
         failure.note("snapshot_failed", problem)
         return None
 

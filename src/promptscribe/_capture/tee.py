@@ -21,6 +21,7 @@ import wrapt
 
 from promptscribe._capture import failure
 from promptscribe._capture.generator import hide_frame
+from promptscribe._interrupt import let_through
 
 if TYPE_CHECKING:
     import logging
@@ -197,7 +198,8 @@ class _Tap:
             text = f"{record.levelname} {record.name}: {record.getMessage()}\n"
             if record.exc_info and record.exc_info[0] is not None:
                 text += f"{self._format_exception(record.exc_info)}\n"
-        except Exception:  # noqa: BLE001 - arguments that do not fit; `logging` says so
+        except BaseException as problem:  # noqa: BLE001 - odd arguments
+            let_through(problem)
             text = f"{record.levelname} {record.name}: <arguments do not fit>\n"
         _offer(offer, text)
 
@@ -205,5 +207,5 @@ class _Tap:
 def _offer(offer: Callable[[str], None], text: str) -> None:
     try:
         offer(text)
-    except Exception as problem:  # noqa: BLE001 - who prints is not to be bothered
+    except BaseException as problem:  # noqa: BLE001 - who prints is not to be bothered
         failure.note("stdout_failed", problem)

@@ -1,6 +1,7 @@
 """The template: ``{{name}}`` in a prompt, filled with a call's inputs.
 
-Its law: pure. A name without a value stays as it is, so that the mistake shows.
+Its law: pure. A name without a value stays as it is, so that the mistake shows; so does
+one whose value has no text.
 The form is the hosted service's default template language.
 """
 
@@ -8,6 +9,8 @@ from __future__ import annotations
 
 import re
 from typing import Any, Final
+
+from promptscribe._capture import failure
 
 _SLOT: Final = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 
@@ -28,11 +31,19 @@ def fill(template: Any, inputs: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _fill(value: Any, inputs: dict[str, Any]) -> Any:
     if type(value) is str:
-        return _SLOT.sub(
-            lambda slot: str(inputs[slot[1]]) if slot[1] in inputs else slot[0], value
-        )
+        return _SLOT.sub(lambda slot: _text_of(slot, inputs), value)
     if type(value) is dict:
         return {name: _fill(item, inputs) for name, item in value.items()}
     if type(value) is list:
         return [_fill(item, inputs) for item in value]
     return value
+
+
+def _text_of(slot: re.Match[str], inputs: dict[str, Any]) -> str:
+    if slot[1] not in inputs:
+        return slot[0]
+    try:
+        return str(inputs[slot[1]])
+    except BaseException as problem:  # noqa: BLE001 - the value's own ``__str__``
+        failure.note("template_failed", problem)
+        return slot[0]

@@ -47,7 +47,7 @@ def _begin(declared: Plan, bind: Binder, args: Any, kwargs: Any) -> Recording | 
     """Begin a log the slow way, after the quick one failed; None if that fails too."""
     try:
         return begin(runtime.append or _nowhere, declared, _bind(bind, args, kwargs))
-    except Exception as problem:  # noqa: BLE001 - ours must not reach the caller
+    except BaseException as problem:  # noqa: BLE001 - ours must not reach the caller
         failure.note("recording_failed", problem)
         return None
 
@@ -82,7 +82,7 @@ def around_function(declared: Plan, bind: Binder) -> Callable[..., Any]:
         if kind in plain and not (kind is dict and "stream" in result):
             try:
                 recording.finish(result)
-            except Exception as problem:  # noqa: BLE001 - ours
+            except BaseException as problem:  # noqa: BLE001 - ours
                 failure.note("recording_failed", problem)
             return result
         return _settle(recording, result)
@@ -101,7 +101,7 @@ def _settle(recording: Recording, result: Any) -> Any:
         if kind_of(result) is None and len(_PLAIN) < 1_000:
             _PLAIN.add(type(result))  # types made at run time must not pile up here
         recording.finish(stream.payload(result))
-    except Exception as problem:  # noqa: BLE001 - ours
+    except BaseException as problem:  # noqa: BLE001 - ours
         failure.note("recording_failed", problem)
     return result
 
@@ -159,7 +159,7 @@ def _awaiting(declared: Plan, body: Any) -> Callable[..., Any]:
     async def run(inputs: Any, wrapped: Any, args: Any, kwargs: Any) -> Any:
         try:
             recording = begin(runtime.append or _nowhere, declared, inputs)
-        except Exception as problem:  # noqa: BLE001 - ours
+        except BaseException as problem:  # noqa: BLE001 - ours
             failure.note("recording_failed", problem)
             recording = None
         if recording is None:
@@ -177,7 +177,7 @@ def _awaiting(declared: Plan, body: Any) -> Callable[..., Any]:
         if kind in plain and not (kind is dict and "stream" in result):
             try:
                 recording.finish(result)
-            except Exception as problem:  # noqa: BLE001 - ours
+            except BaseException as problem:  # noqa: BLE001 - ours
                 failure.note("recording_failed", problem)
             return result
         return _settle(recording, result)
@@ -217,7 +217,7 @@ def around_iterator(
                 recorded = drive(beginning.steps(made), beginning)
             recorded.__name__ = made.__name__
             recorded.__qualname__ = made.__qualname__
-        except Exception as problem:  # noqa: BLE001 - ours
+        except BaseException as problem:  # noqa: BLE001 - ours
             failure.note("recording_failed", problem)
             return made
         return recorded
@@ -284,6 +284,6 @@ class _Beginning:
         append = runtime.append or _nowhere
         try:
             return begin(append, self._declared, self._inputs, None, self._outer)
-        except Exception as problem:  # noqa: BLE001 - ours
+        except BaseException as problem:  # noqa: BLE001 - ours
             failure.note("recording_failed", problem)
             return None

@@ -12,6 +12,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from promptscribe._interrupt import let_through
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -103,7 +105,10 @@ class Ledger:
 
         # Named in the text too: without any logging set up, only the text is shown.
         line = "promptscribe: " + message
-        logging.getLogger("promptscribe").warning(line, *values)
+        try:
+            logging.getLogger("promptscribe").warning(line, *values)
+        except BaseException as problem:  # noqa: BLE001 - a handler of the user's
+            let_through(problem)
 
     def result(self, recorded: int) -> FlushResult:
         """Return the sums, given the logs that were recorded in this process."""

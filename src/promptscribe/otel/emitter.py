@@ -205,7 +205,7 @@ class Telling:
                 log = render.read_at_once(start, payload)
             if log is not None and is_measured:
                 measuring.measure(log)
-        except Exception as problem:  # noqa: BLE001 - the call is over, and logged
+        except BaseException as problem:  # noqa: BLE001 - the call is over, and logged
             failure.note("otel_failed", problem)
         if self._span is not None:
             self._span.end(log)
@@ -250,11 +250,11 @@ class Emitted:
             if log is not None and self._span.is_recording():
                 self._tell(log)
                 ended = to_ns(log.end_time) if log.end_time else runtime.wall_ns()
-        except Exception as problem:  # noqa: BLE001 - the call is over, and logged
+        except BaseException as problem:  # noqa: BLE001 - the call is over, and logged
             failure.note("otel_failed", problem)
         try:
             self._span.end(ended)
-        except Exception as problem:  # noqa: BLE001 - a processor of the application's
+        except BaseException as problem:  # noqa: BLE001 - a processor of the application's
             failure.note("otel_failed", problem)
 
     def _tell(self, log: PromptLog) -> None:

@@ -52,7 +52,7 @@ class PromptscribeCompletionHook:
             }
             content = {name: value for name, value in said.items() if value}
             intake.take(_call(content, span, log_record))
-        except Exception as problem:  # noqa: BLE001 - the call belongs to the user
+        except BaseException as problem:  # noqa: BLE001 - the call belongs to the user
             failure.note("otel_failed", problem)
 
 

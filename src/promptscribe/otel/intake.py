@@ -69,7 +69,7 @@ class Intake:
                 node.told = told if ids is not None and all(ids) else None
                 with self._lock:
                     self._lineage.add(key, node)
-        except Exception as problem:  # noqa: BLE001 - the span belongs to the user
+        except BaseException as problem:  # noqa: BLE001 - the span belongs to the user
             failure.note("otel_failed", problem)
 
     def log_around(self, span: Any) -> str | None:
@@ -104,7 +104,7 @@ class Intake:
                         read = read_span(span)
                         node.call = read if translation.is_call(read) else None
                     self._lineage.add(key, node)
-        except Exception as problem:  # noqa: BLE001 - same
+        except BaseException as problem:  # noqa: BLE001 - same
             failure.note("otel_failed", problem)
 
     def end(self, span: Any) -> bool:
@@ -117,7 +117,7 @@ class Intake:
             if may_be_call(getattr(span, "attributes", None)):
                 return self._end(_key(span), read_span(span))
             self._close(_key(span), None)
-        except Exception as problem:  # noqa: BLE001 - same
+        except BaseException as problem:  # noqa: BLE001 - same
             failure.note("otel_failed", problem)
             return False
         return True
@@ -126,7 +126,7 @@ class Intake:
         """Log a call that is known otherwise than by its ended span."""
         try:
             self._end(_key_of(span) if span.has_ids else None, span)
-        except Exception as problem:  # noqa: BLE001 - same
+        except BaseException as problem:  # noqa: BLE001 - same
             failure.note("otel_failed", problem)
 
     def _end(self, key: Key | None, span: Span) -> bool:
