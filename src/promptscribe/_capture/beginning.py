@@ -13,7 +13,7 @@ from promptscribe._capture import ambient, snapshot
 from promptscribe._capture.context import current
 from promptscribe._capture.plain import encode_plain, is_plain
 from promptscribe._capture.recording import START, Recording, raw
-from promptscribe._clock import getrandbits
+from promptscribe._clock import getrandbits, new_trace
 from promptscribe._runtime.state import runtime
 from promptscribe._wire.record import KEY_TOP_BIT
 
@@ -34,11 +34,6 @@ _new: Final = Recording.__new__
 def new_key() -> int:
     """Return a new span id; its top bit is set, see the record's description."""
     return getrandbits(63) | KEY_TOP_BIT
-
-
-def new_trace() -> bytes:
-    """Return a new trace id."""
-    return getrandbits(128).to_bytes(16, "big")
 
 
 def begin(
@@ -81,13 +76,13 @@ def begin(
         trace = outer.trace
         parent = outer.key
     if trace is None or outer is None:
+        anchor = recording.anchor = runtime.wall_ns() - now
         span = ambient.find_span() if _OTEL in _modules else None
         if span is None:
-            trace = getrandbits(128).to_bytes(16, "big")
+            trace = new_trace(anchor + now)
         else:
             trace = span[0]
             given = ambient.with_parent(given, span[1])
-        anchor = recording.anchor = runtime.wall_ns() - now
     else:
         anchor = recording.anchor = outer.anchor
     recording.trace = trace

@@ -12,7 +12,7 @@ import msgspec
 
 from promptscribe import _clock, schema
 from promptscribe._capture import ambient, failure, snapshot
-from promptscribe._capture.beginning import begin, new_key, new_trace
+from promptscribe._capture.beginning import begin, new_key
 from promptscribe._capture.context import Inherited, current
 from promptscribe._capture.options import NO_PLAN
 from promptscribe._capture.plain import encode_plain
@@ -164,7 +164,7 @@ def record_log(path: str | None = None, **members: Unpack[schema.LogDetails]) ->
         span = ambient.find_span()
         if span is not None:
             trace, given = span[0], ambient.with_parent(given, span[1])
-    trace = trace or new_trace()
+    trace = trace or _clock.new_trace(_clock.SystemClock.wall_ns())
     append = runtime.append
     try:
         if append is not None:

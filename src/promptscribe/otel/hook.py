@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from promptscribe import _clock
 from promptscribe._capture import failure
-from promptscribe._capture.beginning import new_key, new_trace
+from promptscribe._capture.beginning import new_key
 from promptscribe._dialects import gen_ai
 from promptscribe._runtime.state import runtime
 from promptscribe.otel.intake import intake
@@ -64,8 +65,9 @@ def _call(content: dict[str, Any], span: Any, log_record: Any) -> Span:
     if not read.has_ids or not read.began:
         # No provider, or a span that is not sampled: it has no attributes and maybe
         # no ids, but what was said is here.
+        trace_id, span_id = _clock.new_trace(now).hex(), f"{new_key():016x}"
         read = msgspec.structs.replace(
-            read, trace_id=new_trace().hex(), span_id=f"{new_key():016x}", began=now
+            read, trace_id=trace_id, span_id=span_id, began=now
         )
         attributes.setdefault(gen_ai.OPERATION, _CHAT)
     return msgspec.structs.replace(read, attributes=attributes, ended=now)

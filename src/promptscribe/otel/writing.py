@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from promptscribe._capture import controlled
-from promptscribe._capture.beginning import new_key, new_trace
+from promptscribe._capture.beginning import new_key
 from promptscribe._capture.context import is_unsaved
 from promptscribe._capture.manual import is_controlled
 from promptscribe._capture.plain import encode_plain
 from promptscribe._capture.recording import WHOLE, raw
+from promptscribe._clock import new_trace
 from promptscribe._dialects import translation
 from promptscribe._runtime.state import runtime
 from promptscribe._wire import record
@@ -38,7 +39,8 @@ def write(span: Span, above: Ancestor) -> bool:
     if append is None:
         return True
     scope = above.scope
-    trace = bytes.fromhex(span.trace_id) if span.has_ids else new_trace()
+    own = bytes.fromhex(span.trace_id) if span.has_ids else None
+    trace = own or new_trace(runtime.wall_ns())
     labels: Any = runtime.members if scope is None else scope.members
     given: dict[str, Any] = {}
     if span.has_ids:
