@@ -58,6 +58,8 @@ class Settings:
         otlp_endpoint: A server that takes OTLP over HTTP; ``/v1/traces`` is added to
             it. Logs go there as spans: instead of to *base_url* where that is the
             default, else beside.
+        propagate_threads: Whether new threads, and the tasks of thread pools, take the
+            current log along.
     """
 
     base_url: str = DEFAULT_BASE_URL
@@ -79,6 +81,7 @@ class Settings:
     otel_context: bool = False
     otel_metrics: bool = False
     otlp_endpoint: str | None = None
+    propagate_threads: bool = False
     keep: bool = True
     """Whether logs are kept at all: not under pytest, unless asked for."""
 

@@ -165,6 +165,7 @@ _CONVERTERS: Final[dict[str, Callable[[str, object], object]]] = {
     "otel_context": _flag,
     "otel_metrics": _flag,
     "otlp_endpoint": _endpoint,
+    "propagate_threads": _flag,
 }
 
 

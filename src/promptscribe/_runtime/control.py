@@ -45,6 +45,7 @@ def configure(
     otel_context: bool | None = None,
     otel_metrics: bool | None = None,
     otlp_endpoint: str | None = None,
+    propagate_threads: bool | None = None,
     transport: Transport | None = None,
     clock: Clock | None = None,
 ) -> None:
@@ -96,6 +97,11 @@ def configure(
         otlp_endpoint: A server that takes OTLP over HTTP, for example a collector's
             ``http://127.0.0.1:4318``: logs go there as spans. Instead of to
             *base_url* where that is the default, else beside.
+        propagate_threads: Whether every ``threading.Thread`` that is started, and
+            every task given to a ``ThreadPoolExecutor`` (``loop.run_in_executor``, too)
+            or a ``multiprocessing.pool.ThreadPool``, takes the current log along, as
+            `promptscribe.propagate` has one function do. It replaces these methods of
+            the standard library; False puts them back.
         transport: Sends requests instead of HTTP, see `promptscribe.testing`.
         clock: Tells the time instead of the machine's clock.
 
@@ -126,6 +132,7 @@ def configure(
         "otel_context": otel_context,
         "otel_metrics": otel_metrics,
         "otlp_endpoint": otlp_endpoint,
+        "propagate_threads": propagate_threads,
     }
     runtime.configure(code, transport)
     if clock is not None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import sys
 import threading
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 Append: TypeAlias = "Callable[[int, bytes], bool | None]"
 """Takes a frame's kind and payload; says whether it was kept, see `Writer.append`."""
+
+_THREADS: Final = "promptscribe._capture.thread"
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 
@@ -130,6 +134,7 @@ class Runtime:
         with self._lock:
             before = {name: getattr(self, name) for name in self.__slots__}
             self._start_over()
+            _follow_threads(False)
         try:
             yield
         finally:
@@ -138,6 +143,8 @@ class Runtime:
             with self._lock:
                 for name, value in before.items():
                     setattr(self, name, value)
+                known = self._settings
+                _follow_threads(known is not None and known.propagate_threads)
 
     def result(self) -> FlushResult:
         """Return the sums over all servers that were configured so far."""
@@ -183,6 +190,7 @@ class Runtime:
 
     def _apply(self, settings: _config.Settings) -> None:
         self._settings = settings
+        _follow_threads(settings.propagate_threads)
         self.members = _labels(settings)
         self.controls = settings if settings.is_limiting() else None
         append: Append | None = self._first_append
@@ -276,6 +284,12 @@ def _resolve(
     from promptscribe import _config  # not before the first call
 
     return _config.resolve(code, complain=complain)
+
+
+def _follow_threads(asked: bool) -> None:
+    """Have threads take the current log along, or no longer: by name, from above."""
+    if asked or _THREADS in sys.modules:
+        import_module(_THREADS).follow(asked)
 
 
 def nowhere(kind: int, payload: bytes) -> bool:  # noqa: ARG001 - an Append
