@@ -23,6 +23,7 @@ from promptscribe._delivery.sender import Senders
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from promptscribe._delivery.goal import Goal
     from promptscribe._delivery.identity import Ids
     from promptscribe._delivery.ledger import Ledger
     from promptscribe._delivery.parcel import Found
@@ -148,22 +149,23 @@ class Exporter:
 
     def flush(
         self,
-        done: Callable[[], bool],
+        goal: Goal,
         timeout: float,
         *,
         eager: bool,
         once: bool = False,
     ) -> None:
-        """Wait until *done*, for at most *timeout* seconds.
+        """Wait until a goal is reached, for at most *timeout* seconds.
 
         Args:
-            done: Whether there is nothing left to wait for.
+            goal: What to wait for.
             timeout: Seconds.
             eager: Try again now even if the server was down a moment ago. If not,
-                return as soon as it is known to be down.
+                return as soon as it is known to be down, or the goal out of reach.
             once: Return as soon as that fails, too.
         """
         deadline = time.monotonic() + timeout
+        late = 0.0  # beside busy threads one is woken later than one asked for
         desk = self.desk
         if desk is None:
             return
@@ -173,16 +175,21 @@ class Exporter:
         self.start()
         self.wake()
         with self._progress:
-            while not (self._scanned and done()):
+            while not (self._scanned and goal.is_reached()):
                 failed = desk.circuit.is_open and (
                     not eager or once or desk.circuit.is_held
                 )
                 if failed and (not eager or desk.attempts > attempts):
                     return
                 left = deadline - time.monotonic()
-                if left <= 0 or self._thread is None or not self._thread.is_alive():
+                if not eager and goal.is_out_of_reach(left):
                     return
-                self._progress.wait(min(left, 0.25))
+                if left <= late or self._thread is None or not self._thread.is_alive():
+                    return
+                asked = min(left - late, 0.1)
+                before = time.monotonic()
+                self._progress.wait(asked)
+                late = max(late, time.monotonic() - before - asked)
 
     def stop(self, timeout: float) -> bool:
         """Stop the thread; say whether it has ended.

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
 from promptscribe._delivery.exporter import Exporter
+from promptscribe._delivery.goal import Goal
 from promptscribe._delivery.ledger import Ledger
 from promptscribe._delivery.transport import Request
 from promptscribe._journal import deadletter, estate
@@ -210,28 +211,25 @@ class Pipeline:
     def flush(self, timeout: float, *, eager: bool = True) -> FlushResult:
         """Wait until everything recorded so far is delivered; see `Exporter.flush`."""
         if self.settings.export:
-            self._exporter.flush(
-                lambda: self.result().pending == 0, timeout, eager=eager
-            )
+            goal = Goal(self.result, everything=True)
+            self._exporter.flush(goal, timeout, eager=eager)
         return self.result()
 
     def deliver(self, timeout: float) -> None:
         """Wait until as much is settled as was recorded by now, or the server fails."""
-        before = self.result()
-        settled = before.recorded + before.adopted
-        if self.settings.export and before.pending:
-            self._exporter.flush(
-                lambda: settled <= _settled(self.result()),
-                timeout,
-                eager=True,
-                once=True,
-            )
+        goal = Goal(self.result)
+        if self.settings.export and not goal.is_reached():
+            self._exporter.flush(goal, timeout, eager=True, once=True)
 
     def close(self, timeout: float, *, eager: bool) -> FlushResult:
         """Deliver what can be delivered in time, and leave the rest on disk."""
         stopping = min(_STOPPING, timeout / 2)
         deadline = time.monotonic() + timeout - stopping / 3
-        result = self.flush(timeout - stopping, eager=eager)
+        result = self.result()
+        if self.settings.export:
+            goal = Goal(self.result, everything=eager)
+            self._exporter.flush(goal, timeout - stopping, eager=eager)
+            result = self.result()
         if self._exporter.stop(min(deadline - time.monotonic(), 0.5)):
             self.writer.seal()
             self._reader.take(1)  # has it notice the seal; nothing is acknowledged
@@ -275,10 +273,6 @@ class Pipeline:
             )
             return False
         return True
-
-
-def _settled(result: FlushResult) -> int:
-    return result.delivered + result.rejected + result.dropped
 
 
 def _render(start: bytes | None, end: bytes | None) -> Request | None:

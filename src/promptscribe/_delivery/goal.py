@@ -1,0 +1,60 @@
+"""The goal: how much has to be settled before somebody who waits may go on.
+
+Its law: what is recorded after the waiting began is nobody's concern; threads that log
+for ever hold up no exit.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from promptscribe._delivery.ledger import FlushResult
+
+_FIRST_LOOK: Final = 0.25
+"""Seconds after which the rate so far tells something."""
+_SLACK: Final = 2.0
+"""Times the time that is left: a rate may rise, as connections are opened."""
+
+
+class Goal:
+    """As many logs settled as there were when it was set.
+
+    Args:
+        result: Says what became of the logs so far.
+        everything: Whether what comes later, and what is taken over from dead
+            processes meanwhile, has to be settled as well.
+    """
+
+    def __init__(
+        self, result: Callable[[], FlushResult], *, everything: bool = False
+    ) -> None:
+        before = result()
+        self._result = result
+        self._everything = everything
+        self._begun = time.monotonic()
+        self._settled = _settled(before)
+        self._target = before.recorded + before.adopted
+
+    def is_reached(self) -> bool:
+        """Say whether there is nothing left to wait for."""
+        now = self._result()
+        if not now.pending:
+            return True
+        return not self._everything and _settled(now) >= self._target
+
+    def is_out_of_reach(self, left: float) -> bool:
+        """Say whether, at the rate so far, *left* seconds are by far too few."""
+        elapsed = time.monotonic() - self._begun
+        now = _settled(self._result())
+        if elapsed < _FIRST_LOOK or now <= self._settled:
+            return False
+        rate = (now - self._settled) / elapsed
+        return (self._target - now) / rate > left * _SLACK
+
+
+def _settled(result: FlushResult) -> int:
+    return result.delivered + result.rejected + result.dropped

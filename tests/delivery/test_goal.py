@@ -1,0 +1,77 @@
+"""The goal: what somebody waits for at the end, and what not."""
+
+from __future__ import annotations
+
+import pytest
+
+from promptscribe._delivery import goal as goals
+from promptscribe._delivery.goal import Goal
+from promptscribe._delivery.ledger import Ledger
+
+
+class Books:
+    """A ledger, and the logs of a process."""
+
+    def __init__(self, recorded):
+        self.ledger = Ledger()
+        self.recorded = recorded
+
+    def result(self):
+        return self.ledger.result(self.recorded)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that a test sets."""
+
+    class Clock:
+        now = 0.0
+
+    monkeypatch.setattr(goals.time, "monotonic", lambda: Clock.now)
+    return Clock
+
+
+def test_threads_that_log_for_ever_hold_up_no_exit():
+    """What was there when the waiting began is enough."""
+    books = Books(10)
+    goal = Goal(books.result)
+    books.recorded = 1_000_000
+    before = goal.is_reached()
+    books.ledger.add("delivered", None, 9)
+    books.ledger.add("rejected", None, 1)
+
+    assert (before, goal.is_reached()) == (False, True)
+
+
+def test_a_flush_waits_for_what_comes_meanwhile_as_well():
+    """Until nothing is pending."""
+    books = Books(10)
+    goal = Goal(books.result, everything=True)
+    books.recorded = 11
+    books.ledger.add("delivered", None, 10)
+    before = goal.is_reached()
+    books.ledger.add("delivered", None, 1)
+
+    assert (before, goal.is_reached()) == (False, True)
+
+
+def test_what_cannot_be_done_in_time_is_not_begun(clock):
+    """100 of a million in the first half second: two seconds will not do."""
+    books = Books(1_000_000)
+    goal = Goal(books.result)
+    clock.now = 0.5
+    at_first = goal.is_out_of_reach(1.5)
+    books.ledger.add("delivered", None, 100)
+
+    assert not at_first  # a slow server has said nothing yet
+    assert goal.is_out_of_reach(1.5)
+
+
+def test_what_can_be_done_in_time_is_waited_for(clock):
+    """Half of it in the first half second."""
+    books = Books(1000)
+    goal = Goal(books.result)
+    clock.now = 0.5
+    books.ledger.add("delivered", None, 500)
+
+    assert not goal.is_out_of_reach(1.5)
