@@ -416,6 +416,39 @@ def test_an_exporter_finds_the_nearest_log_though_it_ends_last(
     assert outer.get("trace_parent_id") is None
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_an_exporter_tells_by_any_later_log_who_is_above(
+    receiver, read, tmp_path, order
+):
+    """The call above has been written, or there is none: the next call says so."""
+    promptscribe.configure(base_url=receiver.url, journal_dir=tmp_path, export=True)
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("app")
+    exporter = PromptscribeSpanExporter()
+    found = []
+    for top in (CHAT, {}):
+        spans, around = [], None
+        one, other = (top and {**top, "gen_ai.response.id": "a"}), CHAT
+        for attributes in (one, TOOL, {}, {**other, "gen_ai.response.id": "b"}):
+            span = tracer.start_span("s", context=around, attributes=attributes)
+            around = trace.set_span_in_context(span)
+            spans.append(span)
+            span.end()
+        for index in order:
+            exporter.export([spans[index]])
+        around = trace.set_span_in_context(spans[0])
+        later = {**CHAT, "gen_ai.response.id": "c"}
+        last = tracer.start_span("s", context=around, attributes=later)
+        last.end()
+        exporter.export([last])
+        found.append(spans)
+
+    assert exporter.force_flush(20_000)
+    (outer, *_, inner), (*_, alone) = found
+    assert read(log_id(inner))["trace_parent_id"] == log_id(outer)
+    assert read(log_id(alone)).get("trace_parent_id") is None
+    assert read(log_id(alone))["trace_id"] == log_id(alone)
+
+
 def log_id(span):
     context = span.get_span_context()
     return f"log_{context.trace_id:032x}{context.span_id:016x}"

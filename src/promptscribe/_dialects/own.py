@@ -7,6 +7,7 @@ and stays what it is: an attribute.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from promptscribe._dialects.draft import row, structure
@@ -24,8 +25,11 @@ LOG: Final = "promptscribe.log"
 """True in a span that is a whole log, whether of a model's call or of a function."""
 
 BENEATH: Final = "promptscribe.beneath"
-"""Span ids, 16 hexadecimal digits each: spans beneath this one that are no logs, but
-that logs made before them name as their parent."""
+"""Spans that are no logs, but that logs made before them name as their parent. Each by
+its id, 16 hexadecimal digits, if it is beneath this one; else with the id of the log
+above it behind a colon, or nothing there if there is none."""
+
+_BENEATH: Final = re.compile(r"[0-9a-f]{16}(:([0-9a-f]{16})?)?")
 
 METADATA: Final = "promptscribe.metadata."
 
@@ -70,6 +74,6 @@ def read(draft: Draft) -> None:
 
 
 def beneath(value: JSONValue) -> list[str]:
-    """Give the ids of spans in a list of them; what is none is left out."""
+    """Give the entries of `BENEATH`; what is none is left out."""
     found = value if isinstance(value, list) else []
-    return [item for item in found if isinstance(item, str) and len(item) == 16]
+    return [s for s in found if isinstance(s, str) and _BENEATH.fullmatch(s)]

@@ -225,15 +225,15 @@ class Intake:
             self._responses[span.trace_id, response] = _Seen(span.began, span.ended)
 
 
-def _above_all(span: Span, passed: list[int]) -> Span:
-    """Return the span, and which spans beneath it are no logs but were named as such.
+def _above_all(span: Span, passed: list[str]) -> Span:
+    """Return the span, and which spans are no logs but were named as such.
 
     An exporter that hears of children long before their parents has logged them by
     then; whoever keeps the logs brings them here.
     """
     if not passed:
         return span
-    told = {**span.attributes, own.BENEATH: [f"{number:016x}" for number in passed]}
+    told = {**span.attributes, own.BENEATH: list(passed)}
     return msgspec.structs.replace(span, attributes=told)
 
 

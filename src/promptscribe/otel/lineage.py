@@ -103,20 +103,29 @@ class Lineage:
         if ancestor.unseen is not None:
             self._named[trace, ancestor.unseen] = None
 
-    def take_passed(self, key: Key) -> list[int]:
-        """Give spans beneath a log that are none, but that logs name as theirs.
+    def take_passed(self, key: Key) -> list[str]:
+        """Give spans that are no logs, but that logs name as their parent.
 
-        Each is given once.
+        Each is given once, in the form of `own.BENEATH`, to the log above it; to any
+        log of the trace where that one has been written, or where there is none.
         """
-        trace, own = key[0], format_log_id(*key)
-        above = {
-            span: self.nearest((trace, span)).log_id
-            for span in self._passed.pop(trace, ())
-        }
-        others = [span for span, log in above.items() if log not in {own, None}]
-        if others:
-            self._passed[trace] = others
-        return [span for span, log in above.items() if log == own]
+        trace, itself = key[0], format_log_id(*key)
+        told: list[str] = []
+        waiting: list[int] = []
+        for span in self._passed.pop(trace, ()):
+            above = self.nearest((trace, span))
+            ids = parse_log_id(above.log_id or "")
+            if above.unseen is not None:
+                waiting.append(span)  # of those above it some are still to come
+            elif above.log_id == itself:
+                told.append(f"{span:016x}")
+            elif above.log_id is None:
+                told.append(f"{span:016x}:")
+            elif ids is not None and ids[0] == trace:
+                told.append(f"{span:016x}:{ids[1]:016x}")
+        if waiting:
+            self._passed[trace] = waiting
+        return told
 
     def get(self, key: Key) -> Node | None:
         """Return what is known of a span."""

@@ -6,7 +6,6 @@ is not named by any log costs one look at an index.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from promptscribe._clock import parse_log_id
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from promptscribe.receiver.log_entry import LogDraft
     from promptscribe.receiver.sqlite_writer import Batch
 
-_HEX: Final = re.compile(r"[0-9a-f]{16}")
 _MANY: Final = 256
 
 _MARKS: Final = ", ".join("?" * _MANY)
@@ -38,7 +36,7 @@ _BELOW: Final = (
 def spans_beneath(draft: LogDraft) -> list[SpanLink]:
     """Return spans that are no logs, but that logs may name as their parent.
 
-    A log that an exporter of spans made lists those beneath it.
+    A log that an exporter of spans made lists those that it has heard of since.
     """
     metadata = draft.members.get("metadata")
     told = metadata.get("otel") if type(metadata) is dict else None
@@ -47,9 +45,12 @@ def spans_beneath(draft: LogDraft) -> list[SpanLink]:
     ids = parse_log_id(draft.log_id or "")
     if ids is None:
         return []
-    trace, above = f"{ids[0]:032x}", f"{ids[1]:016x}"
-    found = own.beneath(told["beneath"])
-    return [SpanLink(trace, span, above) for span in found if _HEX.fullmatch(span)]
+    trace, itself = f"{ids[0]:032x}", f"{ids[1]:016x}"
+    links = []
+    for entry in own.beneath(told["beneath"]):
+        span, colon, above = entry.partition(":")
+        links.append(SpanLink(trace, span, (above or None) if colon else itself))
+    return links
 
 
 def keep_spans(batch: Batch, links: Sequence[SpanLink]) -> None:
