@@ -24,6 +24,8 @@ class _Said(msgspec.Struct):
 
 
 _decode: Final = msgspec.msgpack.Decoder(_Said).decode
+_decode_all: Final = msgspec.msgpack.Decoder(dict[str, Any]).decode
+_encode: Final = msgspec.msgpack.Encoder().encode
 
 
 class Scope(Protocol):
@@ -67,6 +69,12 @@ def is_unsaved(members: msgspec.Raw | None) -> bool:
     if members is None or members is runtime.members:  # settings have no say in it
         return False
     return _decode(members).save is False
+
+
+def with_save(members: msgspec.Raw | None, save: bool) -> msgspec.Raw:
+    """Return inherited members, encoded, that also say whether payloads are kept."""
+    known = {} if members is None else _decode_all(members)
+    return msgspec.Raw(_encode({**known, "save": save}))
 
 
 class Inherited:

@@ -16,7 +16,7 @@ from promptscribe._capture import (
     failure,
     template,
 )
-from promptscribe._capture.context import is_unsaved
+from promptscribe._capture.context import is_unsaved, with_save
 from promptscribe._capture.options import NO_OPTIONS
 from promptscribe._capture.plain import encode_plain
 from promptscribe._capture.recording import START, Recording, raw
@@ -155,7 +155,8 @@ def begin_controlled(
     inputs = _thawed(inputs)
     said = {**plan.members, **(given or {})}
     inherited = None if outer is None else outer.members
-    rules = Rules(plan.options, said.get("save", not is_unsaved(inherited)))
+    save = said.get("save", not is_unsaved(inherited))
+    rules = Rules(plan.options, save)
     given = dict(given or {})
     declared: Any = plan.declared
     if plan.make_prompt is not None:
@@ -174,16 +175,15 @@ def begin_controlled(
             _limited(rules, members) for members in (plan.members, labels, given)
         )
         shown = {**declared, **given}
-    recorded_by = append
     recording._emission = emission = emitted.emit(shown, outer) if kept_trace else None
-    if emission is not None:
-        recorded_by = emission.tap(append)
+    recorded_by = append if emission is None else emission.tap(append)
     if emission is not None and emission.trace is not None:
         parent = emitted.parent_of(outer, emission.trace)
         recording.trace, recording.key = emission.trace, emission.key
     if span is not None:
         given = ambient.with_parent(given, span[1])
     recording._plan, recording._rules = plan, rules
+    recording.members = _members_inside(recording.members, save, plan.options)
     recording._inputs = inputs if inputs is not None else said.get("inputs")
     first = (
         recording.key,
@@ -204,6 +204,19 @@ def begin_controlled(
     recording._first = None if took else payload
     recording.enter()
     return recording
+
+
+def _members_inside(
+    members: msgspec.Raw | None, save: Any, options: Options
+) -> msgspec.Raw | None:
+    """Return what is inherited inside of a log: its own word on payloads as well.
+
+    What a function calls is about what it was called with.
+    """
+    is_saved = save is not False and options.capture != "metadata"
+    if is_unsaved(members) is not is_saved:
+        return members
+    return with_save(members, is_saved)
 
 
 def limit(given: dict[str, Any], labels: Any) -> tuple[dict[str, Any], Any]:

@@ -193,7 +193,8 @@ def log_prompt(target: Any = None, /, **members: Any) -> Any:
         exclude: Names of arguments not to record.
         output_transform: Makes what is logged of what the function returned.
         capture: ``all``; ``metadata`` keeps tokens, cost, timing and configuration
-            but no payload; ``none`` does not log the call.
+            but no payload, and, as ``save=False``, none of what is logged inside
+            unless that says ``save=True``; ``none`` does not log the call.
         redact: Takes secrets out of every text before it is written, see
             `configure`.
         sample_rate: Part of the traces begun here that is kept, 0 to 1.
