@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from promptscribe.receiver import sqlite_read
 from promptscribe.receiver.exporter import export_files, export_lines, slug
 from promptscribe.receiver.importer import import_humanloop, import_lines
 
@@ -112,6 +113,20 @@ def test_what_is_deleted_meanwhile_takes_no_other_log_with_it(client, tmp_path):
     assert [log["id"] for log in lines(tmp_path / "lines")] == [
         str(n) for n in range(2500)
     ]
+
+
+def test_large_logs_are_exported_a_few_at_a_time(client, post, tmp_path, monkeypatch):
+    """What is too much for one step goes into the next; no log is too large."""
+    monkeypatch.setattr(sqlite_read, "_MOST_STEP", 1500)
+    for number in range(7):
+        post(path="p", log_id=f"{number}", created_at=number // 2, output="x" * 900)
+    steps = []
+
+    with (tmp_path / "lines").open("wb") as file:
+        export_lines(tmp_path / "logs.db", file, lambda *step: steps.append(step))
+
+    assert [log["id"] for log in lines(tmp_path / "lines")] == list("0123456")
+    assert steps == [(number, 7) for number in range(1, 8)]
 
 
 @pytest.mark.parametrize("name", ["../../x", "a/b", "", ".", "ä", "x" * 200, "a\0b"])

@@ -6,6 +6,8 @@ import threading
 import httpx
 import pytest
 
+from promptscribe.receiver import log_route, sqlite_read
+
 KERNEL = {"model": "gpt-4o", "temperature": 0.2}
 
 
@@ -350,3 +352,36 @@ def test_a_sample_is_some_of_the_logs_and_stays_the_same(client, post):
     assert pages(sample=0) == (0, [])
     assert pages(sample=99)[0] == 20
     assert client.get("/logs", params={"sample": "some"}).status_code == 422
+
+
+def test_more_than_an_answer_can_hold_is_said(client, post, monkeypatch):
+    """Ten thousand logs of megabytes would be the end of the receiver."""
+    monkeypatch.setattr(sqlite_read, "MAX_ANSWER", 5000)
+    for number in range(10):
+        post(path="p", log_id=f"{number}", trace_parent_id="0", output="x" * 900)
+
+    page = client.get("/logs", params={"size": 10})
+    whole = client.get("/logs/0")
+    fewer = client.get("/logs", params={"size": 5})
+
+    assert (page.status_code, whole.status_code) == (422, 422)
+    assert page.json()["detail"][0]["loc"] == ["query", "size"]
+    assert len(fewer.json()["records"]) == 5
+
+
+def test_a_page_of_a_deep_trace_does_not_multiply(client, monkeypatch):
+    """Each log of a chain with all below it would be as many again for each."""
+    monkeypatch.setattr(log_route, "MAX_RECORDS", 100)
+    lines = [
+        f'{{"path":"p","log_id":"n{n}","trace_parent_id":"n{n - 1}"}}'
+        for n in range(30)
+    ]
+    client.post("/prompts/logs", content="\n".join(lines))
+    params = {"include_trace_children": "true"}
+
+    page = client.get("/logs", params=params | {"size": 30})
+    fewer = client.get("/logs", params=params | {"size": 10}).json()["records"]
+
+    assert page.status_code == 422
+    assert [log["id"] for log in fewer] == [f"n{29 - n}" for n in range(10)]
+    assert fewer[9]["trace_children"][0]["id"] == "n21"

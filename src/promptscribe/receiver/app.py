@@ -25,6 +25,7 @@ from promptscribe.receiver.answer import (
     unprocessable,
 )
 from promptscribe.receiver.body import MAX_BODY_BYTES, BodyTooLarge, BodyTooSlow
+from promptscribe.receiver.check import Problem
 from promptscribe.receiver.document import document
 from promptscribe.receiver.file_page import FilePages
 from promptscribe.receiver.file_route import FileRoutes
@@ -36,7 +37,7 @@ from promptscribe.receiver.otlp_route import OtlpRoutes
 from promptscribe.receiver.page_route import PageRoutes
 from promptscribe.receiver.rate import Limits
 from promptscribe.receiver.span_route import SpanRoutes
-from promptscribe.receiver.store import StoreUnavailable
+from promptscribe.receiver.store import AnswerTooLarge, StoreUnavailable
 from promptscribe.receiver.take_route import TakeRoutes
 from promptscribe.receiver.template import Templates
 from promptscribe.receiver.watch import Watch
@@ -113,6 +114,7 @@ def create_app(
             BodyTooLarge: _too_large,
             BodyTooSlow: _too_slow,
             StoreUnavailable: _unavailable,
+            AnswerTooLarge: _too_much,
             ClientDisconnect: _gone,
             HTTPException: _http_error,
             500: _internal_error,
@@ -145,6 +147,11 @@ def _too_large(_request: Request, _error: Exception) -> Response:
 
 def _too_slow(_request: Request, _error: Exception) -> Response:
     return failure(408, "The body did not arrive in time", {"Connection": "close"})
+
+
+def _too_much(_request: Request, _error: Exception) -> Response:
+    message = "These logs are too much for one answer: ask for fewer"
+    return unprocessable([Problem(("query", "size"), message, "too_long")])
 
 
 def _unavailable(_request: Request, error: Exception) -> Response:

@@ -6,6 +6,7 @@ Its law: what the query means is said by `filter`, what an answer looks like by
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response
@@ -15,20 +16,24 @@ from promptscribe.receiver.answer import failure, json_answer, refusal, unproces
 from promptscribe.receiver.body import read_body
 from promptscribe.receiver.check import Problem
 from promptscribe.receiver.filter import log_query
-from promptscribe.receiver.ingest import decode_body, read_change
+from promptscribe.receiver.ingest import BadRequest, decode_body, read_change
 from promptscribe.receiver.record import log_text, page_text
 from promptscribe.receiver.trace import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from starlette.requests import Request
 
-    from promptscribe.receiver.log_entry import StoredLog
+    from promptscribe.receiver.file_entry import FileVersion
+    from promptscribe.receiver.log_entry import LogPage, LogQuery, StoredLog
     from promptscribe.receiver.store import Store
     from promptscribe.receiver.version import FileKind
 
 MAX_TRACE_LOGS: Final = 10_000  # in one answer or on one page
+# With all that is below them, where traces are asked for: a chain of a thousand logs
+# is half a million of them, if each log of it is on the page.
+MAX_RECORDS: Final = 50_000
 
 
 class LogRoutes:
@@ -78,16 +83,22 @@ class LogRoutes:
             list({log.version_id for log in page.logs})
         )
         wanted = request.query_params.get("include_trace_children", "")
-        with_children = wanted.lower() in {"true", "1"}
-        records: list[bytes] = []
-        for log in page.logs:
-            tree = await self._tree(log) if with_children else Tree([log])
-            if with_children:
-                versions |= await self._store.read_versions(
-                    list({each.version_id for each in tree.logs.values()})
-                )
-            records.append(log_text(log, tree, versions))
-        return json_answer(page_text(records, query.page, query.size, page.total))
+        trees: dict[str, Tree[StoredLog]] = {}
+        if wanted.lower() in {"true", "1"}:
+            for log in page.logs:
+                if log.trace_id not in trees:
+                    trees[log.trace_id] = await self._tree(log)
+                    versions |= await self._store.read_versions(
+                        _version_ids(trees[log.trace_id])
+                    )
+        text = await asyncio.to_thread(
+            _page_text,
+            page,
+            [trees.get(log.trace_id) for log in page.logs],
+            versions,
+            query,
+        )
+        return json_answer(text)
 
     async def read(self, request: Request) -> Response:
         """Answer one log with everything below it."""
@@ -98,10 +109,8 @@ class LogRoutes:
         if log is None:
             return failure(404, f"Log {log_id} not found")
         tree = await self._tree(log)
-        versions = await self._store.read_versions(
-            list({each.version_id for each in tree.logs.values()})
-        )
-        return json_answer(log_text(log, tree, versions))
+        versions = await self._store.read_versions(_version_ids(tree))
+        return json_answer(await asyncio.to_thread(log_text, log, tree, versions))
 
     async def _tree(self, log: StoredLog) -> Tree[StoredLog]:
         logs = await self._store.read_trace(log.trace_id, MAX_TRACE_LOGS)
@@ -117,3 +126,26 @@ class LogRoutes:
             )
         await self._store.delete_logs(ids)
         return Response(status_code=204)
+
+
+def _version_ids(tree: Tree[StoredLog]) -> list[str]:
+    return list({each.version_id for each in tree.logs.values()})
+
+
+def _page_text(
+    page: LogPage,
+    trees: Sequence[Tree[StoredLog] | None],
+    versions: Mapping[str, FileVersion],
+    query: LogQuery,
+) -> bytes:
+    """Return a page as JSON; called beside the event loop, which others wait for."""
+    records: list[bytes] = []
+    left = MAX_RECORDS
+    for log, known in zip(page.logs, trees, strict=True):
+        tree = Tree([log]) if known is None else known
+        left -= sum(1 for _ in tree.walk(log.id)) if known is not None else 0
+        if left < 0:
+            message = f"More than {MAX_RECORDS} logs are below these: ask for fewer"
+            raise BadRequest([Problem(("query", "size"), message, "too_long")])
+        records.append(log_text(log, tree, versions))
+    return page_text(records, query.page, query.size, page.total)

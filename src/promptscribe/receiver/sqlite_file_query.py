@@ -18,7 +18,7 @@ from promptscribe.receiver.file_entry import (
     FileVersion,
 )
 from promptscribe.receiver.log_entry import Refused
-from promptscribe.receiver.sqlite_query import marks_for
+from promptscribe.receiver.sqlite_read import marks_for
 from promptscribe.receiver.sqlite_search import pattern_for
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Reading from SQLite: logs by page and by trace, files at their versions.
+"""Finding logs in SQLite: by what is asked for, and how many there are.
 
 Its law: only SELECT, on a connection that cannot write; values only as bound
 parameters, names of columns only from the tables in this file.
@@ -8,16 +8,14 @@ parameters, names of columns only from the tables in this file.
 # The strings that are put together here are column names and question marks.
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import msgspec
-
-from promptscribe.receiver.log_entry import (
-    LogOutline,
-    LogPage,
-    LogQuery,
-    LogStep,
-    StoredLog,
+from promptscribe.receiver.log_entry import LogPage, LogQuery
+from promptscribe.receiver.sqlite_read import (
+    NEWEST_FIRST,
+    OLDEST_FIRST,
+    marks_for,
+    read_logs,
 )
 from promptscribe.receiver.sqlite_row import TEXT_COLUMNS
 from promptscribe.receiver.sqlite_search import find_newest, search_term
@@ -27,83 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _EQUAL_COLUMNS: Final = frozenset({*TEXT_COLUMNS, "trace_id", "trace_parent_id"})
-_LOG: Final = (
-    "SELECT l.id, l.kind, l.file_id, l.version_id, f.path, l.trace_id,"
-    " l.trace_parent_id, l.created_us, l.start_us, l.end_us, b.body"
-    " FROM logs l JOIN bodies b ON b.seq = l.seq JOIN files f ON f.id = l.file_id"
-)
-_BARE: Final = _LOG.replace("b.body", "'{}'").replace(
-    "JOIN bodies b ON b.seq = l.seq ", ""
-)
-_OUTLINE: Final = (
-    "SELECT l.id, l.trace_id, l.trace_parent_id, f.path, l.kind, l.created_us,"
-    " l.start_us, l.end_us, l.prompt_tokens, l.output_tokens, l.prompt_cost,"
-    " l.output_cost, l.failed FROM logs l JOIN files f ON f.id = l.file_id"
-)
 # Knuth's multiplicative hash: neighbours are torn apart.
 _SHUFFLED: Final = "(l.seq * 2654435761) % 4294967296"
-_NEWEST_FIRST: Final = "ORDER BY l.created_us DESC, l.seq DESC"
-_OLDEST_FIRST: Final = "ORDER BY l.created_us, l.seq"
 _EVERYTHING: Final = LogQuery()
 _TALLIED: Final = frozenset({"file_id", "path", "roots", "failed", "in_trace"})
-_decode = msgspec.json.decode
-
-
-def marks_for(values: Sequence[object]) -> str:
-    """Return a question mark for each value."""
-    return ", ".join("?" * len(values))
-
-
-def _log(row: Sequence[Any]) -> StoredLog:
-    return StoredLog(
-        id=row[0],
-        kind=row[1],
-        file_id=row[2],
-        version_id=row[3],
-        path=row[4],
-        trace_id=row[5],
-        trace_parent_id=row[6],
-        created_us=row[7],
-        start_us=row[8],
-        end_us=row[9],
-        members=_decode(row[10]),
-    )
-
-
-def read_log(connection: sqlite3.Connection, log_id: str) -> StoredLog | None:
-    """Return one log, or None."""
-    row = connection.execute(f"{_LOG} WHERE l.id = ?", (log_id,)).fetchone()
-    return None if row is None else _log(row)
-
-
-def read_trace(
-    connection: sqlite3.Connection, trace_id: str, limit: int
-) -> list[StoredLog]:
-    """Return the logs of one trace, in the order of their arrival."""
-    rows = connection.execute(
-        f"{_LOG} WHERE l.id = ? AND l.trace_id = l.id"
-        f" UNION ALL {_LOG} WHERE l.trace_id = ? AND l.trace_id <> l.id LIMIT ?",
-        (trace_id, trace_id, limit),
-    )
-    return [_log(row) for row in rows]
-
-
-def read_outlines(
-    connection: sqlite3.Connection, trace_ids: Sequence[str], limit: int
-) -> list[LogOutline]:
-    """Return the logs of several traces without their content."""
-    marks = marks_for(trace_ids)
-    rows = connection.execute(
-        f"{_OUTLINE} WHERE l.id IN ({marks}) AND l.trace_id = l.id"
-        f" UNION ALL {_OUTLINE} WHERE l.trace_id IN ({marks}) AND l.trace_id <> l.id"
-        " LIMIT ?",
-        (*trace_ids, *trace_ids, limit),
-    )
-    names = LogOutline.__struct_fields__
-    return [
-        LogOutline(**{**dict(zip(names, row, strict=True)), "failed": bool(row[12])})
-        for row in rows
-    ]
 
 
 def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
@@ -111,7 +36,7 @@ def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
     found = _find_by_text(connection, query)
     if found is not None:
         sequence, total = found
-        return LogPage(_logs(connection, sequence, bare=query.bare), total)
+        return LogPage(read_logs(connection, sequence, bare=query.bare), total)
     where, values = _condition(connection, query)
     way = _way(query, where)
     hits = f"SELECT l.seq, l.created_us FROM logs l {way} WHERE {where}"
@@ -119,7 +44,7 @@ def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
         # Shuffled by a hash of the row, so that the pages of a sample fit together.
         hits += f" ORDER BY {_SHUFFLED}, l.seq LIMIT ?"
         values.append(query.sample)
-    page = f"{_NEWEST_FIRST} LIMIT ? OFFSET ?"
+    page = f"{NEWEST_FIRST} LIMIT ? OFFSET ?"
     bounds = (query.size, min((query.page - 1) * query.size, 2**62))
     if query.sample is None and query.search is None and query.metadata_search is None:
         total = _count(connection, query, where, values)
@@ -128,7 +53,7 @@ def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
         limit = max(min(size, total - offset), 0)
         if offset > total // 2:
             # From the other end there are fewer to pass over.
-            page = f"{_OLDEST_FIRST} LIMIT ? OFFSET ?"
+            page = f"{OLDEST_FIRST} LIMIT ? OFFSET ?"
             offset = max(total - offset - size, 0)
         rows = connection.execute(f"{hits} {page}", (*values, limit, offset))
         sequence = [row[0] for row in rows]
@@ -145,7 +70,7 @@ def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
         else:  # beyond the last page
             counted = f"SELECT count(*) FROM ({hits})"
             (total,) = connection.execute(counted, values).fetchone()
-    return LogPage(_logs(connection, sequence, bare=query.bare), total)
+    return LogPage(read_logs(connection, sequence, bare=query.bare), total)
 
 
 def _way(query: LogQuery, where: str) -> str:
@@ -197,34 +122,6 @@ def _count(
         counted = f"SELECT count(*) FROM logs l WHERE {where}"
     (total,) = connection.execute(counted, values).fetchone()
     return int(total)
-
-
-def _logs(
-    connection: sqlite3.Connection, sequence: Sequence[int], *, bare: bool = False
-) -> list[StoredLog]:
-    some = f"l.seq IN ({marks_for(sequence)})"
-    rows = connection.execute(
-        f"{_BARE if bare else _LOG} WHERE {some} {_NEWEST_FIRST}", sequence
-    )
-    return [_log(row) for row in rows]
-
-
-def walk_logs(
-    connection: sqlite3.Connection, file_id: str | None, after: str, limit: int
-) -> LogStep:
-    """Return the next logs, oldest first, from a time and a number on."""
-    behind, _, number = after.partition(" ")
-    place = (int(behind), int(number)) if after else (-(2**63), -1)
-    where = "" if file_id is None else "l.file_id = ? AND "
-    keys = connection.execute(
-        f"SELECT l.created_us, l.seq FROM logs l"
-        f" WHERE {where}(l.created_us, l.seq) > (?, ?) {_OLDEST_FIRST} LIMIT ?",
-        (*([] if file_id is None else [file_id]), *place, limit),
-    ).fetchall()
-    if not keys:
-        return LogStep([], after)
-    logs = _logs(connection, [seq for _, seq in keys])
-    return LogStep(logs[::-1], "{} {}".format(*keys[-1]))
 
 
 def _condition(

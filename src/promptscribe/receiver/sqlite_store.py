@@ -21,6 +21,7 @@ from promptscribe.receiver import (
     sqlite_move,
     sqlite_parent,
     sqlite_query,
+    sqlite_read,
     sqlite_span,
 )
 from promptscribe.receiver.sqlite_row import prepared
@@ -123,21 +124,21 @@ class SqliteStore:
 
     async def walk_logs(self, file_id: str | None, after: str, limit: int) -> LogStep:
         """Return the next logs, oldest first."""
-        return await self._read(sqlite_query.walk_logs, file_id, after, limit)
+        return await self._read(sqlite_read.walk_logs, file_id, after, limit)
 
     async def read_log(self, log_id: str) -> StoredLog | None:
         """Return one log, or None."""
-        return await self._read(sqlite_query.read_log, log_id)
+        return await self._read(sqlite_read.read_log, log_id)
 
     async def read_trace(self, trace_id: str, limit: int) -> list[StoredLog]:
         """Return the logs of one trace, oldest first."""
-        return await self._read(sqlite_query.read_trace, trace_id, limit)
+        return await self._read(sqlite_read.read_trace, trace_id, limit)
 
     async def read_outlines(
         self, trace_ids: Sequence[str], limit: int
     ) -> list[LogOutline]:
         """Return the logs of several traces without their content."""
-        return await self._read(sqlite_query.read_outlines, trace_ids, limit)
+        return await self._read(sqlite_read.read_outlines, trace_ids, limit)
 
     async def read_versions(self, version_ids: Sequence[str]) -> dict[str, FileVersion]:
         """Return versions by id."""

@@ -50,6 +50,10 @@ class StoreUnavailable(PromptscribeError):  # noqa: N818 - a state, not a mistak
         self.full = full
 
 
+class AnswerTooLarge(PromptscribeError):  # noqa: N818 - a state, not a mistake
+    """What was asked for is more than one answer may hold; fewer logs may fit."""
+
+
 class Store(Protocol):
     """Keeps logs, files and their versions.
 
@@ -98,7 +102,11 @@ class Store(Protocol):
         ...
 
     async def find_logs(self, query: LogQuery) -> LogPage:
-        """Return one page of logs, newest first."""
+        """Return one page of logs, newest first.
+
+        Raises:
+            AnswerTooLarge: They have more content than memory should hold at once.
+        """
         ...
 
     async def walk_logs(self, file_id: str | None, after: str, limit: int) -> LogStep:
@@ -118,7 +126,11 @@ class Store(Protocol):
         ...
 
     async def read_trace(self, trace_id: str, limit: int) -> list[StoredLog]:
-        """Return the logs of one trace, oldest first, at most *limit* of them."""
+        """Return the logs of one trace, oldest first, at most *limit* of them.
+
+        Raises:
+            AnswerTooLarge: As for `find_logs`.
+        """
         ...
 
     async def read_outlines(
