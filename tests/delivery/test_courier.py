@@ -92,6 +92,35 @@ def test_an_agent_delivers_for_a_process_that_does_not(lab):
     assert "delivered 100" in said
 
 
+@pytest.mark.parametrize("calls", [100, 3000])
+def test_a_process_knows_what_an_agent_has_done_for_it(lab, calls):
+    """With export=False nothing is pending any more once others have delivered it."""
+    agent = subprocess.Popen(
+        [sys.executable, "-m", "promptscribe", "agent"],
+        env=lab.environment,
+        cwd=lab.folder,
+        stdout=subprocess.DEVNULL,
+    )
+    program = lab.start("asked", calls, PROMPTSCRIBE_EXPORT="false")
+    lab.server.wait(lambda: len(lab.server.stored) == calls)
+    agent.send_signal(signal.SIGTERM)  # it acknowledges what is on its way, and ends
+    agent.wait(timeout=30)
+    lab.finish(program)
+
+    assert f"before the end {calls} 0" in lab.said
+    (report,) = lab.reports
+    assert (report["delivered"], report["pending"]) == (calls, 0)
+    assert report["reasons"]["by_others"] == calls
+
+
+def test_nor_does_it_think_so_when_nobody_has(lab):
+    """Then all of it is pending, also after the end."""
+    lab.run("plain", 3000, PROMPTSCRIBE_EXPORT="false")
+
+    (report,) = lab.reports
+    assert (report["delivered"], report["pending"]) == (0, 3000)
+
+
 def test_the_journal_can_be_looked_at(lab, command):
     """How many wait, what they say, and whether they are sound; nothing changes."""
     lab.down()

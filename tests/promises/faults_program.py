@@ -58,6 +58,16 @@ def plain(count):
     work(count)
 
 
+def asked(count):
+    """Work, and tell what became of it when the driver says so, before the end."""
+    work(count)
+    tell("done")
+    wait_for_driver()
+    result = promptscribe.stats()
+    tell(f"before the end {result.delivered} {result.pending}")
+    promptscribe.shutdown(1)
+
+
 def flush(count):
     work(count)
     tell(promptscribe.force_flush(60))

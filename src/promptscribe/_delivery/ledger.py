@@ -29,7 +29,9 @@ class FlushResult:
     recorded + adopted = delivered + pending + rejected + dropped.
 
     Attributes:
-        delivered: Logs that the server has acknowledged.
+        delivered: Logs that the server has acknowledged. With ``export=False`` these
+            are the logs that others have taken care of, ``by_others`` among the
+            reasons: what the server refused them is in the dead-letter file.
         pending: Logs that are safe in the journal and not acknowledged yet; the
             background thread, or the next process, goes on with them.
         rejected: Logs that the server refused for good; they are in the dead-letter

@@ -15,8 +15,13 @@ from promptscribe._journal.lane import Lane, find_lanes
 from promptscribe._journal.segment import SUFFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from mmap import mmap
     from pathlib import Path
+
+    from promptscribe._journal.segment import Segment
+
+    Buffer = bytes | mmap
 
 
 @dataclass(slots=True)
@@ -82,6 +87,28 @@ def logs(root: Path) -> Iterator[tuple[bytes | None, bytes | None]]:
             yield payload, None
 
 
+def count_waiting(segments: Iterable[Segment]) -> int:
+    """Return how many logs of a writer's own segments nobody has taken care of.
+
+    Others acknowledge in the very files that the writer has mapped, and remove one in
+    which they have done all.
+    """
+    waiting = 0
+    for segment in segments:
+        content: Buffer | None = segment.map
+        if segment.path is not None and not segment.path.exists():
+            continue
+        if content is None and segment.path is not None:
+            with contextlib.suppress(OSError):
+                content = segment.path.read_bytes()
+        if content is not None:
+            waiting += sum(
+                each.kind != frame.START and not each.acknowledged
+                for each in _frames(content)
+            )
+    return waiting
+
+
 def _segments(path: Path) -> Iterator[bytes]:
     with contextlib.suppress(OSError):
         for segment in sorted(p for p in path.iterdir() if p.suffix == SUFFIX):
@@ -89,7 +116,7 @@ def _segments(path: Path) -> Iterator[bytes]:
                 yield segment.read_bytes()
 
 
-def _frames(content: bytes) -> Iterator[frame.Frame]:
+def _frames(content: Buffer) -> Iterator[frame.Frame]:
     offset = frame.SEGMENT_HEADER_BYTES
     while (found := frame.find_frame(content, offset)) is not None:
         yield found

@@ -13,7 +13,7 @@ from promptscribe._delivery.exporter import Exporter
 from promptscribe._delivery.goal import Goal
 from promptscribe._delivery.ledger import Ledger
 from promptscribe._delivery.transport import Request
-from promptscribe._journal import deadletter, estate
+from promptscribe._journal import deadletter, estate, survey
 from promptscribe._journal.idmap import IdMap
 from promptscribe._journal.lane import count_bytes
 from promptscribe._journal.reader import Reader
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from promptscribe._delivery.ledger import FlushResult
     from promptscribe._delivery.parcel import Found
     from promptscribe._delivery.transport import Transport
+    from promptscribe._journal.segment import Segment
     from promptscribe._journal.record import Record
 
 _RECOUNT: Final = 1.0
@@ -90,6 +91,7 @@ class Pipeline:
         self._heritage = Heritage(
             self._root, self.ledger, follow=self._follow, any_key=self._any_key
         )
+        self._left: list[Segment] = []
         self._refused = 0
         self._turn = 0
         self._recount_at = 0.0
@@ -187,7 +189,17 @@ class Pipeline:
 
     def result(self) -> FlushResult:
         """Return what became of the logs so far."""
-        return self.ledger.result(self.writer.recorded)
+        result = self.ledger.result(self.writer.recorded)
+        if self.settings.export or not result.pending:
+            return result
+        waiting = survey.count_waiting((*self._left, *self.writer.segments))
+        settled = max(result.pending - waiting, 0)
+        return replace(
+            result,
+            delivered=result.delivered + settled,
+            pending=result.pending - settled,
+            reasons={**result.reasons, "by_others": settled},
+        )
 
     def serves(self, settings: Settings, transport: Transport | None) -> bool:
         """Say whether it may go on as it is with these settings."""
@@ -238,7 +250,10 @@ class Pipeline:
                 reader.close()
             # Nobody comes after us for what was in memory.
             self._heritage.lose("memory_only", count_memory_only(self.writer.segments))
+            self._left += [s for s in self.writer.segments if s.path is not None]
             self.writer.close()
+            for segment in self._left:
+                segment.release()
             result = self.result()
         return result
 
