@@ -97,7 +97,7 @@ class ControlledRecording(Recording):
             if self._emission is not None:
                 self._emission.tell(self)
             if returned:
-                kept = self._result(result)
+                kept = self._result(result, is_stream=stream is not None)
         except BaseException as raised:  # noqa: BLE001 - a user's transform, or ours
             problem = raised
             kept = {record.MARK: "output failed"} if returned else None
@@ -105,9 +105,11 @@ class ControlledRecording(Recording):
         if problem is not None:  # the log has its end, also if this raises
             failure.note("output_failed", problem)
 
-    def _result(self, result: Any) -> Any:
+    def _result(self, result: Any, *, is_stream: bool) -> Any:
         transform = self._plan.options.output_transform
-        if transform is not None:
+        if transform is not None and is_stream:
+            result = raw(transform(to_plain(result, self._rules)))
+        elif transform is not None:
             result = transform(result)
         if self._rules.is_open:
             return result

@@ -1,16 +1,16 @@
 """The generator: a decorated one, plain or asynchronous, driven step by step.
 
 Its law: every piece goes on at once, and the same object; what the consumer sends,
-throws or closes reaches the body as if nothing stood between. The body sees its own log
-as current, its consumer never does: the scope is set and reset around each step, within
-one step of one context, wherever that step is made. (Resetting later, in another task,
-is "created in a different Context": OpenTelemetry's oldest open complaint,
-opentelemetry-python#2606.)
+throws or closes reaches the body as if nothing stood between, and is let go of as soon.
+The body sees its own log as current, its consumer never does: the scope is set and
+reset around each step, within one step of one context, wherever that step is made.
+(Resetting later, in another task, is "created in a different Context": OpenTelemetry's
+oldest open complaint, opentelemetry-python#2606.)
 
 The steps are written out, once for each kind, because a layer between would show in
 tracebacks and in every chunk's time: 0.09 µs more than ``append`` and ``yield`` alone,
 0.13 where the consumer is inside of a log (``tests/benchmarks/stream.py``). All but
-0.02 of it is the context variable. Nothing cheaper is right: a scope that is changed in
+0.03 of it is the context variable. Nothing cheaper is right: a scope that is changed in
 place shows in every task that copied the context, and a context of the body's own
 would hide the variables that body and consumer set for each other.
 """
@@ -18,19 +18,19 @@ would hide the variables that body and consumer set for each other.
 from __future__ import annotations
 
 import sys
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
 from promptscribe._capture.context import current
 from promptscribe._capture.tape import CLOSED
-from promptscribe._runtime.state import runtime
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 
     from promptscribe._capture.context import Scope
-    from promptscribe._capture.tape import Finish
+    from promptscribe._capture.tape import Tape
 
-    Begin = Callable[[], "tuple[Scope | None, Finish]"]
+    Begin = Callable[[], "tuple[Scope | None, Tape]"]
 
 
 _get_traceback: Final = BaseException.__dict__["__traceback__"].__get__
@@ -42,94 +42,110 @@ def drive(generator: Any, begin: Begin) -> Generator[Any, Any, Any]:
 
     Args:
         generator: What the function returned, not yet started.
-        begin: Begins the log; returns what is current inside, and who takes the
+        begin: Begins the log; returns what is current inside, and what takes the
             chunks. It never raises.
     """
-    scope, finish = begin()
-    chunks: list[Any] = []
-    first = ending = value = None
-    keep, enter, leave = chunks.append, current.set, current.reset
-    send = step = generator.send
+    scope, tape = begin()
+    keep, take, enter, leave, send = (
+        tape.texts.append, tape.take, current.set, current.reset, generator.send
+    )  # fmt: skip
+    text = ending = value = None  # `text` is `str` as soon as the tape takes those
+    steps: Any = (send,)
     while True:
-        token = enter(scope)
-        try:
-            chunk = step(value)
-        except StopIteration as stop:
+        for step in steps:
+            token = enter(scope)
+            try:
+                chunk = step(value)
+            except StopIteration as stop:
+                leave(token)
+                tape.finish(ending)
+                return stop.value
+            except BaseException as error:
+                leave(token)
+                hide_frame(error)
+                tape.finish(ending, error)
+                raise
             leave(token)
-            finish(chunks, first, ending)
-            return stop.value
-        except BaseException as error:
-            leave(token)
-            hide_frame(error)
-            failed = None if ending and type(error) is GeneratorExit else error
-            finish(chunks, first, ending, failed)
-            raise
-        leave(token)
-        if first is None:
-            first = runtime.monotonic_ns()
-        keep(chunk)
-        try:
-            value = yield chunk
-            step = send
-        except BaseException as thrown:  # noqa: BLE001 - it goes into the body
-            hide_frame(thrown)
-            ending = CLOSED if type(thrown) is GeneratorExit else None
-            # Not `close`: the body may answer, and `throw` lets it.
-            step, value = generator.throw, thrown
+            try:
+                # By then nothing of ours refers to what was sent, nor to the chunk,
+                # unless it is text. (`keep` returns None, which saves an assignment.)
+                if type(chunk) is text:
+                    value = keep(chunk)
+                    value = yield chunk
+                else:
+                    text, value = take(chunk), None
+                    value = yield (chunk, chunk := None)[0]
+            except BaseException as thrown:  # noqa: BLE001 - it goes into the body
+                hide_frame(thrown)
+                ending = CLOSED if type(thrown) is GeneratorExit else None
+                # Not `close`: the body may answer, and `throw` lets it.
+                steps, value = (generator.throw,), thrown
+                break
+        else:
+            steps = repeat(send, tape.settle())
 
 
 async def drive_async(generator: Any, begin: Begin) -> AsyncGenerator[Any, Any]:
     """Run a decorated asynchronous generator; see `drive`."""
-    scope, finish = begin()
-    step = _first_step(generator)
-    chunks: list[Any] = []
-    first = ending = None
-    keep, enter, leave, send = (
-        chunks.append, current.set, current.reset, generator.asend
+    scope, tape = begin()
+    step: Any = _first_step(generator)
+    keep, take, enter, leave, send = (
+        tape.texts.append, tape.take, current.set, current.reset, generator.asend
     )  # fmt: skip
+    text = ending = None
+    steps: Any = (None,)
     while True:
-        token = enter(scope)
-        try:
-            chunk = await step
-        except StopAsyncIteration:
-            leave_scope(token)
-            finish(chunks, first, ending)
-            return
-        except BaseException as error:
-            leave_scope(token)
-            hide_frame(error)
-            failed = None if ending and type(error) is GeneratorExit else error
-            finish(chunks, first, ending, failed)
-            raise
-        try:  # noqa: SIM105 - `contextlib.suppress` costs 0.2 µs
-            leave(token)
-        except ValueError:
-            pass
-        if first is None:
-            first = runtime.monotonic_ns()
-        keep(chunk)
-        try:
-            step = send((yield chunk))
-        except BaseException as thrown:  # noqa: BLE001 - it goes into the body
-            hide_frame(thrown)
-            ending = CLOSED if type(thrown) is GeneratorExit else None
-            step = generator.athrow(thrown)
+        for _ in steps:
+            token = enter(scope)
+            try:
+                chunk = await step
+            except StopAsyncIteration:
+                leave_scope(token)
+                tape.finish(ending)
+                return
+            except BaseException as error:
+                leave_scope(token)
+                hide_frame(error)
+                tape.finish(ending, error)
+                raise
+            try:  # noqa: SIM105 - `contextlib.suppress` costs 0.2 µs
+                leave(token)
+            except ValueError:
+                pass
+            try:
+                if type(chunk) is text:
+                    step = keep(chunk)  # the step before holds what was sent
+                    step = send((yield chunk))
+                else:
+                    text, step = take(chunk), None
+                    step = send((yield (chunk, chunk := None)[0]))
+            except BaseException as thrown:  # noqa: BLE001 - it goes into the body
+                hide_frame(thrown)
+                ending = CLOSED if type(thrown) is GeneratorExit else None
+                step = generator.athrow(thrown)
+        steps = repeat(None, tape.settle())
 
 
 def _first_step(generator: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
     """Return the first step of a generator that only `drive_async` knows.
 
-    An event loop gets to know a generator by a hook when it is started, and closes all
+    An event loop gets to know a generator by hooks when it is started, and closes all
     that it knows when it ends: all at once, so that this one would be closed twice at
     the same time ("aclose(): asynchronous generator is already running"). The loop
-    knows the recorded one, and that one closes this.
+    knows the recorded one, and that one closes this: also when both are garbage, of
+    which Python finalizes this one first as often as not. Without a hook that lets it
+    alone, it would be closed on the spot, and its ``finally: await`` would not run.
     """
     hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(None, None)
+    sys.set_asyncgen_hooks(None, _let_alone)
     try:
         return generator.asend(None)
     finally:
         sys.set_asyncgen_hooks(*hooks)
+
+
+def _let_alone(generator: AsyncGenerator[Any, Any]) -> None:
+    """Finalize a generator that the recorded one closes."""
 
 
 def leave_scope(token: Any) -> None:

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from promptscribe import schema
-from promptscribe._capture import adapter, failure, snapshot
+from promptscribe._capture import failure, snapshot
 from promptscribe._capture.plain import ATOMS, encode_plain, is_plain
 from promptscribe._clock import join_log_id
 from promptscribe._runtime.state import runtime
-from promptscribe._wire.record import EXT_CHUNKS, REQUEST, RESPONSE, STREAM
+from promptscribe._wire.record import REQUEST, RESPONSE, STREAM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Unpack
 
+    from promptscribe._capture.tape import Tape
     from promptscribe._runtime.state import Append
     from promptscribe.schema import JSONObject
 
@@ -236,29 +237,19 @@ class Recording:
             self._give_up(problem, error)
 
     def finish_stream(
-        self,
-        chunks: list[Any],
-        first_chunk: int | None,
-        ending: str | None,
-        error: BaseException | None = None,
+        self, tape: Tape, ending: str | None, error: BaseException | None = None
     ) -> None:
         """End the log of a call whose result came in pieces; never raises.
 
         Args:
-            chunks: What came.
-            first_chunk: Monotonic time at which the first chunk came, or None.
+            tape: What came.
             ending: None if the stream was read to its end, else how it ended.
             error: What broke it off.
         """
         try:
-            if first_chunk is not None:
-                first_chunk += self.anchor
-            self._end(
-                bool(chunks) or error is None,
-                _pack(chunks),
-                None if error is None else self._describe(error),
-                (first_chunk, ending, len(chunks)),
-            )
+            packed, told = self._unwind(tape, ending)
+            described = None if error is None else self._describe(error)
+            self._end(tape.count > 0 or error is None, packed, described, told)
         except BaseException as problem:  # noqa: BLE001 - the stream belongs to the user
             self._give_up(problem, error)
 
@@ -276,17 +267,28 @@ class Recording:
 
     def _finish_response(
         self,
-        chunks: list[Any],
-        first_chunk: int | None,
+        tape: Tape,
         ending: str | None,
         error: BaseException | None = None,  # noqa: ARG002 - the block logs it
     ) -> None:
-        if self and self._append is None:
-            failure.note("recorded_late", "a stream was read after its log's end")
+        try:
+            if self and self._append is None:
+                failure.note("recorded_late", "a stream was read after its log's end")
+            packed, told = self._unwind(tape, ending)
+            self._add({RESPONSE: packed, STREAM: told})
+        except BaseException as problem:  # noqa: BLE001 - the stream belongs to the user
+            failure.note("recording_failed", problem)
+
+    def _unwind(
+        self, tape: Tape, ending: str | None
+    ) -> tuple[msgspec.Raw, tuple[int | None, str | None, int]]:
+        """Return what a stream brought, and what is told of it."""
+        packed, first_chunk = tape.pack(), tape.first_chunk
         if first_chunk is not None:
             first_chunk += self.anchor
-        told = (first_chunk, ending, len(chunks))
-        self._add({RESPONSE: _pack(chunks), STREAM: told})
+        if tape.cut:
+            self._add({"metadata": {"chunks_cut": tape.cut}})
+        return packed, (first_chunk, ending, tape.count)
 
     def _describe(self, error: BaseException) -> tuple[str, str, str | None]:
         return failure.describe(error)
@@ -296,7 +298,9 @@ class Recording:
 
     def _add(self, members: Mapping[str, Any]) -> None:
         try:
-            encoded = raw(members)
+            # What a stream brought is encoded, and known to be sound.
+            is_stream = type(members.get(RESPONSE)) is msgspec.Raw and STREAM in members
+            encoded = msgspec.Raw(_encode(members)) if is_stream else raw(members)
             if self._updates is None:
                 self._updates = []
             self._updates.append(encoded)
@@ -314,8 +318,11 @@ class Recording:
         if append is None:
             return
         ended = self.anchor + runtime.monotonic_ns()
-        parts = raw(result), raw(error), self._updates, stream
-        payload = _encode((self.key, ended, returned, *parts))
+        is_encoded = stream is not None and type(result) is msgspec.Raw  # by a tape
+        kept = result if is_encoded else raw(result)
+        payload = _encode(
+            (self.key, ended, returned, kept, raw(error), self._updates, stream)
+        )
         if self._first is None:
             append(END, payload)
         else:
@@ -329,9 +336,3 @@ def _append_whole(append: Append, key: int | None, first: bytes, last: bytes) ->
 def raw(value: Any) -> msgspec.Raw | None:
     """Return a value encoded; None stays None."""
     return None if value is None else msgspec.Raw(snapshot.encode(value))
-
-
-def _pack(chunks: list[Any]) -> Any:
-    """Return the chunks of a stream as one value."""
-    kind = adapter.full_name(type(chunks[0])) if chunks else None
-    return msgspec.msgpack.Ext(EXT_CHUNKS, snapshot.encode((kind, chunks)))

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 import wrapt
 
 from promptscribe._capture.generator import drive, drive_async, hide_frame
+from promptscribe._capture.guise import named_as
 from promptscribe._capture.stream_kind import kind_of, known
-from promptscribe._capture.tape import ABANDONED, CLOSED
+from promptscribe._capture.tape import CLOSED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,17 +57,10 @@ def stand_in(stream: Any, tape: Tape, scope: Scope | None = None) -> Any:
     if kind is None:
         return stream
     if kind == "generator":
-        return named_as(drive(stream, lambda: (scope, tape.hand_over)), stream)
+        return named_as(drive(stream, lambda: (scope, tape)), stream)
     if kind == "async generator":
-        return named_as(drive_async(stream, lambda: (scope, tape.hand_over)), stream)
+        return named_as(drive_async(stream, lambda: (scope, tape)), stream)
     return _CLASSES[kind](stream, tape)
-
-
-def named_as(recorded: Any, stream: Any) -> Any:
-    """Return what runs in another's place under that one's name."""
-    recorded.__name__ = stream.__name__
-    recorded.__qualname__ = stream.__qualname__
-    return recorded
 
 
 class StandIn(wrapt.ObjectProxy):  # type: ignore[type-arg] # 1.x: not generic
@@ -76,7 +70,6 @@ class StandIn(wrapt.ObjectProxy):  # type: ignore[type-arg] # 1.x: not generic
         super().__init__(stream)
         self._self_tape = tape
         self._self_others: dict[int, tuple[Any, Any]] = {}
-        self._self_is_last = True
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self.__wrapped__, name)
@@ -114,15 +107,10 @@ class StandIn(wrapt.ObjectProxy):  # type: ignore[type-arg] # 1.x: not generic
         self._self_tape.finish(CLOSED)
         return await self.__wrapped__.__aexit__(*exception)
 
-    def __del__(self) -> None:
-        if getattr(self, "_self_is_last", False):
-            self._self_tape.finish(ABANDONED)
-
     def _self_entered(self, entered: Any) -> Any:
         """Return what stands for that which entering gave."""
         if entered is self.__wrapped__:
             return self
-        self._self_is_last = False  # this one may go while that one is read
         return stand_in(entered, self._self_tape)
 
     def _self_other(self, value: Any, make: Callable[[Any], Any]) -> Any:
@@ -149,7 +137,7 @@ class IterableStandIn(StandIn):
         tape = self._self_tape
         try:
             for chunk in stream:
-                tape.keep(chunk)
+                tape.take(chunk)
                 yield chunk
         except GeneratorExit:  # it may be iterated over again
             raise
@@ -174,7 +162,7 @@ class IteratorStandIn(IterableStandIn):
             hide_frame(error)
             tape.finish(None, error)
             raise
-        tape.keep(chunk)
+        tape.take(chunk)
         return chunk
 
 
@@ -189,7 +177,7 @@ class _AsyncReading(StandIn):
         tape = self._self_tape
         try:
             async for chunk in stream:
-                tape.keep(chunk)
+                tape.take(chunk)
                 yield chunk
         except GeneratorExit:
             raise
@@ -210,7 +198,7 @@ class _AsyncReading(StandIn):
             hide_frame(error)
             tape.finish(None, error)
             raise
-        tape.keep(chunk)
+        tape.take(chunk)
         return chunk
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from promptscribe._capture import failure
 from promptscribe._capture.context import current
 from promptscribe._capture.generator import hide_frame, leave_scope
-from promptscribe._capture.stand_in import named_as, stand_in
+from promptscribe._capture.guise import named_as
+from promptscribe._capture.stand_in import stand_in
 from promptscribe._capture.stream_kind import RUNNING, is_providers, kind_of
 from promptscribe._capture.tape import ABANDONED, Tape
 

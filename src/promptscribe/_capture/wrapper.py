@@ -17,8 +17,10 @@ import msgspec
 from promptscribe._capture import emitted, failure, generator, snapshot, stream
 from promptscribe._capture.beginning import begin
 from promptscribe._capture.context import Inherited, current
+from promptscribe._capture.guise import driver_for, named_as
 from promptscribe._capture.presence import NOTHING
 from promptscribe._capture.stream_kind import kind_of
+from promptscribe._capture.tape import Tape
 from promptscribe._runtime.state import nowhere as _nowhere
 from promptscribe._runtime.state import runtime
 
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from promptscribe._capture.context import Scope
     from promptscribe._capture.options import Plan
     from promptscribe._capture.recording import Recording
-    from promptscribe._capture.tape import Finish
 
 _PLAIN = {str, dict, list, tuple, int, float, bool, type(None)}
 """Types of results that are no streams; grows with what functions return."""
@@ -214,13 +215,12 @@ def around_iterator(
             if _is_coroutine(made):
                 recorded = _drive_coroutine(made, beginning)
             else:
-                recorded = drive(beginning.steps(made), beginning)
-            recorded.__name__ = made.__name__
-            recorded.__qualname__ = made.__qualname__
+                driver = driver_for(made, drive)
+                recorded = driver(beginning.steps(made), beginning)
+            return named_as(recorded, made)
         except BaseException as problem:  # noqa: BLE001 - ours
             failure.note("recording_failed", problem)
             return made
-        return recorded
 
     return call
 
@@ -271,13 +271,13 @@ class _Beginning:
             return made
         return emitted.Steps(made, lambda: self._recording)
 
-    def __call__(self) -> tuple[Scope, Finish]:
+    def __call__(self) -> tuple[Scope, Tape]:
         recording = self.begin()
         if recording is None:
-            return self._outer, NOTHING.finish_stream
+            return self._outer, Tape(NOTHING.finish_stream)
         recording.leave()  # it is entered with each step
         self._recording = recording
-        return recording, recording.finish_stream
+        return recording, Tape(recording.finish_stream)
 
     def begin(self) -> Recording | None:
         """Begin the log; None if that fails."""

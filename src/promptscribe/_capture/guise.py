@@ -1,0 +1,81 @@
+"""The guise: what runs in a generator's place, under its name.
+
+Its law: who looks at a generator that is suspended, by its attributes or in a
+traceback, sees names and line of the one that was decorated.
+
+An error that is thrown into a generator before its first step is raised by the
+interpreter itself: no code of ours runs that could take its own frame out of the
+traceback, as `generator.hide_frame` does. So that frame says what it stands for.
+"""
+
+from __future__ import annotations
+
+from types import AsyncGeneratorType, FunctionType, GeneratorType
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, FrameType
+
+_MOST_CODES: Final = 1_000
+"""Functions made at run time, from the input of a REPL, say, must not pile up."""
+_drivers: Final[dict[tuple[CodeType, FunctionType], FunctionType]] = {}
+
+
+def driver_for(stream: Any, drive: Any) -> Callable[..., Any]:
+    """Return *drive* as if it stood where the code of a generator is defined.
+
+    Args:
+        stream: The generator; of something else than one, there is nothing to show.
+        drive: `generator.drive` or its like.
+    """
+    kind = type(stream)
+    if kind is GeneratorType:
+        code, frame = stream.gi_code, stream.gi_frame
+    elif kind is AsyncGeneratorType:
+        code, frame = stream.ag_code, stream.ag_frame
+    else:
+        known: Callable[..., Any] = drive
+        return known
+    try:
+        return _drivers[code, drive]
+    except KeyError:
+        pass
+    made = _disguise(code, frame, drive)
+    if len(_drivers) < _MOST_CODES:
+        _drivers[code, drive] = made
+    return made
+
+
+def _disguise(code: CodeType, frame: FrameType, drive: FunctionType) -> FunctionType:
+    disguised = drive.__code__.replace(
+        co_filename=code.co_filename,
+        co_name=code.co_name,
+        co_qualname=code.co_qualname,
+        co_firstlineno=code.co_firstlineno,
+        co_linetable=_one_line(len(drive.__code__.co_code) // 2),
+    )
+    # Warnings, and trio, name a module by this.
+    known = {**drive.__globals__, "__name__": frame.f_globals.get("__name__")}
+    return FunctionType(disguised, known, code.co_name)
+
+
+def _one_line(units: int) -> bytes:
+    """Return the table that puts so many code units on the line of the definition.
+
+    An entry is 8 units at most: a byte with the top bit set, the kind of entry (13: a
+    line, no columns) and the number of units less one; then the step to the next line
+    (CPython, ``Objects/locations.md``, since 3.11).
+    """
+    table = bytearray()
+    while units > 0:
+        table += bytes((0x80 | 13 << 3 | min(units, 8) - 1, 0))
+        units -= 8
+    return bytes(table)
+
+
+def named_as(recorded: Any, stream: Any) -> Any:
+    """Return what runs in another's place under that one's name."""
+    recorded.__name__ = stream.__name__
+    recorded.__qualname__ = stream.__qualname__
+    return recorded
