@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _WIDE_COLON: Final = "\uff1a"
 _QUOTES: Final = frozenset("\"'`")
 _KINDS: Final = ("double", "single", "back", "inner")
-_QUOTE: Final = r"\\{0,7}[\"'`]"
+_QUOTE: Final = r"\\{0,31}[\"'`]"
 _TYPE: Final = (
     r":[ \t]?(?:Optional\[)?&?(?:str|bytes|[Ss]tring|SecretStr|SecretBytes|[Aa]ny)\b"
     r"\]?(?:[ ]?\|[ ]?(?:None|null|undefined))?[ \t]{0,4}"
@@ -57,24 +57,26 @@ _NAME: Final = re.compile(
 _BEFORE: Final = re.compile(r"[\w.\-]{0,64}(?:[ ][A-Za-z]{1,16}){0,2}")
 """What a name has in front, from its end: ``OPENAI_API_``, and a word: ``api key``."""
 
+_ESCAPE: Final = re.compile(r"\\[abfnrtv]|[\[;][0-9;]{0,8}m")
+"""What ends in a letter, but is none: a line's end, a colour."""
 _QUOTED: Final = re.compile(
     r"(?:[bBrRuUfF]{1,2}(?=[\"']))?(?:"
     r"\"(?P<double>(?:[^\"\\\n]|\\.)*+)\"|'(?P<single>(?:[^'\\\n]|\\.)*+)'"
     r"|`(?P<back>[^`\n]*+)`"
-    r"|(?P<q>\\{1,7}[\"'])(?P<inner>[^\n]*?)(?<!\\)(?P=q))"
+    r"|(?P<q>\\{1,31}[\"'])(?P<inner>[^\n]*?)(?<!\\)(?P=q))"
 )
-_OPEN: Final = re.compile(r"(?:[bBrRuUfF]{1,2})?\\{0,7}[\"'`](?P<rest>[^\n\"'…]*)")
+_OPEN: Final = re.compile(r"(?:[bBrRuUfF]{1,2})?\\{0,31}[\"'`](?P<rest>[^\n\"'…]*)")
 _NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?=\s{0,2}[,}\]])")
 _BRACKET: Final = re.compile(r"\"(?:[^\"\\\n]|\\.)*+\"|(?P<open>[{\[])|(?P<shut>[}\]])")
 _WIDEST: Final = 4_096
 """Characters of an object that are looked through for its end."""
 _SCHEMA: Final = re.compile(
-    r"\{[\s\\]{0,8}\"(?:type|description|title|\$ref|anyOf)\\{0,7}\""
+    r"\{[\s\\]{0,8}\"(?:type|description|title|\$ref|anyOf)\\{0,31}\""
     r"(?!.{0,2048}(?:const|default|enum|example))"
 )
 """What says of a secret what it is, as the schemas of tools do."""
 _VALUE_OF: Final = re.compile(
-    r"\\{0,7}[\"'](?:[Vv]alue|val)\\{0,7}[\"']\s{0,4}:\s{0,4}"
+    r"\\{0,31}[\"'](?:[Vv]alue|val)\\{0,31}[\"']\s{0,4}:\s{0,4}"
 )
 _BARE: Final = re.compile(
     r"(?:[^\s\"'`<>,;&|(){}\[\]\\]|\\(?![nrtu\"'\\])"
@@ -154,6 +156,9 @@ def _read_name(text: str, word: int, done: int) -> _Given | None:
         return None
     before = _BEFORE.match(text[max(word - 96, done) : word][::-1])
     start = word - (before.end() if before is not None else 0)
+    escape = _ESCAPE.match(text, start - 1) if start else None
+    if escape is not None and escape.end() <= word:
+        start = escape.end()
     name = text[start : found.end("rest")]
     level = secrecy(name)
     if level == NONE:
@@ -253,7 +258,7 @@ def _end_of_bare(given: _Given) -> int | None:
     text, at = given.text, given.at
     bare = _BARE.match(text, at)
     said = bare.group().rstrip(".,;:!?") if bare is not None else ""
-    if not said or said[0] in "{<" or is_placeholder(said):
+    if not said or said[0] in "{<" or said == "[redacted" or is_placeholder(said):
         return None
     end = at + len(said)
     is_form = text[given.start - 1 : given.start] in {"?", "&"}

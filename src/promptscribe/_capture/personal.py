@@ -50,7 +50,7 @@ _HEX: Final = re.compile(
     r"[0-9a-f]{24,}|[0-9A-F]{24,}"
     r"|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
 )
-_NUMBER_IN_JSON: Final = re.compile(r"\\{0,7}\"\s{0,2}:\s{0,2}\Z")
+_NUMBER_IN_JSON: Final = re.compile(r"\\{0,31}\"\s{0,2}:\s{0,2}\Z")
 
 
 def hide_cards(text: str, mark: str) -> str:

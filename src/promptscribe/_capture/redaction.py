@@ -50,7 +50,11 @@ def built_in(text: str) -> str:
     if len(text) < _SHORTEST:
         return text
     if text[0] in '{["' or (text[0].isspace() and text.lstrip()[:1] in {"{", "["}):
-        text = _clean_json(text)
+        return _clean_json(text)
+    return _clean_text(text)
+
+
+def _clean_text(text: str) -> str:
     text = hide_assigned(hide_keys(text, REDACTED), REDACTED)
     return hide_cards(hide_addresses(text, REDACTED), REDACTED)
 
@@ -246,13 +250,14 @@ def _clean_name(name: str) -> str:
 
 
 def _clean_json(text: str) -> str:
-    """Return a text of JSON cleaned as what it says, or as it is if it is none."""
+    """Return a text of JSON cleaned as what it says, or as a text if it is none."""
     try:
         value = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return text
+        return _clean_text(text)
     cleaned = _BUILT_IN.walk(value)
-    if cleaned == value:
+    # A name that is there twice has one value that nobody has read.
+    if cleaned == value and _clean_text(text) == text:
         return text
     return msgspec.json.encode(cleaned).decode()
 

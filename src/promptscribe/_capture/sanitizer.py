@@ -129,7 +129,9 @@ class Sanitizer:
             return str(key).lower().replace("none", "null")
         if kind is float or (kind is int and key.bit_length() <= LARGE_INTEGERS[0]):
             return str(key)
-        if kind not in _CONTAINERS and kind is not bytes:
+        if kind is bytes:  # as the encoder's way has it; headers have such names
+            return self._clean_text(repr(key[:LONGEST_TEXT]))
+        if kind not in _CONTAINERS:
             known = self.clean(key)
             if type(known) is str:
                 return known
