@@ -38,6 +38,7 @@ OLDEST_FIRST: Final = "ORDER BY l.created_us, l.seq"
 # bytes. 10,000 logs of 25 KB fit, or a trace of 25 of the largest that there are.
 MAX_ANSWER: Final = 256 * 1024 * 1024
 _MOST_STEP: Final = 16 * 1024 * 1024  # the same of a walk, which simply goes on
+_FEW: Final = 16  # logs of a walk that are read at once, however large they are
 _decode = msgspec.json.decode
 
 
@@ -143,11 +144,16 @@ def walk_logs(
     ).fetchall()
     logs: list[StoredLog] = []
     left = _MOST_STEP
-    for created_us, seq in keys:
-        row = connection.execute(f"{_LOG} WHERE l.seq = ?", (seq,)).fetchone()
-        left -= len(row[10])
-        if logs and left < 0:
-            break
-        logs.append(_log(row))
-        after = f"{created_us} {seq}"
+    for at in range(0, len(keys), _FEW):
+        some = keys[at : at + _FEW]
+        rows = connection.execute(
+            f"{_LOG} WHERE l.seq IN ({marks_for(some)}) {OLDEST_FIRST}",
+            [seq for _, seq in some],
+        )
+        for (created_us, seq), row in zip(some, rows, strict=True):
+            left -= len(row[10])
+            if logs and left < 0:
+                return LogStep(logs, after)
+            logs.append(_log(row))
+            after = f"{created_us} {seq}"
     return LogStep(logs, after)
