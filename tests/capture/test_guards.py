@@ -12,7 +12,7 @@ import trio
 
 import promptscribe
 from promptscribe import current_log, extract, inject, log_prompt, start_log
-from promptscribe.testing import captured_logs
+from promptscribe.testing import FixedClock, captured_logs
 
 
 def cancelled():
@@ -198,7 +198,35 @@ def with_values(error):
     return "kept"
 
 
+def with_response(error):
+    """An SDK parses the body of a raw response when it is asked to."""
+
+    def parse(self):
+        raise error
+
+    members = {"__module__": "openai._legacy_response", "is_closed": True}
+    kind = type("LegacyAPIResponse", (), {**members, "parse": parse})
+    response = kind()
+    assert log_prompt(lambda: response)() is response
+    return "kept"
+
+
+def with_clock(error):
+    class Broken(FixedClock):
+        def monotonic_ns(self):
+            raise error
+
+    with captured_logs(clock=Broken()):
+        started = start_log("a")
+        started.end("done")
+        kept = log_prompt(lambda: "kept")()
+    with log_prompt("a"):  # one with a clock that works
+        return kept
+
+
 PLACES = {
+    "a clock": with_clock,
+    "a raw response": with_response,
     "output_transform": with_option(output_transform=True),
     "prompt": with_option(prompt=True),
     "redact": with_option(redact=True),

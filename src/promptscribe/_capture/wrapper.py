@@ -21,6 +21,7 @@ from promptscribe._capture.guise import driver_for, named_as
 from promptscribe._capture.presence import NOTHING
 from promptscribe._capture.stream_kind import kind_of
 from promptscribe._capture.tape import Tape
+from promptscribe._interrupt import let_through
 from promptscribe._runtime.state import nowhere as _nowhere
 from promptscribe._runtime.state import runtime
 
@@ -66,7 +67,8 @@ def around_function(declared: Plan, bind: Binder) -> Callable[..., Any]:
         recording: Recording | None
         try:
             recording = begin(append, declared, bind(*args, **kwargs))
-        except Exception:  # noqa: BLE001 - arguments that do not fit, or ours
+        except BaseException as problem:  # noqa: BLE001 - they do not fit, or ours
+            let_through(problem)
             recording = _begin(declared, bind, args, kwargs)
         if recording is None:  # not in the handler: it would be the error's context
             return wrapped(*args, **kwargs)
