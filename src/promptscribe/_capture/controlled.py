@@ -221,9 +221,12 @@ def _members_inside(
     return with_save(members, is_saved)
 
 
-def limit(given: dict[str, Any], labels: Any) -> tuple[dict[str, Any], Any]:
+def limit(
+    given: dict[str, Any], labels: Any, rules: Rules | None = None
+) -> tuple[dict[str, Any], Any]:
     """Return what may be kept of a log that is recorded after the fact."""
-    rules = Rules(NO_OPTIONS, given.get("save", not is_unsaved(labels)))
+    if rules is None:
+        rules = Rules(NO_OPTIONS, given.get("save", not is_unsaved(labels)))
     if rules.is_open:
         return given, labels
     return _limited(rules, given), _limited(rules, labels)

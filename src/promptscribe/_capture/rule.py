@@ -5,6 +5,7 @@ Its law: where leaving out fails, more is left out, never less.
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any, Final
 
 from promptscribe import schema
@@ -47,6 +48,12 @@ class Rules:
         self._redact = bool(redact)
         self._hook: Callable[[str], str] | None = redact if callable(redact) else None
         self.is_open = not (self.is_bare or self._redact)
+
+    def without_payload(self) -> Rules:
+        """Return the same rules, and that payload is left out."""
+        rules = copy.copy(self)
+        rules.is_bare, rules.is_open = True, False
+        return rules
 
     def clean(self, value: Any) -> Any:
         """Return a plain value without secrets."""

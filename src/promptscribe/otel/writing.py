@@ -12,8 +12,10 @@ from promptscribe._capture import controlled
 from promptscribe._capture.beginning import new_key
 from promptscribe._capture.context import is_unsaved
 from promptscribe._capture.manual import is_controlled
+from promptscribe._capture.options import NO_OPTIONS
 from promptscribe._capture.plain import encode_plain
 from promptscribe._capture.recording import WHOLE, raw
+from promptscribe._capture.rule import Rules
 from promptscribe._clock import new_trace
 from promptscribe._dialects import translation
 from promptscribe._runtime.state import runtime
@@ -48,11 +50,12 @@ def write(span: Span, above: Ancestor) -> bool:
     if above.log_id is not None:
         given["trace_parent_id"] = above.log_id
     update: dict[str, Any] = {record.SPAN: span.as_plain()}
-    if runtime.controls is not None or is_controlled(scope):
+    rules = None if scope is None else getattr(scope.recording, "_rules", None)
+    if runtime.controls is not None or is_controlled(scope) or rules is not None:
         if not controlled.is_kept(scope, trace) and span.status != "ERROR":
             runtime.ledger.note("sampled_out")
             return True
-        update, labels = _limited(span, labels)
+        update, labels = _limited(span, labels, rules)
     key = new_key()
     began = translation.began(span)
     ended = max(span.ended, began)
@@ -62,11 +65,20 @@ def write(span: Span, above: Ancestor) -> bool:
     return append(WHOLE, encode_plain((key, first, last))) is not False
 
 
-def _limited(span: Span, labels: Any) -> tuple[dict[str, Any], Any]:
-    """Return what may be kept of a call, as members, and of its labels."""
+def _limited(
+    span: Span, labels: Any, rules: Rules | None
+) -> tuple[dict[str, Any], Any]:
+    """Return what may be kept of a call, as members, and of its labels.
+
+    The rules are those of the log around: its only call would be that log, and no more
+    may be kept of a call that is one of several.
+    """
     members = translation.read_call(span)
-    bare = runtime.controls is not None and runtime.controls.capture == "metadata"
-    if bare or is_unsaved(labels):
+    if rules is None:
+        rules = Rules(NO_OPTIONS, save=not is_unsaved(labels))
+    elif is_unsaved(labels):
+        rules = rules.without_payload()
+    if rules.is_bare:
         members = translation.withhold(members)
-    kept, labels = controlled.limit(members, labels)
+    kept, labels = controlled.limit(members, labels, rules)
     return {record.CAPTURED: kept}, labels
