@@ -7,6 +7,7 @@ failure one sentence and exit code 1; a traceback is always a bug of ours.
 from __future__ import annotations
 
 import argparse
+import sqlite3
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -159,9 +160,13 @@ def _serve(arguments: argparse.Namespace) -> int:
             keep_days=arguments.keep_days,
             announce=announce,
         )
-    except OSError as problem:
-        where = f"{arguments.host}:{arguments.port}"
-        return _fail(f"cannot serve at {where}: {problem.strerror or problem}")
+    except (sqlite3.Error, OSError, OverflowError) as problem:
+        # The last is a port beyond 65535; an OSError is of the file, or of the address.
+        file = getattr(problem, "filename", None)
+        if isinstance(problem, sqlite3.Error):
+            file = arguments.db or server.default_db()
+        what = f"open {file}" if file else f"serve at {arguments.host}:{arguments.port}"
+        return _fail(f"cannot {what}: {getattr(problem, 'strerror', None) or problem}")
     return 0
 
 

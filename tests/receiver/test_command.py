@@ -145,6 +145,10 @@ def test_a_person_sees_a_bar(db):
         (["export", "out", "--db", "nowhere.db"], "there is no nowhere.db"),
         (["keys", "list", "--db", "nowhere.db"], "there is no nowhere.db"),
         (["keys", "list", "--db", "text.txt"], "not a database"),
+        (["serve", "--port", "0", "--db", "text.txt"], "cannot open text.txt: file is"),
+        (["serve", "--port", "0", "--db", "."], "cannot open .: Is a directory"),
+        (["serve", "--port", "99999", "--db", "x.db"], "at 127.0.0.1:99999: bind"),
+        (["serve", "--host", "300.1.1.1", "--db", "x.db"], "serve at 300.1.1.1:8420"),
     ],
 )
 def test_a_mistake_is_one_sentence(tmp_path, words, sentence):
