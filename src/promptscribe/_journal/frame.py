@@ -132,12 +132,12 @@ class Skim(NamedTuple):
     Attributes:
         logs: Logs that end in it and were not acknowledged.
         next: Where the last frame ends, or the first gap begins.
-        bare: Offsets of frames that have no checksum yet.
+        bare: Those frames that have no checksum yet.
     """
 
     logs: int
     next: int
-    bare: list[int]
+    bare: list[Piece]
 
 
 def checksum(kind: int, payload: bytes) -> int:
@@ -215,14 +215,14 @@ def read_run(buffer: mmap.mmap | bytes, offset: int, most: int) -> Run:
 
 
 def skim(buffer: mmap.mmap | bytes, offset: int, until: int) -> Skim:
-    """Go over the frames of a stretch without a look at their payloads.
+    """Go over the frames of a stretch without a look at what was looked at before.
 
     Args:
         buffer: A segment.
         offset: Where the first one begins.
         until: Where the last one ends.
     """
-    logs, bare = 0, []
+    logs, bare = 0, list[Piece]()
     size, unpack = len(buffer), HEADER.unpack_from
     while offset < until and offset + HEADER_BYTES <= size:
         magic, kind, state, length, crc = unpack(buffer, offset)
@@ -234,16 +234,19 @@ def skim(buffer: mmap.mmap | bytes, offset: int, until: int) -> Skim:
         if kind != START and state != ACKNOWLEDGED:
             logs += 1
         if crc == 0:
-            bare.append(offset)
+            begin = offset + HEADER_BYTES
+            bare.append((offset, kind, state == ACKNOWLEDGED, buffer[begin:end]))
         offset = (end + 7) & ~7
     return Skim(logs, offset, bare)
 
 
 def add_checksums(buffer: mmap.mmap, bare: list[Piece]) -> None:
     """Add the checksums of frames that were too long for the caller to do it."""
+    pack, crc32 = CRC.pack, zlib.crc32
     for offset, kind, _, payload in bare:
         where = offset + COMMIT.size
-        buffer[where : where + CRC.size] = CRC.pack(checksum(kind, payload))
+        # In one store: struct's ``pack_into`` goes byte by byte, and others read along.
+        buffer[where : where + CRC.size] = pack(crc32(payload, kind) or 1)
 
 
 def find_frame(buffer: mmap.mmap | bytes, offset: int) -> Frame | None:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from promptscribe._journal.writer import Writer
 
 
-_MOST_RELIEVED: Final = 64
-"""Segments that are let go of in one step, 2 ms: the end of a program waits for it."""
+_MOST_RELIEVED: Final = 16
+"""Segments that are let go of in one step, 6 ms: the end of a program waits for it."""
 
 
 class Reader:

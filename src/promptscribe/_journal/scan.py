@@ -87,8 +87,8 @@ class Scan:
         run = frame.read_run(mapping, self._offset, most)
         if run.pieces:
             self._offset = run.next
-            if run.bare and segment.map is not None:
-                frame.add_checksums(segment.map, run.bare)
+            if run.bare:
+                segment.add_checksums(run.bare)
             return run.pieces
         found = self._look(segment, mapping, end)
         if found is None:
@@ -131,13 +131,29 @@ class Scan:
         """Say whether a segment gets no more frames though nobody sealed it.
 
         An exception from a signal handler, Ctrl-C most likely, may hit a writer just
-        when it has made one: the next one comes behind it, and it stays as it was.
+        when it has made or filled one: the next one comes behind it, and it stays as
+        it was. What another process has made may be there for later; not before one
+        that has frames in it. Of the next one's frames the first is stored after the
+        last of this one, which is looked for once more.
         """
-        if not self._is_own or self._segments[-1] is segment:
+        if self._segments[-1] is segment:
             return False
+        if not self._is_own:
+            if not self._is_followed(segment):
+                return False
+            segment.notice_seal()
         if segment.end is None:
             segment.end = self._offset
         return True
+
+    def _is_followed(self, segment: Segment) -> bool:
+        """Say whether a later one of another process's segments has frames in it."""
+        for later in tuple(self._segments)[self._segments.index(segment) + 1 :]:
+            mapping = later.open()
+            begin = frame.SEGMENT_HEADER_BYTES
+            if mapping is not None and frame.read_frame(mapping, begin) is not None:
+                return True
+        return False
 
     def _keep(self, segment: Segment, pieces: list[frame.Piece]) -> Stretch:
         segment.live += len(pieces)

@@ -186,6 +186,11 @@ class Segment:
             value = frame.checksum(found.kind, frame.payload_of(mapping, found))
             mapping[where : where + frame.CRC.size] = frame.CRC.pack(value)
 
+    def add_checksums(self, bare: list[frame.Piece]) -> None:
+        """Add the checksums of frames that were just read."""
+        if self.map is not None:
+            frame.add_checksums(self.map, bare)
+
     def audit(self) -> bool:
         """Count the logs of a sealed segment, and add the checksums that lack.
 
@@ -197,8 +202,8 @@ class Segment:
         if mapping is None or end is None:
             return False
         seen = frame.skim(mapping, frame.SEGMENT_HEADER_BYTES, end)
-        for offset in seen.bare:
-            self.add_checksum(offset)
+        if seen.bare:
+            self.add_checksums(seen.bare)
         if seen.next < end:
             return False
         self.logs = seen.logs
