@@ -146,7 +146,7 @@ def _dataclass_fields(kind: type) -> Iterator[tuple[str, bool]]:
 def _model_reader(kind: type) -> Reader:
     """Return what reads a pydantic model: 5 µs for an OpenAI chat completion."""
     name = adapter.full_name(kind).encode("utf-8", "replace") + b"\0"
-    if _is_of_an_sdk(kind):
+    if is_of_an_sdk(kind):
         serializer = adapter.lookup(kind, _MODEL)
         return lambda value, _clean: _write_model(serializer, name, value)
     shown = _model_fields(kind)
@@ -168,7 +168,7 @@ def _model_reader(kind: type) -> Reader:
 _OWN_SERIALIZER: Final = "not recorded: it has a serializer of its own"
 
 
-def _is_of_an_sdk(kind: type) -> bool:
+def is_of_an_sdk(kind: type) -> bool:
     """Say whether an SDK made the class, and nothing of the user's is in it.
 
     ``ParsedChatCompletion`` and its kind hold a model of the user's.

@@ -7,15 +7,9 @@ nothing is patched, and an object is asked for nothing to find out.
 from __future__ import annotations
 
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
-
-import msgspec
+from typing import Any, Final, Literal, TypeAlias
 
 from promptscribe._capture import adapter
-from promptscribe._wire.record import EXT_MODEL
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 StreamKind: TypeAlias = Literal[
     "iterator",
@@ -94,11 +88,6 @@ _GENERATORS: Final = (
 """Packages whose generators are streams, and whose coroutines give responses. Those of
 the user's own code are neither: a plain function hands on the very object."""
 
-_HELPERS: Final = ("anthropic.lib.streaming.", "openai.lib.streaming.")
-"""Modules whose events hold, beside what is new, all that came before."""
-_REPEATED: Final = frozenset({"snapshot", "parsed", "parsed_arguments"})
-"""Where they hold it: thrice a text of 10,000 chunks would be 500 MB."""
-
 RUNNING: Final = frozenset({"generator", "async generator", "coroutine"})
 """Kinds that are Python's own; whose they are tells the code that runs."""
 
@@ -139,44 +128,6 @@ def is_providers(running: Any) -> bool:
     return type(module) is str and any(
         module == package or module.startswith(f"{package}.") for package in _GENERATORS
     )
-
-
-def slim(chunk: Any) -> msgspec.msgpack.Ext | None:
-    """Return a chunk without what earlier ones said; None if it repeats nothing."""
-    kind = type(chunk)
-    try:
-        encode = _slimmers[kind]
-    except KeyError:
-        encode = _slimmer(kind)
-        if len(_slimmers) < _MOST_TYPES:
-            _slimmers[kind] = encode
-    if encode is None:
-        return None
-    try:
-        return encode(chunk)
-    except Exception:  # noqa: BLE001 - the SDK's own serializer may fail
-        return None
-
-
-_slimmers: Final[dict[type, Callable[[Any], msgspec.msgpack.Ext] | None]] = {}
-
-
-def _slimmer(kind: type) -> Callable[[Any], msgspec.msgpack.Ext] | None:
-    name = adapter.full_name(kind)
-    if not name.startswith(_HELPERS):
-        return None
-    serializer = kind.__dict__.get("__pydantic_serializer__")
-    if serializer is None:
-        return None
-    start, repeated = name.encode("utf-8", "replace") + b"\0", set(_REPEATED)
-    if name.endswith("ArgumentsDeltaEvent"):
-        repeated.add("arguments")
-
-    def encode(chunk: Any) -> msgspec.msgpack.Ext:
-        text = serializer.to_json(chunk, exclude=repeated, warnings=False)
-        return msgspec.msgpack.Ext(EXT_MODEL, start + text)
-
-    return encode
 
 
 def _look_up(kind: type) -> StreamKind | None:

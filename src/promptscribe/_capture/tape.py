@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
-from promptscribe._capture import adapter, failure, snapshot
+from promptscribe._capture import adapter, delta, failure, snapshot
 from promptscribe._capture.plain import encode_plain
-from promptscribe._capture.stream_kind import slim
 from promptscribe._runtime.state import runtime
 from promptscribe._wire.record import EXT_CHUNKS
 
@@ -47,6 +46,7 @@ _LARGE_TURN: Final = 256 << 10
 _MOST_APART: Final = 64
 """Texts that stay apart: among chunks of other kinds that may be of interest."""
 
+_PLAIN: Final = frozenset({dict, list, tuple, bytes, int, float, bool, type(None)})
 _ARRAY: Final = b"\xdd"
 """How an array of MessagePack begins whose length is 4 bytes long."""
 
@@ -227,7 +227,8 @@ class Tape:
 
 
 def _snapshot(chunk: Any) -> bytes:
-    slimmed = slim(chunk)
-    if slimmed is None or len(bytes(slimmed.data)) > snapshot.LARGE:
-        return snapshot.encode(chunk if slimmed is None else slimmed)
-    return encode_plain(slimmed)
+    model = delta.write(chunk) if type(chunk) not in _PLAIN else None
+    if model is not None:
+        encoded = encode_plain(model)
+        return encoded if len(encoded) <= snapshot.LARGE else snapshot.encode(model)
+    return snapshot.encode(chunk)
