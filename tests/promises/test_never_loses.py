@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 from tests.promises.faults import ROWS, Lab, audit, measure
@@ -102,6 +104,46 @@ def test_nor_one_that_dies_there_later(point, times, lab):
     lab.restart()
 
     assert lab.count(told).lost == 0
+
+
+@pytest.mark.parametrize("point", ["segment-mapped:1!", "sealing:1!", "sealed:1!"])
+def test_an_agent_goes_on_behind_a_segment_that_ctrl_c_left(point, tmp_path):
+    """The writer made it, or filled it, and was interrupted before it could say so."""
+    lab = Lab(tmp_path, 3000, offer={"bulk": True})
+    agent = subprocess.Popen(
+        [sys.executable, "-m", "promptscribe", "agent"],
+        env=lab.environment,
+        cwd=lab.folder,
+        stdout=subprocess.DEVNULL,
+    )
+    program = lab.start(
+        "interrupted", PROMPTSCRIBE_FAULT_POINT=point, PROMPTSCRIBE_EXPORT="false"
+    )
+    told = set()
+    while (word := program.stdout.readline().strip()) != "done":
+        told.add(int(word))
+    try:  # while the program lives: it may do so for days
+        lab.server.wait(lambda: len(lab.server.stored) >= len(told))
+        assert len(told) == lab.calls - 1
+        assert lab.count(told).lost == 0
+    finally:
+        for process in (program, agent):
+            process.kill()
+            process.communicate()
+        lab.close()
+
+
+@pytest.mark.parametrize("point", ["segment-mapped:1!", "sealing:1!", "sealed:1!"])
+def test_nor_does_it_hold_up_the_process_itself(point, lab):
+    """Nor the next one, which finds what is left."""
+    lab.calls = 3000
+    lab.run("interrupted", PROMPTSCRIBE_FAULT_POINT=point)
+    told = {int(word) for word in lab.said if word.isdigit()}
+    lab.restart()
+
+    assert len(told) == lab.calls - 1
+    assert lab.count(told).lost == 0
+    assert list(lab.root.glob("[0-9]*")) == []
 
 
 def test_kill_9_at_random_moments_loses_nothing(lab):

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from promptscribe._delivery.ledger import FlushResult
 
 _FIRST_LOOK: Final = 0.25
-"""Seconds after which the rate so far tells something."""
+"""Seconds after the first progress after which the rate tells something: before it
+there are modules to be loaded, and a server that may take its time."""
 _SLACK: Final = 2.0
 """Times the time that is left: a rate may rise, as connections are opened."""
 
@@ -27,15 +28,21 @@ class Goal:
         result: Says what became of the logs so far.
         everything: Whether what comes later, and what is taken over from dead
             processes meanwhile, has to be settled as well.
+        is_vital: Whether something of it would be lost otherwise.
     """
 
     def __init__(
-        self, result: Callable[[], FlushResult], *, everything: bool = False
+        self,
+        result: Callable[[], FlushResult],
+        *,
+        everything: bool = False,
+        is_vital: bool = False,
     ) -> None:
         before = result()
         self._result = result
         self._everything = everything
-        self._begun = time.monotonic()
+        self._is_vital = is_vital
+        self._since = 0.0
         self._settled = _settled(before)
         self._target = before.recorded + before.adopted
 
@@ -48,12 +55,16 @@ class Goal:
 
     def is_out_of_reach(self, left: float) -> bool:
         """Say whether, at the rate so far, *left* seconds are by far too few."""
-        elapsed = time.monotonic() - self._begun
-        now = _settled(self._result())
-        if elapsed < _FIRST_LOOK or now <= self._settled:
+        settled, now = _settled(self._result()), time.monotonic()
+        if not self._since:
+            if settled > self._settled:
+                self._settled, self._since = settled, now
             return False
-        rate = (now - self._settled) / elapsed
-        return (self._target - now) / rate > left * _SLACK
+        elapsed = now - self._since
+        if self._is_vital or elapsed < _FIRST_LOOK:
+            return False
+        rate = (settled - self._settled) / elapsed
+        return self._target - settled > rate * left * _SLACK
 
 
 def _settled(result: FlushResult) -> int:

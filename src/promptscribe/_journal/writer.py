@@ -285,6 +285,7 @@ class Writer:
         if isinstance(segment, AppendedSegment):
             segment.finish()
         elif segment is not None:
+            faultpoint.reach("sealing")
             segment.mark_sealed()
             faultpoint.reach("sealed")
 

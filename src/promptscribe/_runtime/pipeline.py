@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from promptscribe._delivery.ledger import FlushResult
     from promptscribe._delivery.parcel import Found
     from promptscribe._delivery.transport import Transport
-    from promptscribe._journal.segment import Segment
     from promptscribe._journal.record import Record
+    from promptscribe._journal.segment import Segment
 
 _RECOUNT: Final = 1.0
 """Seconds between counts of what all processes have on disk."""
@@ -239,7 +239,10 @@ class Pipeline:
         deadline = time.monotonic() + timeout - stopping / 3
         result = self.result()
         if self.settings.export:
-            goal = Goal(self.result, everything=eager)
+            is_vital = self.writer.supply.is_deleted() or any(
+                segment.path is None for segment in tuple(self.writer.segments)
+            )
+            goal = Goal(self.result, everything=eager, is_vital=is_vital)
             self._exporter.flush(goal, timeout - stopping, eager=eager)
             result = self.result()
         if self._exporter.stop(min(deadline - time.monotonic(), 0.5)):
