@@ -1,9 +1,11 @@
 """What the receiver says about itself, and how long it waits for others."""
 
+import contextlib
 import json
 import logging
 import re
 import socket
+import threading
 
 import pytest
 
@@ -83,6 +85,38 @@ def test_a_body_that_does_not_come_is_408(receiver, client, monkeypatch):
 
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert client.get("/logs").json()["total"] == 0
+
+
+@pytest.mark.slow
+def test_a_client_that_does_not_read_its_answer_is_cut_off(
+    receiver, client, post, monkeypatch
+):
+    """Else each would keep an answer of megabytes in memory; a slow one may go on."""
+    monkeypatch.setattr(cutoff, "READ_TIMEOUT", 0.5)
+    monkeypatch.setattr(cutoff, "LEAST_READ_BYTES", 1024)
+    post(path="p", log_id="big", output="x" * 9_000_000)
+    port = int(receiver.url.rpartition(":")[2])
+    ask = b"GET /logs/big HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    received = {}
+    waiting = threading.Event()
+
+    for name, pause in (("stuck", 0.4), ("slow", 0.02)):
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            connection.sendall(ask)
+            received[name] = 0
+            with contextlib.suppress(ConnectionError):
+                for number in range(10_000):
+                    if number < 5 or name == "slow":
+                        waiting.wait(pause)
+                    chunk = connection.recv(262_144)
+                    received[name] += len(chunk)
+                    if not chunk:
+                        break
+
+    assert received["stuck"] < 9_000_000
+    assert received["slow"] > 9_000_000
+    assert client.get("/health").status_code == 200
 
 
 def test_idle_connections_never_keep_a_client_out(receiver, client, monkeypatch):

@@ -132,9 +132,12 @@ class Guard:
         if self._hosts is None:
             return True
         try:
-            return urlsplit(f"//{host}").hostname in self._hosts
+            # Of what else an address may have, a header has the port alone.
+            parts = urlsplit(f"//{host}")
+            known = parts.hostname in self._hosts
         except ValueError:
             return False
+        return known and parts.netloc == host and "@" not in host
 
 
 def _too_many(sentence: str, wait: float) -> Response:

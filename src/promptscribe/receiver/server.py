@@ -120,7 +120,7 @@ class Receiver:
             ws="none",
             lifespan="off",
             access_log=False,
-            log_level="warning",
+            log_level="error",  # what a client did wrong is in its answer
             server_header=False,
             timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
         )

@@ -225,6 +225,7 @@ MIGRATIONS: Final = (
         parent BLOB,
         is_log INTEGER NOT NULL,
         response TEXT,
+        scope TEXT NOT NULL,
         began INTEGER NOT NULL,
         ended INTEGER NOT NULL,
         seen_us INTEGER NOT NULL,

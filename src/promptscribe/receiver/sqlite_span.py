@@ -23,12 +23,12 @@ _MOST_OF_TRACE: Final = 10_000
 
 _KEEP: Final = (
     "INSERT OR REPLACE INTO spans"
-    " (trace, span, parent, is_log, response, began, ended, seen_us)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    " (trace, span, parent, is_log, response, scope, began, ended, seen_us)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _MARKS: Final = ", ".join("?" * _MANY)
 _READ: Final = (
-    "SELECT trace, span, parent, is_log, response, began, ended FROM spans"  # noqa: S608 - our own marks
+    "SELECT trace, span, parent, is_log, response, scope, began, ended FROM spans"  # noqa: S608 - our own marks
     f" WHERE trace IN ({_MARKS}) ORDER BY seq LIMIT ?"
 )
 
@@ -46,6 +46,7 @@ def keep(
                 None if link.parent_id is None else bytes.fromhex(link.parent_id),
                 link.is_log,
                 link.response,
+                link.scope,
                 link.began,
                 link.ended,
                 now_us,
@@ -116,13 +117,14 @@ def _read(connection: sqlite3.Connection, traces: Sequence[str]) -> Iterator[Spa
         some = [bytes.fromhex(trace) for trace in traces[at : at + _MANY]]
         some += some[:1] * (_MANY - len(some))  # one statement, which stays prepared
         for row in connection.execute(_READ, (*some, _MOST_OF_TRACE)):
-            trace, span, parent, is_log, response, began, ended = row
+            trace, span, parent, is_log, response, scope, began, ended = row
             yield SpanLink(
                 trace_id=trace.hex(),
                 span_id=span.hex(),
                 parent_id=None if parent is None else parent.hex(),
                 is_log=bool(is_log),
                 response=response,
+                scope=scope,
                 began=began,
                 ended=ended,
             )

@@ -12,12 +12,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from promptscribe._clock import from_ns
-from promptscribe._dialects import translation, usage
+from promptscribe._dialects import identity, translation, usage
 from promptscribe._dialects.span import OURS
 from promptscribe._recent import Recent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from promptscribe._dialects.span import Span
     from promptscribe.schema import JSONObject
@@ -41,6 +41,7 @@ class SpanLink(NamedTuple):
         parent_id: The same of the span above, or None.
         is_log: Whether it is a call, and so a log.
         response: Id of the response, if it is one.
+        scope: Name of the instrumentation that told of it.
         began: Nanoseconds since 1970.
         ended: Nanoseconds since 1970.
     """
@@ -50,6 +51,7 @@ class SpanLink(NamedTuple):
     parent_id: str | None = None
     is_log: bool = False
     response: str | None = None
+    scope: str = ""
     began: int = 0
     ended: int = 0
 
@@ -75,6 +77,7 @@ class _Known(NamedTuple):
 
 class _Told(NamedTuple):
     span_id: str
+    scope: str
     began: int
     ended: int
 
@@ -100,7 +103,7 @@ class Spans:
                 known = _Known(link.parent_id, link.is_log, link.response)
                 self._known[key] = known
             if link.response is not None:
-                told = _Told(link.span_id, link.began, link.ended)
+                told = _Told(link.span_id, link.scope, link.began, link.ended)
                 if (link.trace_id, link.response) not in self._told:
                     self._told[link.trace_id, link.response] = told
         for trace in traces:
@@ -116,7 +119,8 @@ class Spans:
             if is_call:
                 calls.append(span)
         # The outer one of two that tell of the same call, where both are here.
-        calls = [span for span in calls if not self._is_inside_itself(span)]
+        by_id = {(span.trace_id, span.span_id): span for span in calls}
+        calls = [span for span in calls if not self._is_inside_itself(span, by_id)]
         calls = [span for span in calls if not self._is_told(span)]
         own = {id(span) for span in calls}
         # A span that an application emitted for a log of ours may come before the log.
@@ -138,26 +142,36 @@ class Spans:
         known = _Known(span.parent_id, is_log, response)
         self._known[span.trace_id, span.span_id] = known
 
-    def _is_inside_itself(self, span: Span) -> bool:
+    def _is_inside_itself(self, span: Span, others: Mapping[Key, Span]) -> bool:
         """Say whether the span around tells of the same response, as well."""
         response = _response(span)
-        parent = self._above(span)
-        known = self._known.get((span.trace_id, parent or ""))
-        return known is not None and response is not None and known.response == response
+        key = span.trace_id, self._above(span) or ""
+        known = self._known.get(key)
+        if response is not None:
+            return known is not None and known.response == response
+        # Some instrumentations do not tell it of streams.
+        around = others.get(key)
+        return (
+            around is not None
+            and around.scope != span.scope
+            and around.began <= span.began
+            and span.ended <= around.ended
+            and identity.is_same_model(span, around)
+        )
 
     def _is_told(self, span: Span) -> bool:
         """Say whether another span has told of the same response; remember it if not.
 
-        Test servers give every answer the same id: only calls that were under way at
-        the same time are one.
+        See `promptscribe._dialects.identity`.
         """
         response = _response(span)
         if response is None or not span.has_ids:
             return False
         told = self._told.get((span.trace_id, response))
         if told is not None and told.span_id != span.span_id:
-            return span.began <= told.ended and told.began <= span.ended
-        known = _Told(span.span_id, span.began, span.ended)
+            is_at_once = span.began <= told.ended and told.began <= span.ended
+            return is_at_once and span.scope != told.scope
+        known = _Told(span.span_id, span.scope, span.began, span.ended)
         self._told[span.trace_id, response] = known
         return False
 
@@ -192,7 +206,7 @@ class Spans:
 
 
 def _response(span: Span) -> str | None:
-    found = translation.response_id(span)
+    found = identity.response_id(span)
     return found if found is not None and len(found) <= LONGEST_RESPONSE else None
 
 
@@ -203,6 +217,7 @@ def _link(span: Span) -> SpanLink:
         span.parent_id,
         is_log=True,
         response=_response(span),
+        scope=span.scope[:LONGEST_RESPONSE],
         began=span.began,
         ended=span.ended,
     )
