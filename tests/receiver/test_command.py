@@ -106,12 +106,15 @@ def test_what_an_export_lacks_is_told(db, tmp_path):
     (prompt / "logs" / "1.jsonl").write_text("\n".join(lines[1:]), "utf-8")
     (export / "files" / "ds_1").mkdir()
     (export / "files" / "ds_1" / "file.json").write_text('{"type": "dataset"}')
+    (export / "files" / "ds_2").mkdir()
+    (export / "files" / "ds_2" / "file.json").write_text('{"type": "\\u001b[2J"}')
 
     moved = promptscribe("import", "humanloop", export, "--db", db)
 
     assert moved.returncode == 3
     assert "missing: demo/assistant: the export has 3 of 4 logs" in moved.stderr
     assert "not moved: 1 x dataset" in moved.stderr
+    assert "\x1b" not in moved.stderr  # nobody's text moves the terminal
 
 
 def test_a_person_sees_a_bar(db):

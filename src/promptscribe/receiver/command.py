@@ -123,8 +123,7 @@ def _list_keys(arguments: argparse.Namespace) -> int:
             "+".join(entry.scopes),
             format_instant(entry.created_us),
             "in use" if revoked is None else f"revoked {format_instant(revoked)}",
-            # A name is anybody's text: what it has of control characters stays out.
-            "".join(letter if letter.isprintable() else " " for letter in entry.name),
+            _plain(entry.name),
         )
         sys.stdout.write("\t".join(columns) + "\n")
     return 0
@@ -212,4 +211,9 @@ def _progress() -> Callable[[int, int], None] | None:
 
 
 def _tell(sentence: str) -> None:
-    sys.stderr.write(f"promptscribe: {sentence}\n")
+    sys.stderr.write(f"promptscribe: {_plain(sentence)}\n")
+
+
+def _plain(text: str) -> str:
+    """Return anybody's text without what could move or colour a terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
