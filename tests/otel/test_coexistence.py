@@ -232,6 +232,54 @@ def test_we_and_a_peer_leave_each_other_as_they_are(beside, alone, peer, order):
     assert (len(calls), len(below)) == (1, 1)
 
 
+SEVERAL = [
+    "openai",
+    "langchain-openai",
+    "opentelemetry-instrumentation-genai-openai",
+    "opentelemetry-instrumentation-httpx",
+    "opentelemetry-instrumentation-langchain",
+    "opentelemetry-instrumentation-openai",
+    "openinference-instrumentation-langchain",
+    "openinference-instrumentation-openai",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.peers
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("official", "openinference"),
+        ("openinference", "traceloop"),
+        ("traceloop", "official"),
+        ("official", "traceloop"),
+        ("official", "openinference", "traceloop", "httpx"),
+        ("openinference-langchain", "official"),
+        ("traceloop-langchain", "openinference"),
+    ],
+    ids="+".join,
+)
+def test_however_many_instrumentations_tell_of_a_call_it_is_one_log(environment, names):
+    """Chat, streams and responses, plain and async, alone and in a function."""
+    python = environment("-e", ".", *SEVERAL) / "python"
+    result = subprocess.run(
+        [python, PROGRAM.with_name("several.py"), *names],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+
+    found = json.loads(result.stdout)
+    assert len(found) >= 2
+    for way, logs in found.items():
+        assert len(logs) == 1, (way, logs)
+        assert logs[0][1:] == [5, 7], (way, logs)
+        assert logs[0][0] == ("f" if "function" in way else "otel/chat")
+
+
 SDK_1_27 = [
     "opentelemetry-api==1.27.0",
     "opentelemetry-sdk==1.27.0",

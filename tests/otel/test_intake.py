@@ -171,20 +171,70 @@ def test_a_call_told_twice_is_one_log(call, provider, captured_logs):
 
 def test_two_instrumentations_side_by_side_are_one_log(provider, captured_logs):
     """Sibling spans with one response id, at the same time: tokens count once."""
-    tracer = provider.get_tracer("app")
+    tracers = [provider.get_tracer(scope) for scope in ("official", "traceloop")]
+    with provider.get_tracer("app").start_as_current_span("GET /"):
+        side_by_side(*tracers)
+    side_by_side(*tracers)  # each a trace by itself
+
+    assert [log.prompt_tokens for log in captured_logs] == [5, 5]
+
+
+def test_what_only_the_second_one_knows_is_in_the_log_around(provider, captured_logs):
+    """One tells no content, the other one does; the function's log has it."""
+    tracers = [provider.get_tracer(scope) for scope in ("official", "traceloop")]
+    said = [{"role": "user", "parts": [{"type": "text", "content": "Hi"}]}]
+    with log_prompt("a"):
+        side_by_side(*tracers, content=json.dumps(said))
+
+    (log,) = captured_logs
+    assert log.messages == [{"role": "user", "content": "Hi"}]
+    assert log.prompt_tokens == 5
+
+
+def side_by_side(*tracers, content=""):
     attributes = {
         "gen_ai.operation.name": "chat",
         "gen_ai.request.model": "m",
         "gen_ai.response.id": "resp-1",
         "gen_ai.usage.input_tokens": 5,
     }
-    with tracer.start_as_current_span("GET /"):
-        one = tracer.start_span("chat m", attributes=attributes)
-        other = tracer.start_span("openai.chat", attributes=attributes)
-        other.end()
-        one.end()
+    spans = [t.start_span("chat m", attributes=attributes) for t in tracers]
+    spans[-1].set_attribute("gen_ai.input.messages", content)
+    for span in spans:
+        span.end()
 
-    assert [log.prompt_tokens for log in captured_logs] == [5]
+
+def test_calls_at_once_with_the_id_that_a_test_server_gives_are_all_logs(
+    provider, captured_logs
+):
+    """One instrumentation tells of each call once, whatever the responses' id."""
+    tracer = provider.get_tracer("official")
+    with provider.get_tracer("app").start_as_current_span("GET /"):
+        side_by_side(tracer, tracer, tracer)
+
+    assert len(captured_logs) == 3
+
+
+def test_openinference_inside_another_instrumentation_is_one_log(
+    provider, captured_logs
+):
+    """It names the model that answered, and the response's id in its body alone."""
+    outer = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o"}
+    inner = {
+        "openinference.span.kind": "LLM",
+        "llm.model_name": "gpt-4o-2024-08-06",
+        "llm.token_count.prompt": 5,
+        "output.mime_type": "application/json",
+    }
+    for body in ({"id": "r1"}, {"choices": []}):  # streams have none
+        with provider.get_tracer("official").start_as_current_span("chat") as span:
+            span.set_attributes(outer)
+            with provider.get_tracer("openinference").start_as_current_span("x") as s:
+                s.set_attributes({**inner, "output.value": json.dumps(body)})
+            span.set_attribute("gen_ai.response.id", "r1")
+            span.set_attribute("gen_ai.usage.input_tokens", 5)
+
+    assert [log.prompt_tokens for log in captured_logs] == [5, 5]
 
 
 def test_the_same_id_one_after_the_other_is_two_calls(call, captured_logs, provider):

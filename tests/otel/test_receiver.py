@@ -29,12 +29,22 @@ def receiver(tmp_path_factory):
     threading.Thread(target=running.stop).start()
 
 
+def written(spans):
+    """Give an upload, each span with its own instrumentation."""
+    parts = [
+        otlp.write_upload({"service.name": "shop"}, span.scope or "app", [span])
+        for span in spans
+    ]
+    found = [item for part in parts for item in part["resourceSpans"]]
+    return {"resourceSpans": found}
+
+
 @pytest.fixture
 def send(receiver):
     """Post spans in one of the two forms; return the answer."""
 
     def post(spans, form="protobuf", compress=True):
-        upload = otlp.write_upload({"service.name": "shop"}, "app", spans)
+        upload = written(spans)
         is_json = form == "json"
         body = json.dumps(upload).encode() if is_json else protobuf.encode(upload)
         headers = {"content-type": f"application/{'json' if is_json else 'x-protobuf'}"}
@@ -377,9 +387,9 @@ def test_a_call_told_twice_counts_once(send, read, make_span, *, turned, how, wh
     """Two spans of one response, nested or side by side, in one upload or in two."""
     one, other = ids(random.getrandbits(120), 1, 2)
     attributes = {**CHAT, "gen_ai.response.id": "r"}
-    outer = make_span(attributes, **one)
+    outer = make_span(attributes, **one, scope="framework")
     above = None if where == "beside" else outer.span_id
-    inner = make_span(attributes, **other, parent_id=above)
+    inner = make_span(attributes, **other, parent_id=above, scope="client")
     spans = [outer, inner] if turned else [inner, outer]
 
     for upload in [spans] if how == "together" else [[span] for span in spans]:
@@ -387,6 +397,41 @@ def test_a_call_told_twice_counts_once(send, read, make_span, *, turned, how, wh
 
     stored = [read(span.log_id).get("prompt_tokens") for span in spans]
     assert sorted(stored, key=str) == [1000, None]
+
+
+@pytest.mark.parametrize("form", ["protobuf", "json"])
+def test_openinference_inside_another_instrumentation_counts_once(
+    send, read, make_span, form
+):
+    """Of a stream it does not tell the response's id, and another name of the model."""
+    one, other = ids(random.getrandbits(120), 1, 2)
+    times = {"began": 10**18, "ended": 10**18 + 5}
+    outer = make_span(
+        {**CHAT, "gen_ai.response.id": "r"}, **one, **times, scope="official"
+    )
+    inner = make_span(
+        {
+            "openinference.span.kind": "LLM",
+            "llm.model_name": "gpt-4o-mini-2024-07-18",
+            "llm.token_count.prompt": 1000,
+        },
+        **other, **times, parent_id=outer.span_id, scope="openinference",
+    )  # fmt: skip
+
+    send([inner, outer], form)
+
+    assert read(outer.log_id)["prompt_tokens"] == 1000
+    assert "prompt_tokens" not in read(inner.log_id)
+
+
+def test_calls_at_once_with_one_id_are_all_stored(send, read, make_span):
+    """Of a test server, in one trace, by one instrumentation."""
+    both = ids(random.getrandbits(120), 1, 2)
+    attributes = {**CHAT, "gen_ai.response.id": "chatcmpl-1"}
+    spans = [make_span(attributes, **own, scope="client") for own in both]
+    send(spans)
+
+    assert [read(span.log_id)["prompt_tokens"] for span in spans] == [1000, 1000]
 
 
 @pytest.mark.parametrize(
@@ -511,7 +556,7 @@ def restarted(tmp_path):
 
 def upload(*spans):
     def post(client):
-        body = protobuf.encode(otlp.write_upload({}, "app", spans))
+        body = protobuf.encode(written(spans))
         answer = client.post(
             "/v1/traces",
             content=body,
@@ -551,9 +596,9 @@ def test_a_call_told_twice_counts_once_across_a_restart(
     """The second span of the same response comes to another process."""
     one, other = ids(0xC1, 1, 2)
     attributes = {**CHAT, "gen_ai.response.id": "r"}
-    outer = make_span(attributes, **one)
+    outer = make_span(attributes, **one, scope="framework")
     above = None if where == "beside" else outer.span_id
-    inner = make_span(attributes, **other, parent_id=above)
+    inner = make_span(attributes, **other, parent_id=above, scope="client")
 
     for span in [outer, inner] if turned else [inner, outer]:
         restarted(upload(span))

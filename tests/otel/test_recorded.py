@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from promptscribe._dialects import own, translation
+from promptscribe._dialects import identity, own, translation
 from promptscribe._dialects.span import Span
 
 FOLDER = Path(__file__).parent / "recorded"
@@ -104,7 +104,7 @@ def test_the_client_s_own_span_and_the_instrumentor_s_know_each_other(recorded):
     native, official = recorded("twice_anthropic_messages")
 
     assert native.parent_id == official.span_id
-    assert translation.response_id(native) == translation.response_id(official)
+    assert identity.response_id(native) == identity.response_id(official)
 
 
 def test_a_stream_of_logfire_keeps_its_length(recorded):

@@ -92,21 +92,6 @@ def is_call(span: Span) -> bool:
     return False
 
 
-def response_id(span: Span) -> str | None:
-    """Give the id of the response, by which two spans of one call know each other."""
-    found = word(span.attributes.get(gen_ai.RESPONSE_ID))
-    return found or word(span.attributes.get("ai.response.id"))
-
-
-def model(span: Span) -> str | None:
-    """Give the model that was asked for, where the span says so."""
-    for name in (gen_ai.REQUEST_MODEL, "llm.model_name", "ai.model.id"):
-        found = word(span.attributes.get(name))
-        if found is not None:
-            return found
-    return None
-
-
 def began(span: Span) -> int:
     """Give the time at which the call began, nanoseconds since 1970."""
     is_logs = logfire.SPAN_TYPE in span.attributes

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from promptscribe._dialects import translation
+from promptscribe._dialects import identity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,11 +26,10 @@ four. One that goes on for long and has more inside is no double of all of them.
 
 def is_same_call(inner: Span, outer: Span) -> bool:
     """Say whether a call inside of a call is the same one, as far as is known."""
-    ids = translation.response_id(inner), translation.response_id(outer)
+    ids = identity.response_id(inner), identity.response_id(outer)
     if None not in ids:
         return ids[0] == ids[1]
-    models = translation.model(inner), translation.model(outer)
-    return None in models or models[0] == models[1]
+    return identity.is_same_model(inner, outer)
 
 
 def unite(outer: Span, inner: Sequence[Span]) -> tuple[Span, list[Span]]:
@@ -48,8 +47,8 @@ def unite(outer: Span, inner: Sequence[Span]) -> tuple[Span, list[Span]]:
 
 
 def _doubles(outer: Span, inner: Sequence[Span]) -> list[Span]:
-    known = translation.response_id(outer)
-    ids = [translation.response_id(span) for span in inner]
+    known = identity.response_id(outer)
+    ids = [identity.response_id(span) for span in inner]
     if known is not None and known in ids:
         return [span for span, own in zip(inner, ids, strict=True) if own == known]
     # One attempt of several has the answer: the last one that did not fail.

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from promptscribe._capture.controlled import ControlledRecording
 from promptscribe._capture.recording import Recording
 from promptscribe._capture.rule import to_plain
-from promptscribe._dialects import translation
+from promptscribe._dialects import identity, translation
 from promptscribe._wire import record
+from promptscribe.otel import doubles
 
 if TYPE_CHECKING:
     from promptscribe._dialects.span import Span
@@ -56,6 +57,17 @@ class Fills:
             return [first]
         return [first, span]
 
+    def add(self, recording: Recording, span: Span) -> None:
+        """Add what only another span of the same call knows, if it fills the log."""
+        before = self._fills.get(recording.key or 0)
+        response = identity.response_id(span)
+        if before is None or response is None or not before.is_of(response):
+            return
+        first = before.withdraw()
+        if first is not None:
+            both, _ = doubles.unite(first, [span])
+            self._fills[recording.key or 0] = _Fill(recording, both)
+
     def _forget(self) -> None:
         for key in [k for k, v in self._fills.items() if not is_open(v.recording)]:
             del self._fills[key]
@@ -71,6 +83,10 @@ class _Fill:
         if span is not None:
             Recording._add(recording, update_for(recording, span))
             self._update = recording._updates[-1] if recording._updates else None
+
+    def is_of(self, response: str) -> bool:
+        """Say whether the log is filled with the call of a response."""
+        return self._span is not None and identity.response_id(self._span) == response
 
     def withdraw(self) -> Span | None:
         """Take the call out of the log again, and return it."""

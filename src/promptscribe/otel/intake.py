@@ -18,7 +18,7 @@ import msgspec
 from promptscribe._capture import failure
 from promptscribe._capture.context import current
 from promptscribe._clock import parse_log_id
-from promptscribe._dialects import own, translation
+from promptscribe._dialects import identity, own, translation
 from promptscribe._dialects.span import OURS
 from promptscribe._recent import Recent
 from promptscribe.otel import doubles, filling, writing
@@ -34,6 +34,7 @@ MOST_RESPONSES: Final = 4_096
 
 
 class _Seen(NamedTuple):
+    scope: str
     began: int
     ended: int
 
@@ -45,7 +46,7 @@ class Intake:
         self._lock = threading.RLock()
         self._lineage = Lineage()
         self._taken: Recent[Key, None] = Recent(MOST_RESPONSES)
-        self._responses: Recent[tuple[str, str], _Seen] = Recent(MOST_RESPONSES)
+        self._responses: Recent[str, _Seen] = Recent(MOST_RESPONSES)
         self._fills = filling.Fills()
         # Whether spans come by a door that does not see them start.
         self.is_exporting = False
@@ -157,15 +158,19 @@ class Intake:
 
     def _take(self, key: Key | None, span: Span, above: Ancestor) -> list[Span]:
         """Return the calls that are to be logs of their own, now that one has ended."""
+        recording = None if above.scope is None else above.scope.recording
+        if recording is not None and not filling.is_open(recording):
+            recording = None
         released = self._hold_back(span, above)
         if released is not None:
+            if recording is not None:
+                self._fills.add(recording, span)
             return released
         self._remember(key, span)
         if key is not None:
             self._lineage.name(key[0], above)
             span = _above_all(span, self._lineage.take_passed(key))
-        recording = None if above.scope is None else above.scope.recording
-        if recording is not None and filling.is_open(recording):
+        if recording is not None:
             node = self._lineage.get(key) if key is not None else None
             is_named = node is not None and node.is_named
             return self._fills.take(recording, span, is_named=is_named)
@@ -208,21 +213,26 @@ class Intake:
         return [] if self._is_told(span) else None
 
     def _is_told(self, span: Span) -> bool:
-        """Say whether another span has told of the same response."""
-        response = translation.response_id(span)
-        seen = self._responses.get((span.trace_id, response or ""))
-        # Test servers and gateways give every answer the same id: only calls that
-        # were under way at the same time are one.
-        return seen is not None and (
-            span.began <= seen.ended and seen.began <= span.ended
+        """Say whether another instrumentation has told of the same response.
+
+        In another trace, too: without a span around them, each is a trace by itself.
+        """
+        response = identity.response_id(span)
+        seen = None if response is None else self._responses.get(response)
+        return (
+            seen is not None
+            and seen.scope != span.scope
+            and span.began <= seen.ended
+            and seen.began <= span.ended
         )
 
     def _remember(self, key: Key | None, span: Span) -> None:
         if key is not None:
             self._taken[key] = None
-        response = translation.response_id(span)
+        response = identity.response_id(span)
         if response is not None:
-            self._responses[span.trace_id, response] = _Seen(span.began, span.ended)
+            seen = _Seen(span.scope, span.began, span.ended)
+            self._responses[response] = seen
 
 
 def _above_all(span: Span, passed: list[str]) -> Span:
