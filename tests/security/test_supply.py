@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -13,11 +14,15 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from tests.security import sbom
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-BUILT_FROM = ("pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "src")
+BILL = "sbom.cdx.json"
+BUILT_FROM = ("pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", BILL, "src")
 
 
 def build(folder, umask, mtime):
@@ -92,6 +97,19 @@ def test_they_hold_the_package_and_nothing_else(built):
         re.match(r"promptscribe(-[\d.]+\.dist-info)?/", name) for name in names["wheel"]
     )
     assert not [n for n in names["sdist"] if re.search(r"\.(db|pyc|env|key)$", n)]
+
+
+def test_the_bill_of_materials_is_that_of_this_package(built):
+    """In the wheel, where PEP 770 has it; what it says is what pyproject.toml says."""
+    (wheel,) = (path for path in built[0].values() if path.suffix == ".whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (n for n in archive.namelist() if ".dist-info/sboms/" in n)
+        bill = archive.read(name).decode()
+
+    assert bill == sbom.text(), "python -m tests.security.sbom > sbom.cdx.json"
+    assert JsonStrictValidator(SchemaVersion.V1_7).validate_str(bill) is None
+    names = {component["name"] for component in json.loads(bill)["components"]}
+    assert {"httpx", "msgspec", "wrapt", "starlette"} <= names
 
 
 ROUND_TRIP = """
