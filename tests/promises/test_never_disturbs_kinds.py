@@ -260,3 +260,18 @@ def test_one_that_goes_by_another_name_pickles_with_what_it_was_told():
         again("why")
 
     assert [log.path for log in logs] == ["answers"]
+
+
+def test_defaults_that_are_set_later_are_those_in_the_log():
+    """Both in the call and in what is said of it."""
+
+    @log_prompt
+    def ask(question="why", *, style="short"):
+        return question, style
+
+    ask.__defaults__ = ("how",)
+    ask.__kwdefaults__ = {"style": "long"}
+    with captured_logs() as logs:
+        assert ask() == ("how", "long")
+
+    assert logs[0].inputs == {"question": "how", "style": "long"}

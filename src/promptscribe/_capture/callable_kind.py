@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from promptscribe._capture import generator, wrapper
 from promptscribe._capture.arguments import has_receiver, make_binder, unwrapped
-from promptscribe._capture.logged import Logged, LoggedDescriptor, LoggedObject
+from promptscribe._capture.importlib_bootstrap import LoggedFunction
+from promptscribe._capture.logged import (
+    LoggedCall,
+    LoggedDescriptor,
+    LoggedObject,
+    is_logged,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from promptscribe._capture.arguments import Binder
+    from promptscribe._capture.logged import Call, Logged
     from promptscribe._capture.options import Plan
 
 _IMPLICIT: Final[dict[str, Any]] = {
@@ -30,29 +38,56 @@ _IMPLICIT: Final[dict[str, Any]] = {
 def wrap(function: Any, declared: Plan) -> Any:
     """Return *function* wrapped according to its kind."""
     function = _as_class_makes_it(function)
-    inner = unwrapped(function)
+    inner, again = unwrapped(function), (wrap, (function, declared))
     kind, around, *more = _find(inner)
+    is_bare = kind == "function" and not (
+        declared.options.capture_stdout or declared.options.flush
+    )
 
-    def make(receives: bool) -> Callable[..., Any]:
-        call: Callable[..., Any] = around(
-            declared, make_binder(inner, receives=receives), *more
-        )
-        if declared.options.capture_stdout:
-            from promptscribe._capture import stdout
+    def make(target: Any, receives: bool) -> Logged:
+        bind = make_binder(inner, receives=receives)
+        if is_bare:
+            return LoggedFunction(
+                target, make, again, receives=receives, declared=declared, bind=bind
+            )
+        call = _with_options(declared, kind, around(declared, bind, *more))
+        return LoggedCall(target, make, again, receives=receives, call=call)
 
-            call = stdout.capturing(call, kind)
-        if declared.options.flush:
-            from promptscribe._capture import flushing
-
-            call = flushing.flushing(call, kind)
-        return call
-
-    again = wrap, (function, declared)
-    if type(function) is FunctionType or type(function) is Logged:
-        return Logged(function, make, again, receives=has_receiver(function))
+    if type(function) is FunctionType or is_logged(function):
+        return make(function, has_receiver(function))
     if hasattr(type(function), "__get__"):
-        return LoggedDescriptor(function, make, again, receives=False)
+        return LoggedDescriptor(function, make, again)
     return LoggedObject(function, make, again)  # it does not bind
+
+
+def _with_options(declared: Plan, kind: str, call: Call) -> Call:
+    """Return *call* with what the options add around it."""
+    if declared.options.capture_stdout:
+        from promptscribe._capture import stdout
+
+        call = stdout.capturing(call, kind)
+    if declared.options.flush:
+        from promptscribe._capture import flushing
+
+        call = flushing.flushing(call, kind)
+    return call
+
+
+def _around_function(declared: Plan, bind: Binder) -> Call:
+    """Return what calls a function, for what is put around that."""
+
+    def call(wrapped: Any, args: Any, kwargs: Any) -> Any:
+        unused: Any = None
+        function = LoggedFunction(
+            wrapped, unused, unused, receives=False, declared=declared, bind=bind
+        )
+        try:
+            return function(*args, **kwargs)
+        except BaseException as error:
+            generator.hide_frame(error)
+            raise
+
+    return call
 
 
 def _as_class_makes_it(function: Any) -> Any:
@@ -74,7 +109,7 @@ def _find(function: Any) -> tuple[Any, ...]:
         return "generator", wrapper.around_iterator, generator.drive
     if _is(inspect.iscoroutinefunction, function):
         return "coroutine", wrapper.around_coroutine, function
-    return "function", wrapper.around_function
+    return "function", _around_function
 
 
 def _is(predicate: Callable[[Any], bool], function: Any) -> bool:

@@ -1,7 +1,7 @@
-"""The guise: what runs in a generator's place, under its name.
+"""The guise: what runs in the place of a generator or a coroutine, under its name.
 
-Its law: who looks at a generator that is suspended, by its attributes or in a
-traceback, sees names and line of the one that was decorated.
+Its law: who looks at one that is suspended, by its attributes, in a traceback or in
+what an event loop says of its tasks, sees names and line of the one that was decorated.
 
 An error that is thrown into a generator before its first step is raised by the
 interpreter itself: no code of ours runs that could take its own frame out of the
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType, FrameType
+    from types import CodeType
 
 _MOST_CODES: Final = 1_000
 """Functions made at run time, from the input of a REPL, say, must not pile up."""
@@ -41,23 +41,24 @@ def driver_for(stream: Any, drive: Any) -> Callable[..., Any]:
         return _drivers[code, drive]
     except KeyError:
         pass
-    made = _disguise(code, frame, drive)
+    made = disguise(drive, code, frame.f_globals.get("__name__"))
     if len(_drivers) < _MOST_CODES:
         _drivers[code, drive] = made
     return made
 
 
-def _disguise(code: CodeType, frame: FrameType, drive: FunctionType) -> FunctionType:
-    disguised = drive.__code__.replace(
+def disguise(function: FunctionType, code: CodeType, module: Any) -> FunctionType:
+    """Return a function as if it stood where *code* is defined, in that module."""
+    disguised = function.__code__.replace(
         co_filename=code.co_filename,
         co_name=code.co_name,
         co_qualname=code.co_qualname,
         co_firstlineno=code.co_firstlineno,
-        co_linetable=_one_line(len(drive.__code__.co_code) // 2),
+        co_linetable=_one_line(len(function.__code__.co_code) // 2),
     )
     # Warnings, and trio, name a module by this.
-    known = {**drive.__globals__, "__name__": frame.f_globals.get("__name__")}
-    return FunctionType(disguised, known, code.co_name)
+    known = {**function.__globals__, "__name__": module}
+    return FunctionType(disguised, known, code.co_name, None, function.__closure__)
 
 
 def _one_line(units: int) -> bytes:

@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Again = tuple[Callable[[Any, Any], Any], tuple[Any, Any]]
+    Make = Callable[[Any, bool], "Logged"]
+    Call = Callable[[Any, Any, Any], Any]
 
 _set: Final = object.__setattr__
+_SIGNATURE: Final = frozenset({"__code__", "__defaults__", "__kwdefaults__"})
 
 
 def _find(module: str, qualname: str) -> Any:
@@ -42,19 +45,22 @@ def _ask(name: str) -> Any:
     return property(operator.attrgetter(f"__wrapped__.{name}"))
 
 
-def _finish(kind: type) -> None:
-    """Have a class not answer what each class is made to."""
+def finish(kind: type) -> None:
+    """Have a class not answer what each class is made to, but its functions."""
     for name in ("__doc__", "__module__"):
         setattr(kind, name, _ask(name))
+    kind.__name__ = FunctionType.__name__  # as it stands in the words of a TypeError
 
 
 class Logged:
     """A decorated function; what it does not say itself, the function says.
 
+    How it is called is a subclass's matter.
+
     Args:
         wrapped: The function.
-        make: Makes what calls it and logs that, given whether the first argument is a
-            receiver; that takes the function, arguments by place and by name.
+        make: Makes another like this one, of a callable, and given whether the first
+            argument is a receiver.
         again: What makes the same once more, and of what, for a pickle.
         receives: Whether the first argument is a receiver, which is not recorded.
     """
@@ -64,33 +70,17 @@ class Logged:
         "__weakref__",
         "__wrapped__",
         "_self_again",
-        "_self_call",
         "_self_make",
         "_self_method",
     )
 
     def __init__(
-        self,
-        wrapped: Any,
-        make: Callable[[bool], Callable[..., Any]],
-        again: Again,
-        *,
-        receives: bool,
+        self, wrapped: Any, make: Make, again: Again, *, receives: bool
     ) -> None:
         _set(self, "__wrapped__", wrapped)
         _set(self, "_self_again", again)
-        _set(self, "_self_call", make(receives))
         _set(self, "_self_make", make)
         _set(self, "_self_method", self if receives else None)
-
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        try:
-            if runtime.append is None:  # nothing is recorded: 0.18 µs in all
-                return self.__wrapped__(*args, **kwargs)
-            return self._self_call(self.__wrapped__, args, kwargs)
-        except BaseException as error:
-            hide_frame(error)
-            raise
 
     def __get__(self, receiver: Any, owner: Any = None) -> Any:
         if receiver is None:
@@ -104,17 +94,33 @@ class Logged:
         same name by itself look alike; a method's call is known for one.
         """
         wrapped: Any = self.__wrapped__
-        if type(wrapped) is Logged:  # decorated twice
+        if is_logged(wrapped):  # decorated twice
             wrapped = wrapped._self_method or wrapped._self_bound()
-        method = Logged(wrapped, self._self_make, self._self_again, receives=True)
+        method: Logged = self._self_make(wrapped, True)
         _set(self, "_self_method", method)
         return method
+
+    if TYPE_CHECKING:
+
+        def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+            """Call the function."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__wrapped__, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self.__wrapped__, name, value)
+        if name in _SIGNATURE:
+            self._self_anew()
+
+    def _self_anew(self) -> None:
+        """Name the arguments by the signature that the function has now."""
+        receives = self._self_method is self
+        made = self._self_make(self.__wrapped__, receives)
+        for slot in type(self).__slots__:
+            _set(self, slot, getattr(made, slot))
+        if not receives:
+            _set(self, "_self_method", None)
 
     def __delattr__(self, name: str) -> None:
         delattr(self.__wrapped__, name)
@@ -141,14 +147,48 @@ class Logged:
     __dict__ = _ask("__dict__")
 
 
-_finish(Logged)
-Logged.__name__ = FunctionType.__name__  # as it stands in the words of a TypeError
+finish(Logged)
+
+
+def is_logged(value: Any) -> bool:
+    """Say whether a value is one of these, which it does not say by its class."""
+    return issubclass(type(value), Logged)
+
+
+class LoggedCall(Logged):
+    """One that *call* calls: it takes the function, arguments by place and by name."""
+
+    __slots__ = ("_self_call",)
+
+    def __init__(
+        self, wrapped: Any, make: Make, again: Again, *, receives: bool, call: Call
+    ) -> None:
+        super().__init__(wrapped, make, again, receives=receives)
+        _set(self, "_self_call", call)
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        try:
+            if runtime.append is None:  # nothing is recorded: 0.18 µs in all
+                return self.__wrapped__(*args, **kwargs)
+            return self._self_call(self.__wrapped__, args, kwargs)
+        except BaseException as error:
+            hide_frame(error)
+            raise
 
 
 class LoggedDescriptor(Logged):
     """A decorated callable that binds in a way of its own: classmethod, lru_cache."""
 
-    __slots__ = ()
+    __slots__ = ("_self_called",)
+
+    def __init__(self, wrapped: Any, make: Make, again: Again) -> None:
+        super().__init__(wrapped, make, again, receives=False)
+        _set(self, "_self_called", make(wrapped, False))
+
+    @property
+    def __call__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """What calls it, without a frame in between."""
+        return self._self_called
 
     def __get__(self, receiver: Any, owner: Any = None) -> Any:
         wrapped = self.__wrapped__
@@ -157,7 +197,7 @@ class LoggedDescriptor(Logged):
             return self
         if type(bound) is MethodType:
             return MethodType(self._self_part(bound.__func__, True), bound.__self__)
-        if type(bound) is FunctionType or type(bound) is Logged:  # a staticmethod's
+        if type(bound) is FunctionType or is_logged(bound):  # a staticmethod's
             return self._self_part(bound, False)
         wrap, (_, declared) = self._self_again
         return wrap(bound, declared)
@@ -172,13 +212,15 @@ class LoggedDescriptor(Logged):
         known: Logged | None = self._self_method
         if known is None or known.__wrapped__ is not function:
             wrap, (_, declared) = self._self_again
-            again = wrap, (function, declared)
-            known = Logged(function, self._self_make, again, receives=receives)
-            _set(self, "_self_method", known)
+            made: Logged = self._self_make(function, receives)
+            _set(made, "_self_again", (wrap, (function, declared)))
+            _set(self, "_self_method", made)
+            return made
         return known
 
 
-_finish(LoggedDescriptor)
+for _kind in (LoggedCall, LoggedDescriptor):
+    finish(_kind)
 
 
 class LoggedObject(wrapt.ObjectProxy):  # type: ignore[type-arg] # 1.x: not generic
@@ -191,12 +233,10 @@ class LoggedObject(wrapt.ObjectProxy):  # type: ignore[type-arg] # 1.x: not gene
             and a further argument.
     """
 
-    def __init__(
-        self, wrapped: Any, make: Callable[[bool], Callable[..., Any]], again: Again
-    ) -> None:
+    def __init__(self, wrapped: Any, make: Make, again: Again) -> None:
         super().__init__(wrapped)
         self._self_again = again
-        self._self_logged = Logged(wrapped.__call__, make, again, receives=False)
+        self._self_logged = make(wrapped.__call__, False)
 
     @property
     def __call__(self) -> Any:

@@ -3,13 +3,14 @@
 Its law: the function returns, raises, yields and is cancelled as if it stood alone.
 One wrapper for each kind of callable, written out: they repeat each other on purpose,
 since a shared layer would cost every call 0.1 µs and add a line to every traceback.
+That of plain functions is in a file of its own, `importlib_bootstrap`.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from types import GeneratorType, coroutine
+from types import CodeType, GeneratorType, coroutine
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,11 +18,10 @@ import msgspec
 from promptscribe._capture import emitted, failure, generator, snapshot, stream
 from promptscribe._capture.beginning import begin
 from promptscribe._capture.context import Inherited, current
-from promptscribe._capture.guise import driver_for, named_as
+from promptscribe._capture.guise import disguise, driver_for, named_as
 from promptscribe._capture.presence import NOTHING
 from promptscribe._capture.stream_kind import kind_of
 from promptscribe._capture.tape import Tape
-from promptscribe._interrupt import let_through
 from promptscribe._runtime.state import nowhere as _nowhere
 from promptscribe._runtime.state import runtime
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from promptscribe._capture.options import Plan
     from promptscribe._capture.recording import Recording
 
-_PLAIN = {str, dict, list, tuple, int, float, bool, type(None)}
+PLAIN = {str, dict, list, tuple, int, float, bool, type(None)}
 """Types of results that are no streams; grows with what functions return."""
 
 
@@ -45,7 +45,9 @@ def _bind(bind: Binder, args: Any, kwargs: Any) -> dict[str, Any]:
         return {"args": list(args), "kwargs": kwargs}
 
 
-def _begin(declared: Plan, bind: Binder, args: Any, kwargs: Any) -> Recording | None:
+def begin_anew(
+    declared: Plan, bind: Binder, args: Any, kwargs: Any
+) -> Recording | None:
     """Begin a log the slow way, after the quick one failed; None if that fails too."""
     try:
         return begin(runtime.append or _nowhere, declared, _bind(bind, args, kwargs))
@@ -54,46 +56,7 @@ def _begin(declared: Plan, bind: Binder, args: Any, kwargs: Any) -> Recording | 
         return None
 
 
-def around_function(declared: Plan, bind: Binder) -> Callable[..., Any]:
-    """Return what calls a function and logs that; see `Logged`."""
-    set_current, reset_current = current.set, current.reset
-    hide_frame = generator.hide_frame
-    plain = _PLAIN
-
-    def call(wrapped: Any, args: Any, kwargs: Any) -> Any:
-        append = runtime.append
-        if append is None:
-            return wrapped(*args, **kwargs)
-        recording: Recording | None
-        try:
-            recording = begin(append, declared, bind(*args, **kwargs))
-        except BaseException as problem:  # noqa: BLE001 - they do not fit, or ours
-            let_through(problem)
-            recording = _begin(declared, bind, args, kwargs)
-        if recording is None:  # not in the handler: it would be the error's context
-            return wrapped(*args, **kwargs)
-        token = set_current(recording)
-        try:
-            result = wrapped(*args, **kwargs)
-        except BaseException as error:
-            reset_current(token)
-            hide_frame(error)
-            recording.fail(error)
-            raise
-        reset_current(token)
-        kind = type(result)
-        if kind in plain and not (kind is dict and "stream" in result):
-            try:
-                recording.finish(result)
-            except BaseException as problem:  # noqa: BLE001 - ours
-                failure.note("recording_failed", problem)
-            return result
-        return _settle(recording, result)
-
-    return call
-
-
-def _settle(recording: Recording, result: Any) -> Any:
+def settle(recording: Recording, result: Any) -> Any:
     """End the log of a call that returned something; return what the caller gets."""
     try:
         if stream.is_provider_stream(result):
@@ -101,8 +64,8 @@ def _settle(recording: Recording, result: Any) -> Any:
             return stream.record_stream(
                 result, recording.finish_stream, recording.finish, recording
             )
-        if kind_of(result) is None and len(_PLAIN) < 1_000:
-            _PLAIN.add(type(result))  # types made at run time must not pile up here
+        if kind_of(result) is None and len(PLAIN) < 1_000:
+            PLAIN.add(type(result))  # types made at run time must not pile up here
         recording.finish(stream.payload(result))
     except BaseException as problem:  # noqa: BLE001 - ours
         failure.note("recording_failed", problem)
@@ -132,7 +95,7 @@ def around_coroutine(declared: Plan, bind: Binder, function: Any) -> Callable[..
             return wrapped(*args, **kwargs)
         except BaseException as error:
             generator.hide_frame(error)
-            _fail(error, _begin(declared, bind, args, kwargs))
+            _fail(error, begin_anew(declared, bind, args, kwargs))
             raise
 
     return call
@@ -157,7 +120,7 @@ def _fail(error: BaseException, recording: Recording | None) -> None:
 def _awaiting(declared: Plan, body: Any) -> Callable[..., Any]:
     """Return what makes the coroutines of one function; they carry its names."""
     set_current, leave_scope = current.set, generator.leave_scope
-    plain = _PLAIN
+    plain = PLAIN
 
     async def run(inputs: Any, wrapped: Any, args: Any, kwargs: Any) -> Any:
         try:
@@ -183,8 +146,11 @@ def _awaiting(declared: Plan, body: Any) -> Callable[..., Any]:
             except BaseException as problem:  # noqa: BLE001 - ours
                 failure.note("recording_failed", problem)
             return result
-        return _settle(recording, result)
+        return settle(recording, result)
 
+    code: Any = getattr(body, "__code__", None)
+    if type(code) is CodeType:  # else it is none of Python's own
+        run = disguise(run, code, getattr(body, "__module__", None))  # type: ignore[arg-type] # a function
     run.__name__ = getattr(body, "__name__", run.__name__)
     run.__qualname__ = body.__qualname__
     return run
@@ -206,7 +172,7 @@ def around_iterator(
             made = wrapped(*args, **kwargs)
         except BaseException as error:
             generator.hide_frame(error)
-            _fail(error, _begin(declared, bind, args, kwargs))
+            _fail(error, begin_anew(declared, bind, args, kwargs))
             raise
         if inputs is _UNFIT:
             return made
@@ -253,7 +219,7 @@ def _drive_coroutine(made: Any, beginning: _Beginning) -> Any:
         recording.fail(error)
         raise
     generator.leave_scope(token)
-    return _settle(recording, result)
+    return settle(recording, result)
 
 
 class _Beginning:

@@ -1,0 +1,95 @@
+"""The call of a decorated function: the one frame that stands between, and passes.
+
+Its law: whoever counts frames to find the caller does not count this one. `warnings`
+(``stacklevel=2``) and `logging` pass over a frame whose file name holds ``importlib``
+and ``_bootstrap`` (CPython ``Python/_warnings.c``, ``is_internal_frame``;
+``Lib/logging/__init__.py``, ``_is_internal_frame``): hence the name of this file. With
+any other, a deprecation that a decorated function warns its caller of would be one of
+ours, which Python does not show. ``sys._getframe(1)`` does find this frame.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from promptscribe._capture import failure
+from promptscribe._capture.beginning import begin
+from promptscribe._capture.context import current
+from promptscribe._capture.generator import hide_frame
+from promptscribe._capture.logged import Logged, _set, finish
+from promptscribe._capture.wrapper import PLAIN, begin_anew, settle
+from promptscribe._interrupt import let_through
+from promptscribe._runtime.state import runtime
+
+if TYPE_CHECKING:
+    from promptscribe._capture.arguments import Binder
+    from promptscribe._capture.logged import Again, Make
+    from promptscribe._capture.options import Plan
+    from promptscribe._capture.recording import Recording
+
+_enter, _leave = current.set, current.reset
+
+
+class LoggedFunction(Logged):
+    """A decorated function that is called and returns, or raises.
+
+    Args:
+        wrapped: See `Logged`; as are *make*, *again* and *receives*.
+        declared: What the decorator was given.
+        bind: Names the arguments.
+    """
+
+    __slots__ = ("_self_bind", "_self_declared")
+
+    def __init__(
+        self,
+        wrapped: Any,
+        make: Make,
+        again: Again,
+        *,
+        receives: bool,
+        declared: Plan,
+        bind: Binder,
+    ) -> None:
+        super().__init__(wrapped, make, again, receives=receives)
+        _set(self, "_self_bind", bind)
+        _set(self, "_self_declared", declared)
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        wrapped, append = self.__wrapped__, runtime.append
+        recording: Recording | None = None
+        if append is not None:
+            try:
+                inputs = self._self_bind(*args, **kwargs)
+                recording = begin(append, self._self_declared, inputs)
+            except BaseException as problem:  # noqa: BLE001 - they do not fit, or ours
+                let_through(problem)
+                recording = begin_anew(
+                    self._self_declared, self._self_bind, args, kwargs
+                )
+        if recording is None:  # not in the handler: it would be the error's context
+            try:
+                return wrapped(*args, **kwargs)
+            except BaseException as error:
+                hide_frame(error)
+                raise
+        token = _enter(recording)
+        try:
+            result = wrapped(*args, **kwargs)
+        except BaseException as error:
+            _leave(token)
+            hide_frame(error)
+            recording.fail(error)
+            raise
+        _leave(token)
+        kind = type(result)
+        if kind in PLAIN and not (kind is dict and "stream" in result):
+            try:
+                recording.finish(result)
+            except BaseException as problem:  # noqa: BLE001 - ours
+                failure.note("recording_failed", problem)
+            return result
+        return settle(recording, result)
+
+
+finish(LoggedFunction)
