@@ -1,6 +1,8 @@
 """What is special in chat completions, and in those who speak them."""
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import example, given
 
 from promptscribe._providers.registry import interpret, join
 from promptscribe._providers.stream import merge, sealed
@@ -284,3 +286,56 @@ def test_the_chunks_of_a_stream_in_a_list_are_one_answer():
     chunks = [{"choices": [{"delta": {"content": piece}}]} for piece in "hi"]
 
     assert interpret(chunks).output == "hi"
+
+
+ODD = st.sampled_from([None, "", "x", 0, 3, True, [], {}, ["a"], {"a": 1}])
+MESSAGES = st.fixed_dictionaries(
+    {"role": st.sampled_from(["assistant", "user", "odd", None])},
+    optional={
+        "content": st.sampled_from(["hi", ""]) | ODD,
+        "refusal": ODD,
+        "tool_calls": ODD,
+        "reasoning": ODD,
+    },
+)
+CHOICES = st.fixed_dictionaries(
+    {"index": st.just(0)},
+    optional={
+        "message": MESSAGES | ODD,
+        "finish_reason": st.just("stop") | ODD,
+        "text": ODD,
+        "content_filter_results": ODD,
+    },
+)
+USAGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "prompt_tokens": st.integers(-1, 9) | ODD,
+        "completion_tokens": st.integers(-1, 9) | ODD,
+        "total_tokens": st.integers(-1, 30) | ODD,
+        "completion_tokens_details": ODD | st.just({"reasoning_tokens": 4}),
+        "prompt_tokens_details": ODD | st.just({"cached_tokens": 2}),
+        "service_tier": ODD,
+        "queue_time": ODD,
+    },
+)
+MODELS = st.sampled_from(["gpt-4o", "google/gemini-2.5-flash", "sonar", "o/x"]) | ODD
+
+
+@given(
+    st.fixed_dictionaries(
+        {"object": st.just("chat.completion")},
+        optional={
+            "choices": st.lists(CHOICES | ODD, max_size=2) | ODD,
+            "usage": USAGES | ODD,
+            "model": MODELS,
+            "service_tier": st.just("flex") | ODD,
+            "provider": ODD,
+        },
+    )
+)
+@example(completion(tokens(1, 2, 3), "gpt-4o"))
+@example(completion(tokens(20, 198, 623), "gemini-2.5-flash"))
+def test_the_short_way_says_what_the_long_way_does(body):
+    """A plain answer has a short cut; a member that nobody knows rules it out."""
+    assert interpret(body) == interpret({**body, "unknown": None})

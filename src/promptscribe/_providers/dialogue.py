@@ -85,14 +85,14 @@ def _read_item(item: JSONObject) -> list[JSONObject]:
 
 def read_answer(raw: JSONObject) -> JSONObject:
     """Read the message of a response: always one, from the assistant by default."""
-    if _is_only_text(raw):
+    if is_only_text(raw):
         return {"role": raw["role"], "content": raw["content"]}
     parts = _read_members(unwrapped(raw))
     role = role_of(raw.get("role"))
     return parts.message(role, name=word(raw.get("name")))
 
 
-def _is_only_text(raw: JSONObject) -> bool:
+def is_only_text(raw: JSONObject) -> bool:
     """Say whether a message is text by one of the contract's roles, and no more.
 
     Most answers are: reading all that a message may hold takes ten times as long.

@@ -60,8 +60,10 @@ def add_response(draft: Draft, value: Any, plain: Callable[[Any], Any]) -> None:
     if type(value) is dict and (facts.usage is not None or facts.model is not None):
         draft.fill("provider_response", value)
     _add_model(draft, facts.model, facts.provider)
-    add_usage(draft, facts)
-    draft.note("choices", facts.choices)
+    if facts.usage is not None:
+        add_usage(draft, facts)
+    if facts.choices is not None:
+        draft.note("choices", facts.choices)
 
 
 def add_usage(draft: Draft, facts: ResponseFacts) -> None:

@@ -148,8 +148,8 @@ def _add_times(members: Members, first: record.Start, last: record.End | None) -
     if last is not None and last.returned is not None:  # else it was not timed
         if ended is None:
             members["end_time"] = _clock.from_ns(last.ended)
-        elapsed = max(last.ended - first.began, 0) / 1e9
-        members.setdefault("provider_latency", elapsed)
+        elapsed = last.ended - first.began
+        members.setdefault("provider_latency", elapsed / 1e9 if elapsed > 0 else 0.0)
 
 
 def _add_error(draft: Draft, last: record.End | None) -> None:

@@ -153,7 +153,7 @@ _containers: Final = (
 )
 
 _NIL: Final = b"\xc0"
-_FLOAT: Final = b"\xcb"
+_FLOAT: Final = 0xCB
 _NOT_FINITE: Final = re.compile(rb"\xcb[\x7f\xff]")
 """How infinity and not-a-number begin, and numbers beyond 1e303; no text has these."""
 
@@ -182,8 +182,10 @@ def read(start: bytes | None, end: bytes | None) -> tuple[Start, End | None, boo
         results = [] if last is None else [last.result]
         results += [v for u in (last and last.updates) or () for v in u.values()]
         is_plain = met == sum(map(_held, results))
-    if is_plain:
-        is_plain = not (_may_be_infinite(start) or _may_be_infinite(end))
+    for payload in (start, end):
+        # To look for the byte takes 0.05 µs, for the pattern 0.7.
+        if payload is not None and _FLOAT in payload and _NOT_FINITE.search(payload):
+            is_plain = False
     return first, last, is_plain
 
 
@@ -232,12 +234,6 @@ def _part(raw: msgspec.Raw) -> Any:
             return {name: _part(part) for name, part in parts.items()}
         return [_part(part) for part in parts]
     return {MARK: "not recorded: it has keys that are no text"}
-
-
-def _may_be_infinite(payload: bytes | None) -> bool:
-    if payload is None or payload.find(_FLOAT) < 0:  # 0.1 µs, the pattern takes 1
-        return False
-    return _NOT_FINITE.search(payload) is not None
 
 
 def _held(value: Any) -> int:
