@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import nullcontext
 
 import pytest
 from opentelemetry import baggage, trace
@@ -189,6 +190,27 @@ def test_what_only_the_second_one_knows_is_in_the_log_around(provider, captured_
     (log,) = captured_logs
     assert log.messages == [{"role": "user", "content": "Hi"}]
     assert log.prompt_tokens == 5
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_stream_that_outlives_the_span_around_it_loses_no_tokens(
+    provider, captured_logs, inside
+):
+    """The outer instrumentation does not know the inner one's stream as one."""
+    asked = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o"}
+    with log_prompt("a") if inside else nullcontext():
+        with provider.get_tracer("outer").start_as_current_span("chat") as outer:
+            outer.set_attributes(asked)
+            inner = provider.get_tracer("inner").start_span("chat", attributes=asked)
+        inner.set_attribute("gen_ai.response.id", "r")
+        inner.set_attribute("gen_ai.usage.input_tokens", 5)
+        inner.end()
+
+    assert [log.prompt_tokens for log in captured_logs if log.prompt_tokens] == [5]
+    if inside:
+        assert [log.path for log in captured_logs] == ["a"]
+    else:
+        assert captured_logs[1].trace_parent_id == log_id(outer)
 
 
 def side_by_side(*tracers, content=""):

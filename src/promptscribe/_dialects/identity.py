@@ -30,6 +30,19 @@ _MODELS: Final = (
 )
 
 
+_TOKENS: Final = (
+    "gen_ai.usage.input_tokens",
+    "gen_ai.usage.output_tokens",
+    "gen_ai.usage.prompt_tokens",
+    "gen_ai.usage.completion_tokens",
+    "llm.token_count.prompt",
+    "llm.token_count.completion",
+    "ai.usage.inputTokens",
+    "ai.usage.promptTokens",
+    "langfuse.observation.usage_details",
+)
+
+
 class _Named(msgspec.Struct):
     id: str | None = None
 
@@ -58,6 +71,11 @@ def response_id(span: Span) -> str | None:
     except ValueError:
         return None
     return said.id or (said.llm_output and said.llm_output.id) or None
+
+
+def has_tokens(span: Span) -> bool:
+    """Say whether a span tells of tokens."""
+    return any(name in span.attributes for name in _TOKENS)
 
 
 def is_same_model(one: Span, other: Span) -> bool:

@@ -52,6 +52,10 @@ class Fills:
         first = before.withdraw()
         if first is None:
             return [span]
+        if span.parent_id == first.span_id and doubles.is_same_call(span, first):
+            # The outer one was over before the stream was, and knows no tokens.
+            self._fills[key] = _Fill(recording, doubles.unite(first, [span])[0])
+            return []
         if first.status == "ERROR" and not is_named:
             self._fills[key] = _Fill(recording, span)
             return [first]

@@ -173,10 +173,20 @@ class Intake:
         if recording is not None:
             node = self._lineage.get(key) if key is not None else None
             is_named = node is not None and node.is_named
-            return self._fills.take(recording, span, is_named=is_named)
+            calls = self._fills.take(recording, span, is_named=is_named)
+            self._note_filling(span, calls)
+            return calls
         if above.node is not None:
             above.node.is_named = True
         return [span]
+
+    def _note_filling(self, span: Span, calls: list[Span]) -> None:
+        """Remember which call has a log of its own, and which one has not."""
+        own = {_key_of(call) for call in calls}
+        for key in {_key_of(span), *own}:
+            node = self._lineage.get(key)
+            if node is not None:
+                node.is_filling = key not in own
 
     def _above(self, key: Key | None, node: Node | None) -> Ancestor:
         if key is None or node is None:
@@ -202,7 +212,9 @@ class Intake:
             around = outer.read()
             if around is not None and doubles.is_same_call(span, around):
                 if _key_of(around) in self._taken:
-                    return []
+                    # It is over, and written: a guess is good where nothing is lost.
+                    is_sure = None not in map(identity.response_id, (span, around))
+                    return [] if is_sure or identity.has_tokens(around) else None
                 outer.extras.append(span)
                 released = outer.extras[: -doubles.MOST]
                 del outer.extras[: -doubles.MOST]

@@ -45,9 +45,12 @@ class Node:
             while it runs.
         told: Log id that another process named as the parent.
         is_named: Whether a log names this span's log as its parent.
+        is_filling: Whether its call fills the log around, and has none of its own.
     """
 
-    __slots__ = ("call", "extras", "is_named", "live", "parent", "scope", "told")
+    __slots__ = (
+        "call", "extras", "is_filling", "is_named", "live", "parent", "scope", "told"
+    )  # fmt: skip
 
     def __init__(self, parent: int | None, scope: Scope | None, live: Any) -> None:
         self.parent = parent
@@ -57,6 +60,7 @@ class Node:
         self.extras: list[Span] = []
         self.told: str | None = None
         self.is_named = False
+        self.is_filling = False
 
     def read(self) -> Span | None:
         """Return the span as data; None if it is over and no call."""
@@ -174,7 +178,7 @@ class Lineage:
                 return self._outside(trace, node)
             if _log_of(outer.scope) != _log_of(node.scope):
                 break
-            if _is_call(outer):
+            if _is_call(outer) and not outer.is_filling:
                 return Ancestor(format_log_id(trace, node.parent), node=outer)
             node = outer
         return around(node.scope, node.told)
