@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
+import json
 import sys
 
 import pytest
@@ -187,3 +189,61 @@ def test_what_is_not_redacted_is_cut_as_before():
         f"ValueError: {'a' * 4_096}\n… [{len(text) - 8_192} characters cut]\n"
         f"{'b' * 4_096}"
     )
+
+
+def _openai(text):
+    choice = {"index": 0, "delta": {"content": text}}
+    return {"object": "chat.completion.chunk", "model": "m", "choices": [choice]}
+
+
+CHUNKS = {
+    "text": lambda text: text,
+    "bytes": str.encode,
+    "OpenAI": _openai,
+    "unknown": lambda text: {"n": 1, "said": [{"more": text}], "kind": "piece"},
+}
+USAGE = {
+    "object": "chat.completion.chunk",
+    "model": "m",
+    "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 5, "completion_tokens": 7},
+}
+
+
+def read(output):
+    """Return the text of an output, that of bytes as well."""
+    if not output.startswith('["'):
+        return output
+    chunks = json.loads(output)
+    return b"".join(map(base64.b64decode, chunks)).decode("utf-8", "replace")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", CHUNKS)
+@pytest.mark.parametrize("size", [991, 61_001])
+def test_a_stream_that_is_too_long_is_cut_around_secrets(kind, size):
+    """It has one at each place; of none of them a part is kept where it was cut."""
+    text = f"{KEY} {SECRETS['address']}, " * (9 * (1 << 20) // 60)
+    chunks = [CHUNKS[kind](text[at : at + size]) for at in range(0, len(text), size)]
+
+    @log_prompt(redact=True)
+    def stream():
+        yield from chunks
+        if kind == "OpenAI":
+            yield USAGE
+
+    with captured_logs() as logs:
+        for _ in stream():
+            pass
+
+    (log,) = logs
+    assert log.metadata["chunks_cut"] > 0
+    if kind != "bytes":
+        assert "[redacted]" in log.output
+    for name in ("key", "address"):
+        assert not leaks(repr(log), name)
+        assert not leaks(read(log.output), name)
+    if kind == "OpenAI":
+        assert (log.finish_reason, log.output_tokens) == ("stop", 7)
+    if kind == "unknown":
+        assert log.output.count("piece") > 9

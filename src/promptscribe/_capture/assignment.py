@@ -80,9 +80,9 @@ _VALUE_OF: Final = re.compile(
 )
 _BARE: Final = re.compile(
     r"(?:[^\s\"'`<>,;&|(){}\[\]\\]|\\(?![nrtu\"'\\])"
-    r"|[,;&|(){}\[\]]{1,3}(?=[^\s\"'`,;&|(){}\[\]<>\\])(?![\w.\-%]{1,64}[=:]))++"
+    r"|[,;&|(){}\[\]]{1,3}(?=[^\s\"'`,;&|(){}\[\]<>\\:.])(?![\w.\-%]{1,64}[=:]))++"
 )
-_ELEMENT: Final = re.compile(r"[^<]{1,4096}")
+_ELEMENT: Final = re.compile(r"[^<\n\"]{1,4096}(?=</|\Z)")
 _LOGPROB: Final = re.compile(r"[\"'\\\s]{0,8},[\"'\\\s]{0,12}logprob")
 """A token of the model's."""
 _SCHEMED: Final = re.compile(
@@ -174,6 +174,9 @@ def _read_value(given: _Given, mark: str) -> _Value | None:
     """Return what stands under a name, if it is to be hidden."""
     text, at = given.text, given.at
     is_quoted_name = given.close[-1:] in _QUOTES
+    if given.sign == ">":
+        inside = _ELEMENT.match(text, at)
+        return None if inside is None else _Value(at, inside.end(), mark)
     if given.sign == ",":
         if not is_quoted_name:
             return None
@@ -203,7 +206,7 @@ def _read_quoted(given: _Given, quoted: re.Match[str], mark: str) -> _Value | No
     said = quoted[kind]
     if is_placeholder(said):
         return None
-    if given.sign == "," and _is_name(said) and not _is_in_tuple(given):
+    if given.sign == "," and _is_name(said) and not _is_in_pair(given, quoted.end()):
         return None
     if given.level == WEAK and _LOGPROB.match(given.text, quoted.end()):
         return None
@@ -212,11 +215,14 @@ def _read_quoted(given: _Given, quoted: re.Match[str], mark: str) -> _Value | No
 
 def _is_name(said: str) -> bool:
     """Say whether this is one more of a list of names: ["password", "username"]."""
-    return said.islower() and said.replace("_", "").isalpha()
+    word = said.replace("_", "").replace("-", "")
+    return said.islower() and (word.isalpha() or secrecy(said) != NONE)
 
 
-def _is_in_tuple(given: _Given) -> bool:
-    return "(" in given.text[max(given.start - 4, 0) : given.start]
+def _is_in_pair(given: _Given, end: int) -> bool:
+    """Say whether name and value are all that is in the tuple around them."""
+    before = given.text[max(given.start - 4, 0) : given.start]
+    return "(" in before and given.text[end : end + 1] == ")"
 
 
 def _end_of_structure(given: _Given) -> int | None:
@@ -236,19 +242,17 @@ def _end_of_structure(given: _Given) -> int | None:
 
 
 def _end_of_special(given: _Given) -> int | None:
-    """Return where a value ends that has spaces: of a header, of an element in XML."""
+    """Return where a header's value ends that has spaces in it."""
     text, at, name = given.text, given.at, given.name.lower()
     found: re.Match[str] | None = None
-    if given.sign == ">":
-        found = _ELEMENT.match(text, at)
-    elif name.endswith(("authorization", "auth")):
+    if name.endswith(("authorization", "auth")):
         is_long = _PARAMETERS.match(text, at)
         found = (_TO_END if is_long else _SCHEMED).match(text, at)
         if found is not None and is_everyday(found.group().split()[-1]):
             return None
     elif name.endswith(("cookie", "cookies")) and given.sign in {":", _WIDE_COLON}:
         found = _LINE.match(text, at)
-        if found is not None and "=" not in found.group():
+        if found is not None and "=" not in found.group().split()[0]:
             return None
     return None if found is None else found.end()
 
@@ -270,15 +274,19 @@ def _end_of_bare(given: _Given) -> int | None:
 def _is_secret(given: _Given, said: str, end: int) -> bool:
     """Say whether a bare word is a secret, or the program's or the sentence's own."""
     text = given.text
-    if is_code(text, given.at) or is_everyday(said):
+    if is_code(text, given.at, said) or is_everyday(said):
         return False
     if said.replace(".", "").isdigit():
         return given.level == STRONG and not keeps_numbers(given.name)
-    if not is_identifier(said) or given.name.isupper():
-        return True  # no word, or a variable of the environment
+    if not is_identifier(said):
+        return True
+    after = text[end : end + 2]
+    if said[0].isupper() and after[:1] == " " and after[1:].isalpha():
+        return given.sign == "="  # what a docstring says of it
+    if given.name.isupper():
+        return True  # a variable of the environment
     if "." in said or secrecy(said) != NONE or given.is_typed:
         return False  # settings.api_key, token=token
-    after = text[end : end + 2]
     if after[:1] in {"", "\n", "\r"} or after == "\\n":
         line = text[max(given.start - 128, 0) : given.start].rpartition("\n")[2]
         if line.strip(" \t-*>$#|") in {"", "export", "set"}:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from promptscribe._capture.context import Scope
     from promptscribe._capture.options import Options, Plan
+    from promptscribe._capture.tape import Tape
     from promptscribe._runtime.state import Append
 
 _WITHHELD: Final = "withheld"
@@ -70,7 +71,7 @@ class ControlledRecording(Recording):
         if rules.is_bare:
             message, traceback = "", None
         clean = rules.clean_text
-        return clean(name) or "", clean(message) or "", clean(traceback)
+        return name, clean(message) or "", clean(traceback)
 
     def _add(self, members: Mapping[str, Any]) -> None:
         try:
@@ -83,6 +84,14 @@ class ControlledRecording(Recording):
         except BaseException as problem:  # noqa: BLE001 - ours
             failure.note("snapshot_failed", problem)
 
+    def _unwind(
+        self, tape: Tape, ending: str | None
+    ) -> tuple[msgspec.Raw, tuple[int | None, str | None, int]]:
+        packed, told = super()._unwind(tape, ending)
+        if tape.cut and not self._rules.is_open:
+            packed = self._rules.mend(packed, tape.seam)
+        return packed, told
+
     def _end(
         self,
         returned: bool,
@@ -91,6 +100,8 @@ class ControlledRecording(Recording):
         stream: tuple[int | None, str | None, int] | None,
     ) -> None:
         self.leave()
+        if error is not None:
+            error = (self._rules.clean_text(error[0]) or "", *error[1:])
         kept: Any = None
         problem: BaseException | None = None
         try:

@@ -8,10 +8,14 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from promptscribe import schema
-from promptscribe._capture import cut, piece, redaction, snapshot
+from promptscribe._capture import cut, failure, piece, redaction, snapshot
+from promptscribe._capture.plain import encode_plain
 from promptscribe._runtime.state import runtime
 from promptscribe._wire import record
+from promptscribe._wire.record import EXT_CHUNKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +75,25 @@ class Rules:
         """Return chunks of no known shape without secrets that stand across them."""
         clean = self.cleaner()
         return chunks if clean is None else piece.hide_across(chunks, clean)
+
+    def mend(self, packed: msgspec.Raw, seam: int) -> msgspec.Raw:
+        """Return chunks of a stream of which some were cut out.
+
+        Args:
+            packed: The chunks, as the tape has packed them.
+            seam: How many stand before the cut.
+        """
+        clean = self.cleaner()
+        if clean is None:
+            return packed
+        try:
+            kind, chunks = record.decode(bytes(packed))
+            mended = piece.hide_at_cut(record.plain(chunks), seam, clean)
+            inner = encode_plain((kind, mended))
+            return msgspec.Raw(encode_plain(msgspec.msgpack.Ext(EXT_CHUNKS, inner)))
+        except Exception as problem:  # noqa: BLE001 - it fails closed
+            failure.note("redaction_failed", problem)
+            return msgspec.Raw(encode_plain(redaction.FAILED))
 
     def members(self, members: dict[str, Any]) -> dict[str, Any]:
         """Return what may be kept of a log's members."""

@@ -25,10 +25,10 @@ _KEY_OF: Final = (
     " encryption function functions hmac license master private rsa root secret server"
     " service session shared sharedaccess signing ssh storageaccount subscription"
     " webhook"
-    " ai anthropic aws azure cerebras claude cohere databricks deepgram deepseek"
+    " anthropic aws azure cerebras claude cohere databricks deepgram deepseek"
     " elevenlabs fireworks gcp gemini github gitlab google grok groq hf huggingface"
     " jina langfuse langsmith litellm mailchimp mailgun mistral nvidia openai"
-    " openrouter perplexity pinecone pplx qdrant replicate s3 sendgrid serp serper"
+    " openrouter perplexity pinecone pplx qdrant replicate sendgrid serp serper"
     " slack stripe supabase tavily together twilio voyage wandb weaviate xai"
 )
 """What a key belongs to that is a secret: a primary key or a sort key is none."""

@@ -74,11 +74,13 @@ class Tape:
         first_chunk: Monotonic time at which the first chunk came, or None.
         count: Chunks that came, but for those in *texts*.
         cut: How many of them were not kept.
+        seam: Values before those, of all that were packed.
     """
 
     __slots__ = (
         "_finish", "_head", "_is_text", "_kept", "_kind", "_last", "_last_bytes",
-        "_room", "_turn", "_whole", "count", "cut", "first_chunk", "texts",
+        "_room", "_turn", "_whole", "count", "cut", "first_chunk", "seam",
+        "texts",
     )  # fmt: skip
 
     def __init__(
@@ -88,6 +90,7 @@ class Tape:
         self.first_chunk: int | None = None
         self.count = 0
         self.cut = 0
+        self.seam = 0
         self._kind: str | None = None
         self._is_text = False
         self._head = bytearray()
@@ -166,6 +169,7 @@ class Tape:
     def pack(self) -> msgspec.Raw:
         """Return all that was kept as one value, encoded: `record.EXT_CHUNKS`."""
         self._join_texts()
+        self.seam = self._kept
         if self.cut and self._is_text:
             self._append(encode_plain(f"… [{self.cut} chunks cut] …"), 0)
         for encoded, _ in self._last:
