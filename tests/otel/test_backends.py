@@ -98,10 +98,14 @@ def answer(messages):
     return ANSWER
 
 
-def deliver(endpoint, folder):
+def deliver(endpoint, folder, **settings):
     """Log an agent with one call of a model in it, and deliver both as OTLP."""
     promptscribe.configure(
-        otlp_endpoint=endpoint, journal_dir=folder, export=True, source="shop"
+        otlp_endpoint=endpoint,
+        journal_dir=folder,
+        export=True,
+        source="shop",
+        **settings,
     )
     with log_prompt("shop/agent"):
         answer(messages=[{"role": "user", "content": "Hi"}])
@@ -114,7 +118,10 @@ class Sink(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         if self.headers.get("content-encoding") == "gzip":
             body = inflate(body)
-        self.server.spans.extend(otlp.read_upload(protobuf.decode(body)))
+        if self.path == "/v1/metrics":
+            self.server.metrics.append(protobuf.decode(body, "Metrics"))
+        else:
+            self.server.spans.extend(otlp.read_upload(protobuf.decode(body)))
         self.send_response(200)
         self.send_header("content-length", "0")
         self.end_headers()
@@ -124,11 +131,11 @@ class Sink(BaseHTTPRequestHandler):
 
 
 def test_a_collector_forwards_our_spans_unchanged(environment, tmp_path):
-    """rotel, an OpenTelemetry collector: in by OTLP, out by OTLP."""
+    """rotel, an OpenTelemetry collector: in by OTLP, out by OTLP; metrics as well."""
     folder = environment("rotel").parent
     (agent,) = folder.glob("lib/python*/site-packages/rotel/rotel-agent")
     sink = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
-    sink.spans = []
+    sink.spans, sink.metrics = [], []
     threading.Thread(target=sink.serve_forever, daemon=True).start()
     port = free_port()
     arguments = [
@@ -141,8 +148,10 @@ def test_a_collector_forwards_our_spans_unchanged(environment, tmp_path):
     ]  # fmt: skip
 
     with running(arguments, tmp_path, f"http://127.0.0.1:{port}/"):
-        deliver(f"http://127.0.0.1:{port}", tmp_path / "journal")
+        url = f"http://127.0.0.1:{port}"
+        deliver(url, tmp_path / "journal", otel_metrics=True)
         spans = eventually(lambda: len(sink.spans) == 2 and sink.spans)
+        metrics = eventually(lambda: sink.metrics)
     sink.shutdown()
     sink.server_close()
 
@@ -154,6 +163,13 @@ def test_a_collector_forwards_our_spans_unchanged(environment, tmp_path):
     assert log["output"] == "Ho"
     assert log[translation.USAGE] == {"prompt_tokens": 1000, "output_tokens": 100}
     assert inner.resource["service.name"] == "shop"
+    (scope,) = metrics[-1]["resourceMetrics"][0]["scopeMetrics"]
+    sums = {
+        metric["name"]: sum(p["sum"] for p in metric["histogram"]["dataPoints"])
+        for metric in scope["metrics"]
+    }
+    assert sums["gen_ai.client.token.usage"] == 1100
+    assert sums["gen_ai.client.operation.duration"] > 0
 
 
 def test_phoenix_shows_our_logs_as_llm_spans(environment, tmp_path):
