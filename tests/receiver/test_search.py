@@ -1,11 +1,14 @@
 """Text search: the same answers before a log is indexed, and after."""
 
 import re
+import threading
 from contextlib import closing
 
+import httpx
 import pytest
 
-from promptscribe.receiver import page_route, sqlite_search
+from promptscribe.receiver import page_route, sqlite_search, sqlite_writer
+from promptscribe.receiver.server import start_in_thread
 from promptscribe.receiver.sqlite_schema import connect
 from promptscribe.receiver.sqlite_words import index_some, searched_text
 
@@ -33,12 +36,15 @@ def found(client):
 
 
 @pytest.fixture(params=["late", "indexed"])
-def indexed(request, post, index):
+def indexed(request, post, index, monkeypatch):
+    monkeypatch.setattr(sqlite_writer, "_PAUSE", 60)
+    monkeypatch.setattr(sqlite_writer, "_PATIENCE", 60)
     post(path="p", log_id="in", inputs={"q": ["Where is order 4431?"]})
     post(path="p", log_id="out", output='It says "order 44-31", 100% sure')
     post(path="p", log_id="turn", messages=[{"role": "user", "content": "Grüße"}])
     post(path="p", log_id="bad", error="TimeoutError: slow")
     post(path="p", log_id="cjk", output="東京都に行きます")
+    post(path="p", log_id="thai", output="สวัสดีครับ GPT จ้า")
     post(path="p", log_id="else", source="order", metadata={"order": "order"})
     if request.param == "indexed":
         index()
@@ -55,6 +61,10 @@ def indexed(request, post, index):
         ("Grüße", {"turn"}),
         ("timeouterror", {"bad"}),
         ("京都", {"cjk"}),
+        ("都に行きます", {"cjk"}),
+        ("京に", set()),
+        ("ดีครับ", {"thai"}),
+        ("ครับ gpt จ้", {"thai"}),
         ("100%", {"out"}),
         ('"order', {"out"}),
         ("nowhere", set()),
@@ -167,3 +177,62 @@ def test_a_page_counts_what_is_found_up_to_a_bound(client, index, monkeypatch):
     # Of those that are indexed, and of the late one if it is none of them yet.
     assert re.search(r'id="count">[45]\+</span>', bounded)
     assert client.get("/logs", params={"search": "needle"}).json()["total"] == 10
+
+
+def test_signs_are_looked_for_in_the_last_logs_only(client, post, monkeypatch):
+    """A page says so; the API goes through all."""
+    monkeypatch.setattr(sqlite_search, "MOST_WALKED", 3)
+    for number in range(9):
+        post(path="p", output=f"{number} ???")
+
+    page = client.get("/?search=%3F%3F%3F").text
+    words = client.get("/?search=8").text
+
+    assert 'id="count">3+</span>' in page
+    assert "looked for in the last logs only" in page
+    assert "looked for in the last logs only" not in words
+    assert client.get("/logs?search=%3F%3F%3F").json()["total"] == 9
+
+
+def test_what_was_left_unindexed_is_indexed_at_the_start(tmp_path):
+    """After a kill or an upgrade, and though no log comes any more."""
+    path = tmp_path / "logs.db"
+    running = start_in_thread(db=path)
+    lines = "\n".join('{"path":"p","output":"needle"}' for _ in range(250))
+    httpx.post(f"{running.url}/prompts/logs", content=lines)
+    running.stop()
+    with closing(connect(path)) as connection:
+        connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
+        connection.execute("UPDATE indexed SET seq = 0")
+
+    running = start_in_thread(db=path)
+    with closing(connect(path, read_only=True)) as connection:
+        for _ in range(1000):
+            (mark,) = connection.execute("SELECT seq FROM indexed").fetchone()
+            if mark == 250:
+                break
+            threading.Event().wait(0.01)
+    running.stop()
+
+    assert mark == 250
+
+
+def test_a_damaged_log_stops_neither_the_index_nor_the_intake(
+    client, post, tmp_path, found
+):
+    """One body that is no JSON any more is one log without words."""
+    for name in ("before", "damaged", "after"):
+        post(path="p", log_id=name, output="needle")
+    with closing(connect(tmp_path / "logs.db")) as connection:
+        connection.execute("UPDATE bodies SET body = '{' WHERE seq = 2")
+        connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
+        connection.execute("UPDATE indexed SET seq = 0")
+
+        post(path="p", log_id="later", output="needle")
+        for _ in range(1000):
+            (mark,) = connection.execute("SELECT seq FROM indexed").fetchone()
+            if mark == 4:
+                break
+            threading.Event().wait(0.01)
+
+    assert found("needle") == {"before", "after", "later"}

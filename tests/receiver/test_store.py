@@ -246,6 +246,28 @@ def test_a_chore_is_done_in_a_pause_and_may_fail(tmp_path, monkeypatch):
     assert first == second == third == (1,)
 
 
+def test_a_chore_that_fails_for_good_keeps_no_log_out(tmp_path, monkeypatch, caplog):
+    """Whatever goes wrong in a pause: it is told once, and logs are kept."""
+    monkeypatch.setattr(sqlite_writer, "_PAUSE", 0.01)
+    path = tmp_path / "some.db"
+    migrate(path)
+    tries = []
+
+    def chore(_):
+        tries.append(1)
+        raise ValueError("broken")
+
+    writer = Writer(path, SystemClock(), chore)
+    for number in range(3):
+        assert asyncio.run(writer.run(lambda _: 1)) == 1
+        while len(tries) <= number:
+            threading.Event().wait(0.01)
+    writer.close()
+
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ["what waits for a pause in writing cannot be done"]
+
+
 def test_a_chore_is_not_put_off_for_ever(tmp_path, monkeypatch):
     """Where writes leave no pause, a step is done between them."""
     monkeypatch.setattr(sqlite_writer, "_PAUSE", 60)

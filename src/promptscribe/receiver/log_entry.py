@@ -220,10 +220,17 @@ class LogQuery(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class LogPage(msgspec.Struct):
-    """One page of logs, and how many there are on all pages."""
+    """One page of logs.
+
+    Attributes:
+        logs: Those on the page.
+        total: How many there are on all pages.
+        partial: True where older logs were not looked at, as `LogQuery.most` allows.
+    """
 
     logs: list[StoredLog]
     total: int
+    partial: bool = False
 
 
 class LogStep(msgspec.Struct):

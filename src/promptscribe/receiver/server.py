@@ -159,6 +159,7 @@ class Receiver:
             self._thread.join()
 
     def _ready(self) -> None:
+        self._store.begin()
         if self._keeper is not None:
             # Ends with the loop, which cancels what is left when it closes.
             self._keeping = asyncio.get_running_loop().create_task(self._keeper.run())

@@ -18,7 +18,7 @@ from promptscribe.receiver.sqlite_read import (
     read_logs,
 )
 from promptscribe.receiver.sqlite_row import TEXT_COLUMNS
-from promptscribe.receiver.sqlite_search import find_newest, search_term
+from promptscribe.receiver.sqlite_search import find_newest, is_partial, search_term
 
 if TYPE_CHECKING:
     import sqlite3
@@ -70,7 +70,8 @@ def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
         else:  # beyond the last page
             counted = f"SELECT count(*) FROM ({hits})"
             (total,) = connection.execute(counted, values).fetchone()
-    return LogPage(read_logs(connection, sequence, bare=query.bare), total)
+    logs = read_logs(connection, sequence, bare=query.bare)
+    return LogPage(logs, total, is_partial(connection, query))
 
 
 def _way(query: LogQuery, where: str) -> str:

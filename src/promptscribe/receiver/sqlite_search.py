@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from promptscribe.receiver.sqlite_words import INDEXES
+from promptscribe.receiver.sqlite_words import INDEXES, UNSPACED, spaced
 
 if TYPE_CHECKING:
     import sqlite3
 
     from promptscribe.receiver.log_entry import LogQuery
 
-# Scripts that put no blanks between words: their words are no words to FTS5.
-_UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u2e80-\U0003ffff]")
 # Words that one half-written word may stand for, and the logs that have them: 50 ms.
 _MOST_TERMS: Final = 64
 _MOST_TERM_LOGS: Final = 300_000
@@ -38,6 +36,8 @@ _MOST_ASKED: Final = 1000
 # one whether it has; 0.15 to walk past an entry of an index, 6 to look up a log.
 _ASKED_FOR_FOUND: Final = 100
 _LOOKED_UP_FOR_WALKED: Final = 40
+# Logs that are gone through where a text is signs only, on a page: 7 µs each.
+MOST_WALKED: Final = 10_000
 _LAST: Final = "ORDER BY b.seq DESC LIMIT ?"
 _LATE: Final = "b.seq > (SELECT seq FROM indexed)"
 
@@ -58,6 +58,8 @@ def search_term(
     one_by_one, values = _one_by_one(index, text)
     phrase = _phrase(connection, index, text)
     if phrase is None:
+        if most is not None:
+            one_by_one += f" AND b.seq > (SELECT max(seq) FROM bodies) - {MOST_WALKED}"
         return f"l.seq IN ({one_by_one} {_LAST})", [*values, limit]
     late = f"SELECT * FROM ({one_by_one} AND {_LATE} {_LAST})"
     asking = most is None and not phrase.endswith("*") and among <= _MOST_ASKED
@@ -125,6 +127,15 @@ def find_newest(
     return [row[0] for row in rows], total
 
 
+def is_partial(connection: sqlite3.Connection, query: LogQuery) -> bool:
+    """Return whether not every log was looked at for what a query asks for."""
+    texts = [text for text in (query.search, query.metadata_search) if text is not None]
+    if query.most is None or all(_WORD.search(text) for text in texts):
+        return False
+    (last,) = connection.execute("SELECT max(seq) FROM bodies").fetchone()
+    return bool((last or 0) > MOST_WALKED)
+
+
 def _indexed(index: str) -> str:
     return (
         f"SELECT rowid FROM {index} WHERE {index} MATCH ? ORDER BY rowid DESC LIMIT ?"
@@ -156,9 +167,11 @@ def _one_by_one(index: str, text: str) -> tuple[str, list[object]]:
 
 def _phrase(connection: sqlite3.Connection, index: str, text: str) -> str | None:
     """Return what FTS5 is asked for, or None for a text without words."""
-    if _UNSPACED.search(text) or not _WORD.search(text):
+    if not _WORD.search(text):
         return None
-    phrase = '"{}"'.format(text.replace('"', '""').replace("\0", " "))
+    phrase = '"{}"'.format(spaced(text).replace('"', '""').replace("\0", " "))
+    if UNSPACED.match(text[-1]):  # a letter is whole
+        return phrase
     return f"{phrase} *" if _is_half(connection, index, text) else phrase
 
 

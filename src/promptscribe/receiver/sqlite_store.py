@@ -209,6 +209,10 @@ class SqliteStore:
         """Return whether a key was ever made."""
         return sqlite_key.has_keys(self._connection())
 
+    def begin(self) -> None:
+        """Index what was left unindexed, though nothing is written yet."""
+        self._writer.begin()
+
     def close(self) -> None:
         """Commit what was asked for, then close every connection."""
         self._writer.close()

@@ -10,6 +10,8 @@ the rest of storing a log: so it waits for a pause.
 # The strings that are put together here are names of tables and columns.
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
     from promptscribe.schema import JSONObject, JSONValue
 
 SEARCHED: Final = ("inputs", "messages", "output", "output_message", "error")
+# Scripts that put no blanks between words: Thai and Lao, Burmese, Khmer, and those of
+# China, Japan and Korea.
+UNSPACED: Final = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\U0003ffff]"
+)
 _STEP: Final = 100  # logs in one transaction: 10 ms that a request may have to wait
 # An index for each of the searches: its table, and the members it looks through.
 INDEXES: Final = {"words": SEARCHED, "labels": ("metadata",)}
@@ -35,7 +42,9 @@ def index_some(connection: sqlite3.Connection) -> bool:
         (_STEP,),
     ).fetchall()
     for seq, body in rows:
-        add_words(connection, seq, msgspec.json.decode(body))
+        # A body that was damaged has no words, and keeps no other from its own.
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            add_words(connection, seq, msgspec.json.decode(body))
     if rows:
         connection.execute("UPDATE indexed SET seq = ?", (rows[-1][0],))
     connection.execute("COMMIT")
@@ -66,11 +75,19 @@ def remove_words(connection: sqlite3.Connection, seq: int, members: JSONObject) 
 
 
 def _indexed_texts(members: JSONObject) -> Iterator[tuple[str, str]]:
-    yield "words", searched_text(members)
+    yield "words", spaced(searched_text(members))
     metadata = members.get("metadata")
     if metadata:
         # With the names of its members: whoever looks for metadata looks for them.
-        yield "labels", "\n".join(_texts(metadata, names=True))
+        yield "labels", spaced("\n".join(_texts(metadata, names=True)))
+
+
+def spaced(text: str) -> str:
+    """Return a text with the letters of unspaced scripts set apart.
+
+    So each is a word to the index, and words are found as letters in a row.
+    """
+    return text if text.isascii() else UNSPACED.sub(r" \g<0> ", text)
 
 
 def searched_text(members: JSONObject) -> str:

@@ -8,6 +8,7 @@ and share the next one, so that the fsync is paid once for all of them.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import threading
 from collections import defaultdict
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LOGGER: Final = logging.getLogger("promptscribe.receiver")
 # What may be better the next time: everything else is a mistake of ours.
 _PASSING: Final = frozenset(
     {
@@ -138,6 +140,7 @@ class Writer:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._chore_failed = False  # told once: it would be again after each write
 
     async def run(self, operation: Callable[[Batch], T]) -> T:
         """Return what an operation returns, once it is committed.
@@ -153,13 +156,22 @@ class Writer:
         with self._lock:
             if self._closed:
                 raise StoreUnavailable("the store is closed")
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._work, name="promptscribe-receiver-writer", daemon=True
-                )
-                self._thread.start()
+            self._start()
             self._queue.put(ticket)
         return await ticket.future
+
+    def begin(self) -> None:
+        """Do what chores are left from before, though nothing is written yet."""
+        with self._lock:
+            if not self._closed:
+                self._start()
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._work, name="promptscribe-receiver-writer", daemon=True
+            )
+            self._thread.start()
 
     def close(self) -> None:
         """Commit what was asked for, then end the thread."""
@@ -176,7 +188,7 @@ class Writer:
         if connection is None:
             return
         try:
-            pause: float | None = None
+            pause: float | None = 0
             since = self._clock.monotonic_ns()
             while True:
                 tickets, last = self._gather(pause)
@@ -210,10 +222,15 @@ class Writer:
     def _do_chore(self, connection: sqlite3.Connection) -> bool:
         try:
             return self._room.is_enough(connection) and self._chore(connection)
-        except sqlite3.Error:
+        except (
+            Exception
+        ) as error:  # whatever it is: without this thread nothing is kept
             # Busy or full: the chore stays undone, and is tried after the next write.
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+            if not isinstance(error, sqlite3.Error) and not self._chore_failed:
+                LOGGER.exception("what waits for a pause in writing cannot be done")
+                self._chore_failed = True
             return False
 
     def _gather(self, pause: float | None) -> tuple[list[_Ticket[Any]], bool]:
