@@ -398,6 +398,7 @@ def test_nothing_that_a_log_holds_runs(open_page, site, kind, bypass_csp):
         "/",
         "/?view=logs",
         f"/?view=logs&search={text}&path={text}&user={text}",
+        f"/?view=logs&session_id={text}&version_id={text}",
         f"/log/hostile-{kind}",
         f"/trace/hostile-{kind}",
         f"/log/{quote('id-' + HOSTILE, safe='')}",

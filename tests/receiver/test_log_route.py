@@ -57,6 +57,16 @@ def test_members_of_the_seed_generation_are_kept(client, wire):
     assert client.get("/logs", params={"batch_id": "other"}).json()["total"] == 0
 
 
+def test_a_log_of_a_run_is_found_by_it(client, post):
+    """What took the place of evaluation and batch in later generations."""
+    post(path="p", log_id="x", run_id="run_1")
+    post(path="p", log_id="y")
+
+    page = client.get("/logs", params={"run_id": "run_1"}).json()
+
+    assert [(log["id"], log["run_id"]) for log in page["records"]] == [("x", "run_1")]
+
+
 def test_the_query_picks_a_version_or_what_is_deployed(client, wire):
     """version_id and environment in the query target an existing version."""
     first = replay(client, wire("prompts_log_full_sync")).json()

@@ -4,16 +4,23 @@ import asyncio
 import contextlib
 import itertools
 import random
+import re
 import shutil
 import sqlite3
 import threading
 from contextlib import closing
+from pathlib import Path
 
 import httpx
 import pytest
 
 from promptscribe._clock import SystemClock
-from promptscribe.receiver import sqlite_checkpoint, sqlite_schema, sqlite_writer
+from promptscribe.receiver import (
+    sqlite_checkpoint,
+    sqlite_schema,
+    sqlite_writer,
+    store,
+)
 from promptscribe.receiver.server import start_in_thread
 from promptscribe.receiver.sqlite_checkpoint import Checkpointer
 from promptscribe.receiver.sqlite_schema import (
@@ -31,6 +38,21 @@ def schema(path):
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT sql FROM sqlite_schema ORDER BY name")
         return rows.fetchall()
+
+
+def test_only_the_store_knows_sql():
+    """What another database has to bring is the protocol in `store`, and no more."""
+    knowing = {
+        path.name
+        for path in Path(store.__file__).parent.glob("*.py")
+        if re.search(
+            r"\b(SELECT|INSERT INTO|DELETE FROM|PRAGMA|BEGIN|COMMIT)\b",
+            path.read_text("utf-8"),
+        )
+        and not path.name.startswith("sqlite_")
+    }
+
+    assert knowing == set()
 
 
 @pytest.mark.parametrize("version", range(len(MIGRATIONS) + 1))
