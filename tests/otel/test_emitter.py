@@ -383,6 +383,51 @@ print(json.dumps([found, [t.get("promptscribe.cost.prompt") for t in told]]))
 """
 
 
+BARE = """
+import json, sys, threading
+import promptscribe
+from promptscribe import log_prompt
+from promptscribe._runtime import courier
+
+class Watch:
+    seen = []
+    def find_spec(self, name, path=None, target=None):
+        self.seen.append(name)
+
+@log_prompt
+def answer():
+    return {
+        "object": "chat.completion", "model": "gpt-4o-mini", "choices": [],
+        "usage": {"prompt_tokens": 5, "completion_tokens": 7},
+    }
+
+promptscribe.configure(capture="metadata", export=False)
+sys.meta_path.insert(0, Watch())
+answer()
+found = "genai_prices" in Watch.seen
+(log,) = courier.waiting()
+print(json.dumps([found, log["prompt_tokens"], log["prompt_cost"]]))
+"""
+
+
+@pytest.mark.slow
+def test_a_log_without_payload_is_priced_later(tmp_path):
+    """What its response says is read during the call, the price list is not."""
+    pytest.importorskip("genai_prices")
+
+    result = subprocess.run(
+        [sys.executable, "-c", BARE],
+        env={**os.environ, "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    found, tokens, cost = json.loads(result.stdout)
+    assert (found, tokens) == (False, 5)
+    assert cost > 0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("export", [True, False])
 def test_the_first_call_loads_neither_plug_in_nor_price_list(tmp_path, export):

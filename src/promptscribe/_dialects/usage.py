@@ -22,12 +22,16 @@ _NOTED: Final = ("reasoning_tokens", "cache_read_tokens", "cache_write_tokens")
 
 
 def read_facts(told: dict[str, Any]) -> ResponseFacts | None:
-    """Return the token counts of what `translation.read_call` gave."""
+    """Return the token counts of what `translation.read_call` gave.
+
+    Or of what `promptscribe._runtime.answer.read_response` did, which keeps the name
+    of the model under ``$model``.
+    """
     usage = told.get(USAGE)
     if type(usage) is not dict:
         return None
     response, metadata = told.get("provider_response"), told.get("metadata")
-    model = response.get("model") if type(response) is dict else None
+    model = response.get("model") if type(response) is dict else told.get("$model")
     tier = metadata.get("service_tier") if type(metadata) is dict else None
     with contextlib.suppress(ValueError):
         return msgspec.convert(

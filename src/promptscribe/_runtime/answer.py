@@ -25,23 +25,37 @@ _NOTED: Final = ("reasoning_tokens", "cache_read_tokens", "cache_write_tokens")
 
 
 def read_response(value: Any) -> Members:
-    """Return the members that a response, or any other result, says by itself."""
+    """Return the members that a response, or any other result, says by itself.
+
+    While the caller waits for it: the price, where no list is loaded, is worked out
+    later, from ``$usage`` and ``$model``.
+    """
     draft = Draft()
-    add_response(draft, value, record.plain)
-    return draft.finish()
+    draft.is_hasty = True
+    facts = add_response(draft, value, record.plain)
+    members = draft.finish()
+    if facts is not None and facts.usage is not None and "prompt_cost" not in members:
+        members["$usage"] = msgspec.to_builtins(facts.usage)
+        members["$model"] = facts.model
+    return members
 
 
-def add_response(draft: Draft, value: Any, plain: Callable[[Any], Any]) -> None:
+def add_response(
+    draft: Draft, value: Any, plain: Callable[[Any], Any]
+) -> ResponseFacts | None:
     """Fill in what a response, or any other result, says.
 
     Args:
         draft: Is filled in.
         value: The response as it was decoded.
         plain: Makes plain data of a decoded value.
+
+    Returns:
+        What is known of the response, if it is one.
     """
     if type(value) is str:
         draft.fill("output", value)
-        return
+        return None
     type_name = None
     if type(value) is record.Model:
         type_name, value = value
@@ -53,7 +67,7 @@ def add_response(draft: Draft, value: Any, plain: Callable[[Any], Any]) -> None:
     facts = registry.interpret(value, type_name)
     if facts is None:
         draft.fill("output", _as_text(record.plain(value)))
-        return
+        return None
     draft.fill("output", facts.output)
     draft.fill("output_message", facts.output_message)
     draft.fill("finish_reason", facts.finish_reason)
@@ -64,6 +78,7 @@ def add_response(draft: Draft, value: Any, plain: Callable[[Any], Any]) -> None:
         add_usage(draft, facts)
     if facts.choices is not None:
         draft.note("choices", facts.choices)
+    return facts
 
 
 def add_usage(draft: Draft, facts: ResponseFacts) -> None:
