@@ -126,8 +126,8 @@ def test_an_adopter_that_died_between_two_acknowledgements_lost_nothing(
     (path,) = find_lanes(root)
     kill(process)
     first = Reader.of_lane(Lane.adopt(path))
-    (segment, offset, _) = first.take(1)[0]._begun
-    segment.acknowledge([offset])
+    (record,) = first.take(1)
+    record._segment.acknowledge([record._begun])
     first.abandon()
 
     second = Reader.of_lane(Lane.adopt(path))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from promptscribe._delivery.exporter import Source
     from promptscribe._delivery.identity import Ids
     from promptscribe._delivery.ledger import Ledger
-    from promptscribe._delivery.parcel import Found, Outcome, Parcel
+    from promptscribe._delivery.parcel import Found, Outcome, Parcel, Render
     from promptscribe._delivery.route import Route
     from promptscribe._delivery.sender import Senders
     from promptscribe._delivery.transport import Answer, Request, Transport
@@ -56,7 +56,7 @@ class Desk:
         senders: Senders,
         ledger: Ledger,
         *,
-        render: Callable[[bytes | None, bytes | None], Request | None],
+        render: Render,
         bury: Callable[[Request, int, str], bool],
         ids: Ids,
     ) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from promptscribe._delivery.goal import Goal
     from promptscribe._delivery.identity import Ids
     from promptscribe._delivery.ledger import Ledger
-    from promptscribe._delivery.parcel import Found
+    from promptscribe._delivery.parcel import Found, Render
     from promptscribe._delivery.transport import Request, Transport
 
 _POLL: Final = 0.05
@@ -80,7 +80,7 @@ class Exporter:
         transport: Transport | None,
         ledger: Ledger,
         *,
-        render: Callable[[bytes | None, bytes | None], Request | None],
+        render: Render,
         bury: Callable[[Request, int, str], bool],
         ids: Ids,
     ) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from promptscribe._delivery.parcel import Parcel
-    from promptscribe._delivery.transport import Answer, Request
+    from promptscribe._delivery.transport import Answer
 
 _OURS: Final = "log_"
 _REFUSALS: Final = ("extra", "not permitted", "unexpected", "unknown", "forbidden")
@@ -64,7 +64,7 @@ class Identity:
         if self.is_ours:
             return
         given = _member(answer.body, "id")
-        log_id = parcel.log_id or _member(parcel.request.body, "log_id")
+        log_id = parcel.log_id or _member(parcel.body, "log_id")
         self._is_known = True
         if type(given) is not str or type(log_id) is not str:
             return
@@ -81,7 +81,7 @@ class Identity:
         """
         if not self.is_servers or parcel.log_id is not None:
             return True
-        body = json.loads(parcel.request.body)
+        body = json.loads(parcel.body)
         parent = body.get("trace_parent_id")
         if type(parent) is str and parent.startswith(_OURS):
             given = self._ids.get(parent)
@@ -93,12 +93,8 @@ class Identity:
             else:
                 body["trace_parent_id"] = given
         parcel.log_id = str(body.pop("log_id", ""))
-        parcel.request = _with_body(parcel.request, body)
+        parcel.body = json.dumps(body).encode()
         return True
-
-
-def _with_body(request: Request, body: dict[str, Any]) -> Request:
-    return request._replace(body=json.dumps(body).encode())
 
 
 def _member(content: bytes, name: str) -> Any:

@@ -9,9 +9,13 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from promptscribe._delivery.transport import Request
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from promptscribe._delivery.route import Route
-    from promptscribe._delivery.transport import Answer, Request
+    from promptscribe._delivery.transport import Answer
     from promptscribe.errors import Unreachable
 
 
@@ -29,9 +33,14 @@ class Found(Protocol):
 class Parcel:
     """A log that was read from the journal and is not acknowledged yet.
 
+    It has no `Request` of its own: in bulk none is needed, and each object that waits
+    here is one more for the garbage collector to look at.
+
     Attributes:
         record: Where it lies.
-        request: What is sent for it.
+        path: Of the request for it alone.
+        query: Of the same.
+        body: Of the same, JSON.
         most: How many logs may travel in one request with it: fewer after a request
             failed that it was part of, down to itself.
         strikes: Times that it failed by itself while others passed.
@@ -41,13 +50,26 @@ class Parcel:
     """
 
     record: Found
-    request: Request
+    path: str
+    query: Mapping[str, str]
+    body: bytes
     most: int = sys.maxsize
     strikes: int = 0
     passed: int = -1
     log_id: str | None = None
     waiting_since: float = 0.0
 
+    @property
+    def request(self) -> Request:
+        """What is sent for it, if it is sent alone."""
+        return Request(self.path, self.query, self.body)
+
+
+Content: TypeAlias = "tuple[str, Mapping[str, str], bytes]"
+"""Path, query and body of the request for a log."""
+
+Render: TypeAlias = "Callable[[bytes | None, bytes | None], Content | None]"
+"""Makes the request's content from a log's frames; None if they make no sense."""
 
 Outcome: TypeAlias = "Answer | Unreachable | None"
 """What came of a parcel: an answer, none, or no attempt was made."""

@@ -16,6 +16,8 @@ from promptscribe._delivery.transport import Answer, Request
 from promptscribe.errors import Unreachable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from promptscribe._delivery.parcel import Batch, Outcome
     from promptscribe._delivery.transport import Offer, Transport
 
@@ -148,7 +150,9 @@ class Bulk:
         batch.seconds = time.monotonic() - begun
 
     def _request(self, batch: Batch) -> Request:
-        content = b"\n".join(as_line(parcel.request) for parcel in batch.parcels)
+        content = b"\n".join(
+            [as_line(p.query, p.body) if p.query else p.body for p in batch.parcels]
+        )
         headers = {"Content-Type": "application/x-ndjson"}
         if self._gzip:
             # Level 1: 20 µs a log, and a third of the bytes; 6 costs 39 for a tenth.
@@ -179,13 +183,11 @@ class Bulk:
         batch.outcomes = [answer] * count
 
 
-def as_line(request: Request) -> bytes:
-    """Return a request's body with the query's members in it."""
-    if not request.query:
-        return request.body
-    extra = {_BULK_NAMES.get(name, name): v for name, v in request.query.items()}
+def as_line(query: Mapping[str, str], body: bytes) -> bytes:
+    """Return a log's body with the query's members in it."""
+    extra = {_BULK_NAMES.get(name, name): v for name, v in query.items()}
     head = json.dumps(extra).encode()
-    return head if request.body == b"{}" else head[:-1] + b"," + request.body[1:]
+    return head if body == b"{}" else head[:-1] + b"," + body[1:]
 
 
 def _outcome(line: bytes) -> Outcome:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from promptscribe._delivery.parcel import Parcel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from promptscribe._delivery.exporter import Source
     from promptscribe._delivery.ledger import Ledger
+    from promptscribe._delivery.parcel import Render
     from promptscribe._delivery.route import Route
-    from promptscribe._delivery.transport import Request
 
 
 class Tray:
@@ -33,7 +33,7 @@ class Tray:
         self,
         source: Source,
         ledger: Ledger,
-        render: Callable[[bytes | None, bytes | None], Request | None],
+        render: Render,
     ) -> None:
         self.is_drained = False
         self._source = source
@@ -69,7 +69,7 @@ class Tray:
         while source and len(parcels) < most:
             parcel = source[0]
             most = min(most, parcel.most)
-            size += len(parcel.request.body)
+            size += len(parcel.body)
             if parcels and (len(parcels) >= most or size > route.most_bytes):
                 break
             parcels.append(source.popleft())
@@ -99,14 +99,14 @@ class Tray:
         self.is_drained = len(found) < limit
         for record in found:
             try:
-                request = self._render(record.start, record.end)
+                content = self._render(record.start, record.end)
             except Exception as problem:  # noqa: BLE001 - one bad log, not all
                 self._ledger.warn(
                     "render", "a log cannot be read: %s", type(problem).__name__
                 )
-                request = None
-            if request is None:
+                content = None
+            if content is None:
                 record.acknowledge()
                 self._ledger.add("dropped", "unreadable")
                 continue
-            self._fresh.append(Parcel(record, request))
+            self._fresh.append(Parcel(record, *content))

@@ -245,7 +245,7 @@ class Reader:
                     self._delivered.discard(key)
             elif kind == frame.START:
                 if key in starts:  # damage, or forged: one call begins once
-                    mark(starts[key])
+                    mark(*starts[key][:2])
                 starts[key] = place
             elif kind == frame.WHOLE:
                 records.append(Record(None, payload, None, place))
@@ -259,7 +259,7 @@ class Reader:
 
     def _drop_end(self, key: bytes, place: Place) -> None:
         """Give up an end whose start is gone."""
-        mark(place)
+        mark(*place[:2])
         if key in self._delivered:
             self._delivered.discard(key)
             self._lose("delivered_before", 1)

@@ -28,7 +28,9 @@ class Record:
         end: Payload of the frame that ended it; None if the process died before.
     """
 
-    __slots__ = ("_begun", "_ended", "end", "start")
+    __slots__ = ("_before", "_begun", "_ended", "_segment", "end", "start")
+    # No tuples or lists in these: what a process holds in flight is what makes the
+    # garbage collector go over everything it has, 1 µs a log.
 
     def __init__(
         self,
@@ -39,21 +41,23 @@ class Record:
     ) -> None:
         self.start = start
         self.end = end
-        self._begun = begun
-        self._ended = ended
+        self._before: Segment | None = None
+        self._begun = self._ended = -1
+        if begun is not None:
+            self._segment, self._begun, _ = begun
+        if ended is not None:
+            self._segment, self._ended, _ = ended
+            if begun is not None and begun[0] is not ended[0]:
+                self._before = begun[0]
 
     def acknowledge(self) -> None:
         """Mark the log as done with: delivered, or kept elsewhere."""
-        begun, ended = self.give_up()
-        for place in (begun, ended):
-            if place is not None:
-                mark(place)
-
-    def give_up(self) -> tuple[Place | None, Place | None]:
-        """Forget where the frames lie, and return it: nothing is marked twice."""
-        places = self._begun, self._ended
-        self._begun = self._ended = None
-        return places
+        begun, ended = self._begun, self._ended
+        self._begun = self._ended = -1  # nothing is marked twice
+        if begun >= 0:
+            mark(self._before or self._segment, begun)
+        if ended >= 0:
+            mark(self._segment, ended)
 
 
 def acknowledge(records: Iterable[Record]) -> bool:
@@ -68,16 +72,14 @@ def acknowledge(records: Iterable[Record]) -> bool:
     """
     offsets: defaultdict[Segment, list[int]] = defaultdict(list)
     for record in records:
-        begun, ended = record.give_up()
-        if begun is None or ended is None:
-            alone = begun or ended
-            if alone is not None:
-                offsets[alone[0]].append(alone[1])
-        elif begun[0] is ended[0]:
-            offsets[begun[0]] += begun[1], ended[1]
-        else:  # of a call in two segments, each part tells of the other
-            mark(begun)
-            mark(ended)
+        begun, ended = record._begun, record._ended
+        if record._before is not None:
+            record.acknowledge()  # of a call in two segments, each tells of the other
+        elif begun >= 0 and ended >= 0:
+            offsets[record._segment] += begun, ended
+        elif begun >= 0 or ended >= 0:
+            offsets[record._segment].append(max(begun, ended))
+        record._begun = record._ended = -1
     is_any_spent = False
     for segment, found in offsets.items():
         segment.live -= len(found)
@@ -88,9 +90,8 @@ def acknowledge(records: Iterable[Record]) -> bool:
     return is_any_spent
 
 
-def mark(place: Place) -> None:
+def mark(segment: Segment, offset: int) -> None:
     """Mark one frame as done with."""
-    segment, offset, _ = place
     segment.acknowledge([offset])
     segment.live -= 1
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final, cast
 from promptscribe._delivery.exporter import Exporter
 from promptscribe._delivery.goal import Goal
 from promptscribe._delivery.ledger import Ledger
-from promptscribe._delivery.transport import Request
 from promptscribe._journal import deadletter, estate, survey
 from promptscribe._journal.idmap import IdMap
 from promptscribe._journal.lane import count_bytes
@@ -27,8 +26,8 @@ from promptscribe._runtime.heritage import LONGEST_AGE, Heritage
 if TYPE_CHECKING:
     from promptscribe._config import Settings
     from promptscribe._delivery.ledger import FlushResult
-    from promptscribe._delivery.parcel import Found
-    from promptscribe._delivery.transport import Transport
+    from promptscribe._delivery.parcel import Content, Found
+    from promptscribe._delivery.transport import Request, Transport
     from promptscribe._journal.record import Record
     from promptscribe._journal.segment import Segment
 
@@ -293,8 +292,8 @@ class Pipeline:
         return True
 
 
-def _render(start: bytes | None, end: bytes | None) -> Request | None:
+def _render(start: bytes | None, end: bytes | None) -> Content | None:
     try:
-        return Request(*render.write_log(start, end))
+        return render.write_log(start, end)
     except ValueError:
         return None

@@ -20,7 +20,7 @@ from promptscribe._runtime import answer, layers
 from promptscribe._wire import body, member, record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from promptscribe._runtime.layers import Draft, Members
 
@@ -65,7 +65,7 @@ def read_at_once(start: bytes | None, end: bytes | None) -> schema.PromptLog:
 
 def write_log(
     start: bytes | None, end: bytes | None
-) -> tuple[str, dict[str, str], bytes]:
+) -> tuple[str, Mapping[str, str], bytes]:
     """Return path, query and JSON body of the request that carries a log.
 
     The same as `read_log` says, without the detour over an object of its own.

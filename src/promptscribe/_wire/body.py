@@ -7,6 +7,7 @@ generation of the contract can take what we send.
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -15,29 +16,35 @@ from promptscribe import schema
 from promptscribe._wire import record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from promptscribe.schema import JSONObject
 
 PATH: Final = "/prompts/log"
 
 _SENT: Final = frozenset({*schema.SEED_MEMBERS, "log_id"})
 _KEPT_BACK: Final = frozenset(schema.MEMBERS) - _SENT
+_NO_QUERY: Final[Mapping[str, str]] = MappingProxyType({})
+"""One for nearly all logs: a new one each is more for the garbage collector to see."""
 _encode: Final = msgspec.json.Encoder().encode
 
 
 def write(
     members: JSONObject, *, is_plain: bool = False
-) -> tuple[dict[str, str], bytes]:
+) -> tuple[Mapping[str, str], bytes]:
     """Return the query parameters and the JSON body of a log's request.
 
     Args:
         members: Those of the log, none of them None; it is used up.
         is_plain: Whether JSON can hold the values as they are, but perhaps for keys.
     """
-    query: dict[str, str] = {}
+    query = _NO_QUERY
     if not _KEPT_BACK.isdisjoint(members):
-        for member, parameter in schema.QUERY_MEMBERS.items():
-            if member in members:
-                query[parameter] = members[member]
+        query = {
+            parameter: members[member]
+            for member, parameter in schema.QUERY_MEMBERS.items()
+            if member in members
+        }
         for name in _KEPT_BACK & members.keys():
             del members[name]
     if is_plain:
