@@ -17,7 +17,7 @@ from promptscribe._clock import format_log_id, join_log_id, parse_log_id
 from promptscribe._dialects import translation
 from promptscribe._recent import Recent
 from promptscribe.otel import doubles
-from promptscribe.otel.reading import read_span
+from promptscribe.otel.reading import read_kind, read_span
 
 if TYPE_CHECKING:
     from promptscribe._capture.context import Scope
@@ -46,10 +46,12 @@ class Node:
         told: Log id that another process named as the parent.
         is_named: Whether a log names this span's log as its parent.
         is_filling: Whether its call fills the log around, and has none of its own.
+        was_call: Whether it was seen to be a call while it ran.
     """
 
     __slots__ = (
-        "call", "extras", "is_filling", "is_named", "live", "parent", "scope", "told"
+        "call", "extras", "is_filling", "is_named", "live", "parent", "scope", "told",
+        "was_call",
     )  # fmt: skip
 
     def __init__(self, parent: int | None, scope: Scope | None, live: Any) -> None:
@@ -61,6 +63,7 @@ class Node:
         self.told: str | None = None
         self.is_named = False
         self.is_filling = False
+        self.was_call = False
 
     def read(self) -> Span | None:
         """Return the span as data; None if it is over and no call."""
@@ -210,8 +213,12 @@ def _log_of(scope: Scope | None) -> int | None:
 def _is_call(node: Node) -> bool:
     if node.live is None:
         return node.call is not None
-    attributes = getattr(node.live, "attributes", None)
-    return may_be_call(attributes) and translation.is_call(read_span(node.live))
+    if not node.was_call:
+        attributes = getattr(node.live, "attributes", None)
+        node.was_call = may_be_call(attributes) and translation.is_call(
+            read_kind(node.live)
+        )
+    return node.was_call
 
 
 def may_be_call(attributes: Any) -> bool:
