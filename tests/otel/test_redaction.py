@@ -101,3 +101,15 @@ def test_what_a_decorator_keeps_out_no_span_brings_in(call, calls, options):
     assert len(logs) == (1 if calls == 1 else 3)
     for part in PARTS:
         assert part.encode() not in b"".join(frames)
+
+
+def test_a_path_that_is_too_long_is_not_cut_through_a_secret(call, captured_logs):
+    """As the path of a span may be anything."""
+    promptscribe.configure(redact=True)
+    for shift in range(0, len(KEY), 5):
+        call(**{"gen_ai.prompt.name": f"a/{'x' * (497 - shift)}/{KEY}/{'y' * 50}"})
+
+    assert captured_logs
+    for log in captured_logs:
+        assert "sk-p" not in repr(log)
+        assert log.path.startswith("a")

@@ -323,3 +323,13 @@ def test_a_text_without_secrets_is_kept_letter_by_letter():
     text = '{ "b" : 1.50,\n  "a": "\\u00e9", "a": 1e3 }'
 
     assert ask(text) == text
+
+
+@pytest.mark.parametrize("depth", [100, 400, 900, 5_000])
+def test_json_of_any_depth_costs_no_log(depth):
+    """What is too deep to be read as JSON is redacted as a text."""
+    text = '{"a":' * depth + f'"{KEYS["OpenAI"]}"' + "}" * depth
+
+    kept = ask(text)
+
+    assert kept == text.replace(KEYS["OpenAI"], "[redacted]")

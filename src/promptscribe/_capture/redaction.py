@@ -253,9 +253,9 @@ def _clean_json(text: str) -> str:
     """Return a text of JSON cleaned as what it says, or as a text if it is none."""
     try:
         value = msgspec.json.decode(text)
+        cleaned = _BUILT_IN.walk(value)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return _clean_text(text)
-    cleaned = _BUILT_IN.walk(value)
     # A name that is there twice has one value that nobody has read.
     if cleaned == value and _clean_text(text) == text:
         return text

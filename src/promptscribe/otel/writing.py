@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from promptscribe._capture import controlled
+from promptscribe._capture import controlled, cut
 from promptscribe._capture.beginning import new_key
 from promptscribe._capture.context import is_unsaved
 from promptscribe._capture.manual import is_controlled
@@ -80,5 +80,9 @@ def _limited(
         rules = rules.without_payload()
     if rules.is_bare:
         members = translation.withhold(members)
+    path = members.get("path")
+    if not rules.is_open and path and len(path) >= translation.LONGEST_PATH:
+        # It was cut there, and maybe through a secret; metadata has it whole.
+        members["path"] = path.rpartition("/")[0] or cut.REDACTED
     kept, labels = controlled.limit(members, labels, rules)
     return {record.CAPTURED: kept}, labels
