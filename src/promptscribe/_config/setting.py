@@ -54,7 +54,8 @@ class Settings:
         otel_spans: Whether logs are spans of the application's OpenTelemetry, too.
         otel_context: Whether OpenTelemetry's own instrumentations report the calls
             inside a log to it, instead of making spans.
-        otel_metrics: Whether calls are measured by the application's OpenTelemetry.
+        otel_metrics: Whether calls are measured: by the application's OpenTelemetry,
+            or with *otlp_endpoint* by who delivers there.
         otlp_endpoint: A server that takes OTLP over HTTP; ``/v1/traces`` is added to
             it. Logs go there as spans: instead of to *base_url* where that is the
             default, else beside.

@@ -92,6 +92,8 @@ def configure(
         otel_metrics: Whether each call's tokens and duration are metrics of the
             application's own OpenTelemetry, if it has a meter provider:
             ``gen_ai.client.token.usage`` and ``gen_ai.client.operation.duration``.
+            With *otlp_endpoint* they go there instead, from the journal, and no
+            meter provider is needed.
             What an instrumented client tells of, it measures itself; what
             *sample_rate* leaves out has neither a span nor a measurement.
         otlp_endpoint: A server that takes OTLP over HTTP, for example a collector's
