@@ -134,6 +134,67 @@ receiver.stop()
 """
 
 
+SUITES = (
+    *("config", "journal", "providers", "wire"),
+    *("delivery/test_exporter.py", "delivery/test_identity.py"),
+    *("delivery/test_render.py", "delivery/test_retry.py", "delivery/test_secrecy.py"),
+    *("capture/test_controls.py", "capture/test_decorator.py"),
+    *("capture/test_nesting.py", "capture/test_snapshot.py", "capture/test_stream.py"),
+)
+TOOLS = ("anyio[trio]", "attrs", "dirty-equals", "hypothesis", "pydantic")
+TOOLS += ("pytest", "pytest-timeout", "openai")
+
+
+@pytest.mark.peers
+@pytest.mark.timeout(600)
+def test_capture_and_delivery_hold_with_the_oldest_dependencies(tmp_path):
+    """Their own tests, with every lower bound of what a bare installation needs.
+
+    So with httpx itself: the extras bring its fork along, which is preferred.
+    """
+    uv = [sys.executable, "-m", "uv"]
+    python = tmp_path / "venv" / "bin" / "python"
+    install = [*uv, "pip", "install", "-q", "--python", python]
+    for command in (
+        [*uv, "venv", "-q", "-p", sys.executable, "venv"],
+        [*install, "--resolution", "lowest-direct", ROOT],
+        [*install, *TOOLS],
+        [*uv, "pip", "uninstall", "-q", "--python", python, "httpx2"],
+    ):
+        subprocess.run(command, cwd=tmp_path, check=True)
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "tests", tmp_path / "tests", ignore=ignore)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    done = subprocess.run(
+        [
+            *(python, "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider"),
+            *(f"tests/{suite}" for suite in SUITES),
+        ],
+        cwd=tmp_path,
+        env=clean,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-5000:]
+    assert_oldest(python, ("httpx", "msgspec", "opentelemetry-api", "wrapt"))
+
+
+def assert_oldest(python, names):
+    """Assert that an environment has the lower bounds of pyproject.toml."""
+    told = subprocess.run(
+        [sys.executable, "-m", "uv", "pip", "freeze", "--python", python],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    project = (ROOT / "pyproject.toml").read_text("utf-8")
+    for name in names:
+        lower = re.search(rf'"{name}>=([\d.]+)', project)[1]
+        assert re.search(rf"^{name}=={re.escape(lower)}", told, re.MULTILINE), told
+
+
 @pytest.mark.peers
 @pytest.mark.timeout(600)
 def test_the_oldest_dependencies_that_are_allowed_will_do(tmp_path):
@@ -162,13 +223,4 @@ def test_the_oldest_dependencies_that_are_allowed_will_do(tmp_path):
         check=False,
     )
     assert "delivered=100, pending=0" in done.stdout, done.stderr
-    told = subprocess.run(
-        [sys.executable, "-m", "uv", "pip", "freeze", "--python", python],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    project = (ROOT / "pyproject.toml").read_text("utf-8")
-    for name in ("httpx", "msgspec", "wrapt", "starlette"):
-        lower = re.search(rf'"{name}>=([\d.]+)', project)[1]
-        assert re.search(rf"^{name}=={re.escape(lower)}", told, re.MULTILINE), told
+    assert_oldest(python, ("httpx", "msgspec", "wrapt", "starlette"))
