@@ -130,6 +130,16 @@ def mocks_under_it(d):
 
 
 @row
+def a_call_that_is_patched_later(d):
+    """On the class of a callable object that is decorated already."""
+    called = d(Async())
+    with mock.patch.object(Async, "__call__", autospec=True) as patched:
+        patched.return_value = "patched"
+        seen = drive(called("why"))
+    return seen, patched.await_count, drive(called("why"))
+
+
+@row
 def source_and_variables(d):
     outer = "outer"
 
