@@ -448,6 +448,14 @@ def test_tokens_and_durations_go_along_as_metrics(collector, tmp_path):
     assert len(labels["service.instance.id"]) == 16
 
 
+def test_metrics_of_what_is_delivered_cost_the_caller_nothing():
+    """Calls do not look at them: they are made in the background."""
+    endpoint = {"otlp_endpoint": "http://127.0.0.1:4318"}
+
+    assert not resolve({"otel_metrics": True, **endpoint}).is_limiting()
+    assert resolve({"otel_metrics": True}).is_limiting()
+
+
 def test_what_one_request_of_metrics_missed_the_next_one_has(collector, tmp_path):
     """A log is delivered whether the server takes metrics just now or not."""
     collector.statuses = [200, 503]

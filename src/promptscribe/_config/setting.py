@@ -97,7 +97,9 @@ class Settings:
 
     def emits(self) -> bool:
         """Say whether OpenTelemetry hears of each call."""
-        return self.otel_spans or self.otel_context or self.otel_metrics
+        # With an endpoint, metrics are made of what is delivered there.
+        is_measured = self.otel_metrics and self.otlp_endpoint is None
+        return self.otel_spans or self.otel_context or is_measured
 
     def journal_root(self) -> Path:
         """Return the folder for this server's and key's lanes, made by nobody yet.
