@@ -184,10 +184,9 @@ def begin_controlled(
     shown = said
     if not rules.is_open:
         kept = rules.clean(to_plain(kept, rules))
-        declared, labels, given = (
-            _limited(rules, members) for members in (plan.members, labels, given)
-        )
-        shown = {**declared, **given}
+        labels, given = _limited(rules, labels), _limited(rules, given)
+        cleaned, declared = rules.declared(plan)
+        shown = {**cleaned, **given}
     recording._emission = emission = emitted.emit(shown, outer) if kept_trace else None
     recorded_by = append if emission is None else emission.tap(append)
     if emission is not None and emission.trace is not None:
@@ -213,8 +212,7 @@ def begin_controlled(
     took = kept_by(START, payload)
     if took is None:  # a fork without Python's hooks: the ids were the parent's next
         return begin_controlled(append, plan, inputs, said, outer)
-    recording._append = recorded_by
-    recording._first = None if took else payload
+    recording._append, recording._first = recorded_by, None if took else payload
     recording.enter()
     return recording
 

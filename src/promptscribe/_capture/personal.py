@@ -102,6 +102,7 @@ def _is_in_hex(text: str, start: int, end: int) -> bool:
     return False
 
 
+_AT_SIGN: Final = re.compile(r"@(?=[\[\w])")
 _AT: Final = re.compile(r"[@\uff20](?=[\[\w])|(?:%40|\\u0040)(?=\w)")
 _EAST: Final = "\u1100-\u11ff\u3000-\u9fff\uac00-\ud7ff\uff01-\uff9f"
 """Scripts without spaces between words: an address ends where they begin."""
@@ -127,11 +128,12 @@ _FARTHEST: Final = 72
 
 def hide_addresses(text: str, mark: str) -> str:
     """Return a text with *mark* in place of e-mail addresses."""
-    if not any(sign in text for sign in ("@", "%40", "u0040", "\uff20")):
+    others = any(sign in text for sign in ("%40", "u0040", "\uff20"))
+    if not others and "@" not in text:
         return text
     pieces: list[str] = []
     done = 0
-    for at in _AT.finditer(text):
+    for at in (_AT if others else _AT_SIGN).finditer(text):
         start = _find_local(text, done, at.start())
         if start is None:
             continue

@@ -20,7 +20,7 @@ from promptscribe._wire.record import EXT_CHUNKS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from promptscribe._capture.options import Options
+    from promptscribe._capture.options import Options, Plan
 
 _NAMES: Final = frozenset(
     {
@@ -29,6 +29,11 @@ _NAMES: Final = frozenset(
     }
 )
 """Names of members; any other is the program's, and may be anything."""
+
+_declared: Final[dict[tuple[int, bool], tuple[Plan, dict[str, Any], msgspec.Raw]]] = {}
+"""What is built in made of a decorator's members; the plans in here stay alive."""
+_MOST_PLANS: Final = 512
+"""Decorators made at run time, inside of functions, must not pile up here."""
 
 
 class Rules:
@@ -39,7 +44,7 @@ class Rules:
         is_open: Whether every value may be kept as it is.
     """
 
-    __slots__ = ("_hook", "_redact", "is_bare", "is_open")
+    __slots__ = ("_hook", "_is_built_in", "_redact", "is_bare", "is_open")
 
     def __init__(self, options: Options, save: Any) -> None:
         settings = runtime.controls
@@ -51,6 +56,7 @@ class Rules:
         self.is_bare = capture == "metadata" or save is False
         self._redact = bool(redact)
         self._hook: Callable[[str], str] | None = redact if callable(redact) else None
+        self._is_built_in = self._redact and self._hook is None
         self.is_open = not (self.is_bare or self._redact)
 
     def without_payload(self) -> Rules:
@@ -109,6 +115,23 @@ class Rules:
         if type(cleaned.get("path")) is dict:  # failed: without one it is no log
             cleaned["path"] = cut.REDACTED
         return cleaned
+
+    def declared(self, plan: Plan) -> tuple[dict[str, Any], msgspec.Raw]:
+        """Return what may be kept of a decorator's members, also encoded.
+
+        It is the same for each call, and a template may be long: 3 ms for 64 KB.
+        """
+        if plan.declared is None:
+            return {}, msgspec.Raw(snapshot.encode({}))
+        key = id(plan), self.is_bare
+        known = _declared.get(key)
+        if known is not None and known[0] is plan and self._is_built_in:
+            return known[1:]
+        members = self.members(to_plain(plan.declared, self))
+        encoded = msgspec.Raw(snapshot.encode(members))
+        if self._is_built_in and len(_declared) < _MOST_PLANS:
+            _declared[key] = plan, members, encoded
+        return members, encoded
 
     def response(self, value: Any, name: str) -> dict[str, Any]:
         """Return what may be kept of a response, as members and under *name*."""
