@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import socket
+import threading
 import traceback
 
 import httpx
@@ -33,6 +36,7 @@ def test_the_key_is_in_one_header_and_nowhere_else(
     folder = deliver(api_key=CANARY)
     with caplog.at_level(logging.DEBUG):
         answer(1)
+        sink.wait(lambda: sink.requests)
         result = promptscribe.force_flush(0.5)
 
     assert sink.requests[-1].headers["x-api-key"] == CANARY
@@ -84,6 +88,70 @@ def test_own_log_lines_hold_no_payload(sink, deliver, caplog):
 
     assert "canary text" not in caplog.text
     assert "\x1b" not in caplog.text
+
+
+EVIL = "canary text\n\x1b[2J\x9bforged line\r"
+
+
+def log_lines(caplog):
+    """What promptscribe said, each line as a handler would write it."""
+    return [r.getMessage() for r in caplog.records if r.name == "promptscribe"]
+
+
+@pytest.mark.parametrize("status", [None, 302, 401, 404, 413, 429, 500])
+def test_no_answer_makes_a_log_line_hold_payload(sink, deliver, status, caplog):
+    """Whatever the server says of a log, and echoes of it."""
+    sink.judge = lambda seen: Reply(status, body=EVIL.encode(), whole=status != 413)
+    deliver()
+    with caplog.at_level(logging.DEBUG, "promptscribe"):
+        answer(EVIL)
+        promptscribe.force_flush(0.5)
+
+    assert log_lines(caplog)
+    assert all(line.isprintable() for line in log_lines(caplog))
+    assert not any("canary" in line for line in log_lines(caplog))
+
+
+def test_what_others_say_is_written_in_one_line(caplog, tmp_path):
+    """The name of a folder, and the words of an answer that is no HTTP."""
+    folder = tmp_path / "a\n\x1b[2Jb"
+    folder.write_text("no folder")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=_say, args=(listening, b"\x1b[2J\n\r\n")).start()
+        port = listening.getsockname()[1]
+        promptscribe.configure(
+            base_url=f"http://127.0.0.1:{port}", journal_dir=folder, export=True
+        )
+        with caplog.at_level(logging.DEBUG, "promptscribe"):
+            answer("x")
+            promptscribe.force_flush(2)
+
+    assert len(log_lines(caplog)) >= 2
+    assert any("\\x1b[2Jb" in line for line in log_lines(caplog))
+    assert all(line.isprintable() for line in log_lines(caplog))
+
+
+def _say(listening, words):
+    with contextlib.suppress(OSError):
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(1 << 16)
+            connection.sendall(words)
+
+
+def test_an_error_of_ours_does_not_quote_the_prompt(sink, deliver, caplog, monkeypatch):
+    """Of an exception only the type is told."""
+    deliver()
+
+    def broken(*_words):
+        raise ValueError(EVIL)
+
+    monkeypatch.setattr("promptscribe._runtime.heritage.Heritage.adopt", broken)
+    with caplog.at_level(logging.DEBUG, "promptscribe"):
+        answer(EVIL)
+        promptscribe.force_flush(0.5)
+
+    assert log_lines(caplog) == ["promptscribe: exporter: ValueError"]
 
 
 def test_our_requests_do_not_show_in_httpx_log(sink, deliver, caplog):

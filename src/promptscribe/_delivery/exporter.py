@@ -215,9 +215,8 @@ class Exporter:
                 wait = self._step()
             except Exception as problem:  # noqa: BLE001 - the thread must live on
                 self._ledger.note("exporter_error")
-                self._ledger.warn(
-                    "exporter", "exporter: %s: %s", type(problem).__name__, problem
-                )
+                # Not its message: that may quote what a prompt says.
+                self._ledger.warn("exporter", "exporter: %s", type(problem).__name__)
             with self._progress:
                 self._progress.notify_all()
             now = time.monotonic()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 QUIET: Final = 60.0
 """Seconds between two log lines of the same kind."""
+_LONGEST_VALUE: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,10 @@ class Ledger:
             self.reasons[reason] += times
 
     def warn(self, kind: str, message: str, *values: object) -> None:
-        """Write one line to the logger, at most once a minute for each kind."""
+        """Write one line to the logger, at most once a minute for each kind.
+
+        What others have said, a server or a file system, is made fit for one line.
+        """
         now = time.monotonic()
         with self._lock:
             last = self._spoke.get(kind)
@@ -108,7 +112,8 @@ class Ledger:
         # Named in the text too: without any logging set up, only the text is shown.
         line = "promptscribe: " + message
         try:
-            logging.getLogger("promptscribe").warning(line, *values)
+            told = [_fit(v) if isinstance(v, str | Exception) else v for v in values]
+            logging.getLogger("promptscribe").warning(line, *told)
         except BaseException as problem:  # noqa: BLE001 - a handler of the user's
             let_through(problem)
 
@@ -126,6 +131,14 @@ class Ledger:
                 adopted=self.adopted,
                 retried=self.retried,
             )
+
+
+def _fit(value: object) -> str:
+    """Return a text without control characters, and not endless."""
+    text = str(value)[:_LONGEST_VALUE]
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def add_up(results: list[FlushResult], ledger: Ledger) -> FlushResult:
