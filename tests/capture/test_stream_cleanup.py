@@ -21,6 +21,8 @@ import trio
 from promptscribe import current_log, log_prompt
 from promptscribe.testing import captured_logs
 
+pytestmark = pytest.mark.slow  # a collection of all garbage in each
+
 
 def make(decorate, events, pause):
     """Make a function whose generators wait for something while they clean up."""
@@ -37,6 +39,30 @@ def make(decorate, events, pause):
             events.append(f"{name} cleaned up")
 
     return decorate(words)
+
+
+class AsyncStream:
+    """As an SDK's: each loop over it is an asynchronous generator of its own."""
+
+    __module__ = "openai._streaming"
+
+    def __init__(self, words):
+        self.words = words
+
+    async def __aiter__(self):
+        words = self.words
+        async for word in words:
+            yield word
+
+    async def __anext__(self):
+        return await anext(self.words)
+
+
+def make_stream(decorate, events, pause):
+    """The same, of what a plain function returns: an SDK's stream."""
+    make_words = make(undecorated, events, pause)
+    ask = decorate(lambda *args, **given: AsyncStream(make_words(*args, **given)))
+    return lambda *args, **given: aiter(ask(*args, **given))
 
 
 async def circle(words, pause):
@@ -210,11 +236,12 @@ def watch(run, decorate, capsys):
         # By trio, and by an event loop that has ended, while they close it.
         assert told_of <= {"Cancelled", "GeneratorExit"}
         assert not current_log()
-    return sorted(events), told
+    return sorted(events), sorted(told)
 
 
+@pytest.mark.parametrize("make", [make, make_stream])
 @pytest.mark.parametrize("way", ON_ASYNCIO)
-def test_asyncio_cleans_up_as_undecorated(way, capsys):
+def test_asyncio_cleans_up_as_undecorated(way, make, capsys):
     """However it is left, its ``finally: await`` runs, once, and nobody complains."""
 
     def see(decorate):
@@ -232,8 +259,9 @@ def test_asyncio_cleans_up_as_undecorated(way, capsys):
     assert plain[0]
 
 
+@pytest.mark.parametrize("make", [make, make_stream])
 @pytest.mark.parametrize("way", WAYS)
-def test_trio_cleans_up_as_undecorated(way, capsys):
+def test_trio_cleans_up_as_undecorated(way, make, capsys):
     """The same; trio says by name which generator was left to it."""
 
     def see(decorate):

@@ -126,8 +126,38 @@ async def drive_async(generator: Any, begin: Begin) -> AsyncGenerator[Any, Any]:
         steps = repeat(None, tape.settle())
 
 
+async def drive_along(stream: Any, tape: Tape) -> AsyncGenerator[Any, Any]:
+    """Run the generator of one loop over an SDK's stream, and close it with this one.
+
+    Else the event loop would close it only after this one, one turn later, which may
+    be one too many at its end. The stream itself goes on: the next loop may read the
+    rest of it, and there is no scope of its own.
+    """
+    step: Any = _first_step(stream)
+    is_told = False
+    while True:
+        try:
+            chunk = await step
+        except StopAsyncIteration:
+            if not is_told:
+                tape.finish(None)
+            return
+        except BaseException as error:
+            hide_frame(error)
+            if not is_told:
+                tape.finish(None, error)
+            raise
+        step = None
+        tape.take(chunk)
+        try:
+            step = stream.asend((yield chunk))
+        except BaseException as thrown:  # noqa: BLE001 - it goes into the stream
+            hide_frame(thrown)
+            step, is_told = stream.athrow(thrown), True
+
+
 def _first_step(generator: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
-    """Return the first step of a generator that only `drive_async` knows.
+    """Return the first step of a generator that nobody knows but who drives it.
 
     An event loop gets to know a generator by hooks when it is started, and closes all
     that it knows when it ends: all at once, so that this one would be closed twice at

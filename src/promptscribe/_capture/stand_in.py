@@ -9,15 +9,16 @@ Methods that read a stream to its end by themselves (``until_done``,
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
-from types import MethodType
+from types import AsyncGeneratorType, MethodType
 from typing import TYPE_CHECKING, Any, Final
 
 import wrapt
 
-from promptscribe._capture.generator import drive, drive_async, hide_frame
-from promptscribe._capture.guise import named_as
+from promptscribe._capture.generator import drive, drive_along, drive_async, hide_frame
+from promptscribe._capture.guise import driver_for, named_as
 from promptscribe._capture.stream_kind import kind_of, known
 from promptscribe._capture.tape import CLOSED
 
@@ -107,6 +108,16 @@ class StandIn(wrapt.ObjectProxy):  # type: ignore[type-arg] # 1.x: not generic
         self._self_tape.finish(CLOSED)
         return await self.__wrapped__.__aexit__(*exception)
 
+    def __copy__(self) -> Any:
+        # As shallow as without us: it goes on where this one stopped, on one tape.
+        return type(self)(copy.copy(self.__wrapped__), self._self_tape)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return copy.deepcopy(self.__wrapped__, memo)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.__wrapped__.__reduce_ex__(protocol)
+
     def _self_entered(self, entered: Any) -> Any:
         """Return what stands for that which entering gave."""
         if entered is self.__wrapped__:
@@ -171,7 +182,13 @@ class _AsyncReading(StandIn):
 
     def __aiter__(self) -> Any:
         stream = aiter(self.__wrapped__)
-        return self if stream is self.__wrapped__ else self._self_read_later(stream)
+        if stream is self.__wrapped__:
+            return self
+        make = type(self.__wrapped__).__aiter__
+        if inspect.isasyncgenfunction(make) and type(stream) is AsyncGeneratorType:
+            driver = driver_for(stream, drive_along)
+            return named_as(driver(stream, self._self_tape), stream)
+        return self._self_read_later(stream)
 
     async def _self_read_later(self, stream: Any) -> Any:
         tape = self._self_tape

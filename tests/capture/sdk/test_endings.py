@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 
 import pytest
 
@@ -117,5 +119,24 @@ def test_a_recorded_stream_that_is_returned_ends_its_log_when_it_ends(client):
         assert logs == []
         list(stream)
 
+    assert [log.output for log in logs] == ["Let me look."]
+    assert logs[0].metadata["chunks"] == 13
+
+
+def test_a_stream_is_copied_and_pickled_as_without_us(client):
+    """Copied it reads on; pickled it cannot be, with the same error."""
+
+    def see(ask):
+        with ask(**STREAM) as stream:
+            first, second = next(stream), next(copy.copy(stream))
+            with pytest.raises(TypeError) as pickled:
+                pickle.dumps(stream)
+            is_one = isinstance(copy.copy(stream), openai.Stream)
+            rest = list(stream)
+        return first, second, str(pickled.value), is_one, rest
+
+    create = client.chat.completions.create
+    with captured_logs() as logs:
+        assert see(log_prompt(create)) == see(create)
     assert [log.output for log in logs] == ["Let me look."]
     assert logs[0].metadata["chunks"] == 13
