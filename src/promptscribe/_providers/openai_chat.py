@@ -163,21 +163,19 @@ def _is_filtered(choices: list[JSONObject]) -> bool:
 
 def read_usage(body: JSONObject) -> Usage | None:
     """Read the usage of a completion; cached and reasoning tokens are parts."""
-    usage = first(body, "usage")
+    usage = body.get("usage")
     if not isinstance(usage, dict):
         usage = at(body, "x_groq", "usage")  # Groq's streams carry it there
     if not isinstance(usage, dict):
         return None
-    given, said = (
-        count(usage.get("prompt_tokens")),
-        count(usage.get("completion_tokens")),
-    )
+    given = count(usage.get("prompt_tokens"))
+    said = count(usage.get("completion_tokens"))
     if given == said == 0:
         return None  # no prompt has no tokens: the server does not count
     model = word(body.get("model"))
-    reasoning = _reasoning(usage, model)
-    if reasoning is None and usage.keys() <= _TOTALS:
+    if usage.keys() <= _TOTALS and not _is_gemini(model):
         return Usage(prompt_tokens=given, output_tokens=said)
+    reasoning = _reasoning(usage, model)
     prompt = table(usage.get("prompt_tokens_details"))
     written = prompt.get("cache_creation_token_details")  # LiteLLM
     return Usage(

@@ -93,8 +93,9 @@ _UNKNOWN: Final[Any] = object()
 
 def is_linear(counts: Counts) -> bool:
     """Say whether the price is a sum of rates: no sound, no pictures, not nothing."""
-    is_plain = counts.keys() <= _LINEAR
-    return is_plain and bool(counts["input_tokens"] and counts["output_tokens"])
+    if not (counts["input_tokens"] and counts["output_tokens"]):
+        return False
+    return len(counts) == 2 or counts.keys() <= _LINEAR
 
 
 def learn(found: Any, counts: Counts, ask: Callable[[Counts], Any]) -> Tariff:
