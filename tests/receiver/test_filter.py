@@ -49,6 +49,24 @@ def test_every_version_is_committed(client, logs, status, number):
     assert versions == (client.get(route).json()["records"] if number else [])
 
 
+def test_any_filters_together_are_answered(client, logs):
+    """Whatever is combined: found or not, and never a failure of ours."""
+    filters = {
+        "version_status": ("committed", "deleted"),
+        "failed": ("true", "false"),
+        "search": ("needle", "??", "\u6771"),
+        "sample": ("5",),
+        "start_date": ("1970-01-01",),
+        "id": ("01",),
+    }
+
+    for choice in itertools.product(*[("", *values) for values in filters.values()]):
+        params = {k: v for k, v in zip(filters, choice, strict=True) if v}
+        for route in ("/logs", "/"):
+            answer = client.get(route, params=params)
+            assert answer.status_code == 200, params
+
+
 def test_a_status_that_there_is_not_is_422(client, logs):
     """As any other word that the contract does not have."""
     route = f"/prompts/{logs[0]['file']}/versions"

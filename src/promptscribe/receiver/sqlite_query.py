@@ -33,6 +33,8 @@ _TALLIED: Final = frozenset({"file_id", "path", "roots", "failed", "in_trace"})
 
 def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
     """Return one page of logs and their number."""
+    if query.nothing:
+        return LogPage([], 0)
     found = _find_by_text(connection, query)
     if found is not None:
         sequence, total = found
@@ -131,8 +133,6 @@ def _condition(
     terms = [*_exact_terms(query), *_text_terms(connection, query)]
     if query.in_trace is not None:
         terms.append((f"l.in_trace = {query.in_trace:d}", ()))
-    if query.nothing:
-        terms.append(("0", ()))
     if query.roots:
         terms.append(("l.root = 1", ()))
     if query.failed is not None:
