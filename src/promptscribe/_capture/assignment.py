@@ -86,9 +86,11 @@ _ELEMENT: Final = re.compile(r"[^<\n\"]{1,4096}(?=</|\Z)")
 _LOGPROB: Final = re.compile(r"[\"'\\\s]{0,8},[\"'\\\s]{0,12}logprob")
 """A token of the model's."""
 _SCHEMED: Final = re.compile(
-    r"(?i:bearer|basic|token|bot|apikey|negotiate|key)(?:[ \t]|%20|\+){1,4}"
+    r"(?:(?i:bearer|basic|token|bot|apikey|negotiate|key)(?:[ \t]|%20|\+){1,4}"
+    r"|(?P<other>[A-Za-z][\w-]{1,24})[ \t]{1,4}(?=[^\s\"'`]{0,256}[0-9]))"
     r"[^\s\"'`,;<>\\]+"
 )
+"""A scheme, known or not, and what follows."""
 _LINE: Final = re.compile(r"[^\r\n\"'`\\<>]+")
 _TO_END: Final = re.compile(r"[^\r\n]+")
 _PARAMETERS: Final = re.compile(r"(?i:digest|aws4-[\w-]+|hawk|oauth|signature)[ \t]")
@@ -248,13 +250,20 @@ def _end_of_special(given: _Given) -> int | None:
     if name.endswith(("authorization", "auth")):
         is_long = _PARAMETERS.match(text, at)
         found = (_TO_END if is_long else _SCHEMED).match(text, at)
-        if found is not None and is_everyday(found.group().split()[-1]):
+        if found is not None and _is_sentence(found):
             return None
     elif name.endswith(("cookie", "cookies")) and given.sign in {":", _WIDE_COLON}:
         found = _LINE.match(text, at)
         if found is not None and "=" not in found.group().split()[0]:
             return None
     return None if found is None else found.end()
+
+
+def _is_sentence(found: re.Match[str]) -> bool:
+    """Say whether a header's value is what somebody says of it."""
+    words = found.group().split()
+    scheme = found.groupdict().get("other")
+    return is_everyday(words[-1]) or (scheme is not None and is_everyday(scheme))
 
 
 def _end_of_bare(given: _Given) -> int | None:
