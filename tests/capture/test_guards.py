@@ -216,9 +216,10 @@ def with_clock(error):
         def monotonic_ns(self):
             raise error
 
+    started = start_log("a")
     with captured_logs(clock=Broken()):
-        started = start_log("a")
         started.end("done")
+        start_log("a").end("done")
         kept = log_prompt(lambda: "kept")()
     with log_prompt("a"):  # one with a clock that works
         return kept

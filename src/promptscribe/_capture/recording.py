@@ -205,7 +205,7 @@ class Recording:
             self._add({"error": error})
         try:
             self._end(output is not None, output, None, None)
-        except Exception as problem:  # noqa: BLE001 - see the law of this file
+        except BaseException as problem:  # noqa: BLE001 - see the law of this file
             failure.note("recording_failed", problem)
 
     def finish(self, result: Any) -> None:
@@ -304,7 +304,7 @@ class Recording:
             if self._updates is None:
                 self._updates = []
             self._updates.append(encoded)
-        except Exception as problem:  # noqa: BLE001 - see the law of this file
+        except BaseException as problem:  # noqa: BLE001 - see the law of this file
             failure.note("snapshot_failed", problem)
 
     def _end(

@@ -97,7 +97,7 @@ class Rules:
             mended = piece.hide_at_cut(record.plain(chunks), seam, clean)
             inner = encode_plain((kind, mended))
             return msgspec.Raw(encode_plain(msgspec.msgpack.Ext(EXT_CHUNKS, inner)))
-        except Exception as problem:  # noqa: BLE001 - it fails closed
+        except BaseException as problem:  # noqa: BLE001 - it fails closed
             failure.note("redaction_failed", problem)
             return msgspec.Raw(encode_plain(redaction.FAILED))
 
