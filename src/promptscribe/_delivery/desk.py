@@ -186,6 +186,7 @@ class Desk:
             elif not self._is_refused(parcel, outcome):
                 self._set_aside(parcel, outcome)
         if delivered:
+            self._identity.keep()
             self._source.acknowledge(delivered)
             self._ledger.add("delivered", None, len(delivered))
         self._tray.put_back(back)

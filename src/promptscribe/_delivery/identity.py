@@ -12,6 +12,8 @@ import json
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from promptscribe._delivery.parcel import Parcel
     from promptscribe._delivery.transport import Answer
 
@@ -29,8 +31,8 @@ class Ids(Protocol):
         """Return the server's id of a log, or None."""
         ...
 
-    def add(self, log_id: str, given: str) -> None:
-        """Remember it."""
+    def add(self, given: Mapping[str, str]) -> None:
+        """Remember the server's ids of logs, by ours."""
         ...
 
 
@@ -45,6 +47,7 @@ class Identity:
         self.is_servers = False
         self._is_known = False
         self._ids = ids
+        self._learnt: dict[str, str] = {}
 
     @property
     def is_ours(self) -> bool:
@@ -70,7 +73,13 @@ class Identity:
             return
         if given != log_id:
             self.is_servers = True
-            self._ids.add(log_id, given)
+            self._learnt[log_id] = given
+
+    def keep(self) -> None:
+        """Have what was learnt outlive the process; before logs are acknowledged."""
+        if self._learnt:
+            self._ids.add(self._learnt)
+            self._learnt = {}
 
     def is_ready(self, parcel: Parcel, now: float) -> bool:
         """Have a log named as the server names it; False while its parent is not there.
