@@ -78,8 +78,9 @@ def configure(
         capture: ``metadata`` keeps tokens, cost and timing but no payload, ``none``
             logs nothing; a decorator's own word wins.
         redact: Takes secrets out of every text before it is written: True for
-            API keys, bearer tokens, e-mail and card numbers, or a function that
-            takes a text and returns one. What it fails on is not kept.
+            API keys, bearer tokens, e-mail and card numbers and what stands under a
+            name like ``password``, or a function that takes a text and returns one.
+            What it fails on is not kept.
         sample_rate: Part of the traces that is kept, 0 to 1, decided by the trace's
             id; calls that raise are always kept. With *otel_spans* it is decided
             before the span has an id: `promptscribe.inject` tells other services.
