@@ -22,6 +22,9 @@ KEYS = {
     "Google": "AIzaSyA1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q",
     "Google OAuth": f"ya29.{WORD}{WORD}",
     "AWS": "AKIAIOSFODNN7EXAMPLE",
+    "AWS with its secret": (
+        "AKIAIOSFODNN7EXAMPLE,wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+    ),
     "AWS temporary": "ASIAIOSFODNN7EXAMPLE",
     "Bedrock": f"ABSK{WORD * 5}==",
     "Groq": f"gsk_{WORD}{WORD}",
@@ -74,6 +77,9 @@ KEYS = {
     "address in Unicode": "jörg@bücher.example",
     "address in Cyrillic": "почта@пример.рф",
     "address in Chinese": "张三@例子.公司",
+    "address of O'Brien": "o'brien@example.org",
+    "address, composed": "jo\u0308rg@example.org",
+    "address in Punycode": "ada@xn--bcher-kva.xn--p1ai",
     "address, quoted": '"ada lovelace"@example.org',
     "address by IP": "ada@[192.168.0.1]",
     "address in a query": "ada%40example.org",

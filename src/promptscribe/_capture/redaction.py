@@ -34,6 +34,11 @@ FAILED: Final = {MARK: "redaction failed"}
 
 _SHORTEST: Final = 5
 """Characters of the shortest text that is looked at: ``a@b.c`` is none."""
+_LONG: Final = 4_096
+_MEDIA: Final = re.compile(
+    r"(?:data:[a-z]+/[\w.+\-]{1,64};base64,)?[A-Za-z0-9+/]{4096,}+={0,2}\Z"
+)
+"""Base64 of media, long and of nothing else: no pattern below finds a secret in it."""
 _ATOMS: Final = frozenset({bool, type(None), datetime})
 _NAMES: Final = ("name", "key", "header", "field", "Name", "Key")
 _VALUES: Final = ("value", "val", "Value")
@@ -47,7 +52,7 @@ def built_in(text: str) -> str:
     In JSON, whole or in part, and whatever else has names and values, what stands
     under a name like ``api_key`` goes as well. What was JSON is JSON afterwards.
     """
-    if len(text) < _SHORTEST:
+    if len(text) < _SHORTEST or (len(text) > _LONG and _MEDIA.match(text)):
         return text
     if text[0] in '{["' or (text[0].isspace() and text.lstrip()[:1] in {"{", "["}):
         return _clean_json(text)

@@ -102,7 +102,10 @@ _AT_THE_BEGINNING: Final = {
     "AQ.": rf"{_ANY}{{30,}}",
     "1//0": rf"{_ANY}{{24,}}",
     **{
-        f"A{kind}": rf"[A-Z0-9]{{16}}(?!{_WORD})"  # AWS
+        f"A{kind}": (  # AWS, and the secret beside it
+            rf"[A-Z0-9]{{16}}(?!{_WORD})"
+            r"(?:[\"'\s,;:|]{1,6}[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=]))?"
+        )
         for kind in ("KIA", "SIA", "BIA", "CCA")
     },
     "ABSK": r"[A-Za-z0-9+/]{80,}={0,2}",  # Bedrock
