@@ -23,8 +23,9 @@ _mro_of: Final = type.__dict__["__mro__"].__get__
 _dict_of: Final = type.__dict__["__dict__"].__get__
 
 Clean: TypeAlias = "Callable[[Any], Any]"
+Reader: TypeAlias = "Callable[[Any, Clean], Any]"
+"""What makes plain data of an object, with a function that does so of its parts."""
 
-_GETTERS: Final = frozenset({types.GetSetDescriptorType, types.MemberDescriptorType})
 HIDDEN: Final = "**********"
 """What stands for a secret, as pydantic writes it."""
 
@@ -50,11 +51,17 @@ def lookup(kind: type, name: str) -> Any:
     return None
 
 
+def is_getter(member: Any) -> bool:
+    """Say whether a class's member reads what C keeps."""
+    kind = type(member)
+    return kind is types.GetSetDescriptorType or kind is types.MemberDescriptorType
+
+
 def instance_dict(value: Any) -> dict[str, Any]:
     """Return an object's own dict; an empty one, if it has none."""
     for base in _mro_of(type(value)):
         getter = _dict_of(base).get("__dict__")
-        if type(getter) in _GETTERS:
+        if is_getter(getter):
             found = getter.__get__(value)
             return found if type(found) is dict else {}
     return {}
@@ -91,11 +98,24 @@ def without_secret(name: str, value: Any) -> Any:
     """Return a field's value, unless its name says that it is a secret."""
     from promptscribe._capture.secret_name import STRONG, secrecy  # 2 ms of patterns
 
-    is_secret = type(value) in {str, bytes} and secrecy(name) == STRONG
-    return HIDDEN if is_secret else value
+    kind = type(value)
+    is_text = kind is str or kind is bytes
+    return HIDDEN if is_text and secrecy(name) == STRONG else value
 
 
 _MISSING: Final = object()
+
+
+class Items(NamedTuple):
+    """The items of a dict's subclass: no dict is made of them, as its keys may hash.
+
+    Attributes:
+        pairs: Its keys and values.
+        total: How many it has; *pairs* may be the first of them.
+    """
+
+    pairs: list[tuple[Any, Any]]
+    total: int
 
 
 class Fields(NamedTuple):

@@ -1,6 +1,6 @@
 """The delta: a chunk that is an SDK's model, as the JSON it came as.
 
-Its law: only models that an SDK made, see `known_type`; everything else is the
+Its law: only models that an SDK made, see `sdk_model`; everything else is the
 snapshot's. The events of the SDKs' helpers hold, beside what is new, all that came
 before: that is left out.
 """
@@ -45,9 +45,9 @@ def write(chunk: Any) -> msgspec.msgpack.Ext | None:
 
 
 def _writer_for(kind: type) -> Callable[[Any], msgspec.msgpack.Ext] | None:
-    from promptscribe._capture import known_type  # 20 ms of modules
+    from promptscribe._capture import sdk_model
 
-    if not (known_type.is_model(kind) and known_type.is_of_an_sdk(kind)):
+    if not (sdk_model.is_model(kind) and sdk_model.is_of_an_sdk(kind)):
         return None
     name = adapter.full_name(kind)
     start = name.encode("utf-8", "replace") + b"\0"

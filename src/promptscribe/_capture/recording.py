@@ -12,7 +12,7 @@ import msgspec
 
 from promptscribe import schema
 from promptscribe._capture import failure, snapshot
-from promptscribe._capture.plain import ATOMS, encode_plain, is_plain
+from promptscribe._capture.plain import encode_plain, is_plain
 from promptscribe._clock import join_log_id
 from promptscribe._runtime.state import runtime
 from promptscribe._wire.record import REQUEST, RESPONSE, STREAM
@@ -54,7 +54,6 @@ _PRIVATE: Final = frozenset(
 """Keyword arguments of providers' SDKs and of LiteLLM that say who calls, not what."""
 
 _encode: Final = encode_plain
-_CONTAINERS: Final = frozenset({dict, list, tuple})
 
 
 class Recording:
@@ -216,9 +215,9 @@ class Recording:
         self._append = None
         ended = self.anchor + runtime.monotonic_ns()
         last = (self.key, ended, True, result, None, self._updates, None)
-        kind, payload = type(result), b""
+        payload = b""
         try:
-            if kind in ATOMS or (kind in _CONTAINERS and is_plain(result)):
+            if is_plain(result):
                 payload = _encode(last)
         except Exception:  # noqa: BLE001, S110 - an odd value: the slow way takes it
             pass

@@ -6,15 +6,14 @@ not let through; every cut says what was cut.
 
 from __future__ import annotations
 
-import binascii
-import hashlib
 import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from promptscribe._capture import cut, known_type
-from promptscribe._capture.adapter import Fields, full_name, placeholder
+from promptscribe._capture.adapter import Fields, Items, full_name, placeholder
+from promptscribe._capture.digest import Digests
 from promptscribe._capture.plain import encode_plain, is_plain
 from promptscribe._wire import record
 from promptscribe._wire.record import EXT_BIG_INT, EXT_MODEL, MARK
@@ -33,10 +32,20 @@ LONGEST_MEDIA: Final = 256 << 10
 LARGE_INTEGERS: Final = 4_096, 1 << 20
 """Bits of one integer beyond 64, and of all together: decimal digits are slow."""
 
+LONGEST_KEY: Final = 1_000
+"""Characters of a dict's key."""
+_MOST_CUTS: Final = 16
+"""Texts that are cut, each between secrets: 1 ms. Of any other nothing is kept."""
+_LEAST_TEXT: Final = 200
+"""Characters of a text that are kept whatever came before."""
+
 _SHALLOW: Final = 3
 """Levels down to which a part is tried as a whole; else it would be looked at often."""
+_MOST_TRIES: Final = 1_000
+_WEIGHT: Final = 3
+"""What an object counts for more than a plain value: 2 µs."""
 _MEDIA_TYPES: Final = ("media_type", "mime_type", "mimeType", "format")
-_CONTAINERS: Final = frozenset({dict, list, tuple, set, frozenset})
+_MEDIA_NAMES: Final = ("data", "b64_json")
 
 
 class Sanitizer:
@@ -54,6 +63,9 @@ class Sanitizer:
         self._nodes = 0
         self._text_left = MOST_TEXT
         self._bits_left = LARGE_INTEGERS[1]
+        self._digests = Digests()
+        self._cuts_left = _MOST_CUTS
+        self._tries_left = _MOST_TRIES
         self._in_model = False
 
     def clean(self, value: Any) -> Any:
@@ -76,7 +88,7 @@ class Sanitizer:
             return placeholder(value, "too deep")
         self._above.add(id(value))
         try:
-            if kind in _CONTAINERS:
+            if _is_container(kind):
                 return self._clean_container(value, kind)
             return self._clean_object(value)
         finally:
@@ -88,7 +100,7 @@ class Sanitizer:
             if whole is not None:
                 return whole
         if kind is dict:
-            return self._clean_dict(value)
+            return self._clean_items(Items(_first(value.items()), len(value)))
         cleaned: list[Any] = []
         for item in _first(value):
             if self._nodes > MOST_NODES:
@@ -99,60 +111,81 @@ class Sanitizer:
 
     def _encode_whole(self, value: Any) -> msgspec.Raw | None:
         """Return a part that is plain, beside others that are not, encoded."""
+        self._tries_left -= 1
+        if self._tries_left < 0:
+            return None
         try:
             payload = encode_plain(value) if is_plain(value) else None
         except Exception:  # noqa: BLE001 - lone surrogates, large integers, odd keys
             return None
-        if payload is None or len(payload) > self._large:
+        if payload is None or len(payload) > min(self._large, self._text_left):
             return None
         self._text_left -= len(payload)
         return msgspec.Raw(payload)
 
-    def _clean_dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
+    def _clean_items(self, items: Items) -> dict[Any, Any]:
         cleaned: dict[Any, Any] = {}
-        for key, part in _first(value.items()):
+        media: dict[str, str] = {}
+        media_type = None
+        for key, part in items.pairs:
             if self._nodes > MOST_NODES:
-                cleaned[MARK] = f"{len(value) - len(cleaned)} more values"
+                cleaned[MARK] = f"{items.total - len(cleaned)} more values"
                 break
+            if type(key) is str and type(part) is str:
+                if key in _MEDIA_TYPES:
+                    media_type = media_type or part
+                elif key in _MEDIA_NAMES and len(part) > LONGEST_MEDIA:
+                    media[key] = part  # until its type is known
+                    cleaned[key] = None
+                    continue
             cleaned[self._clean_key(key)] = self.clean(part)
-        for name in ("data", "b64_json"):
-            data = cleaned.get(name) and value.get(name)
-            if type(data) is str and len(data) > LONGEST_MEDIA:
-                kinds = [value.get(n) for n in _MEDIA_TYPES]
-                media_type = next((k for k in kinds if type(k) is str), None)
-                cleaned[name] = _describe_base64(data, media_type) or cleaned[name]
+        for name, data in media.items():
+            described = self._digests.describe_base64(data, media_type)
+            cleaned[name] = self._clean_text(data) if described is None else described
         return cleaned
 
     def _clean_key(self, key: Any) -> str:
         kind = type(key)
+        if kind is str:
+            return self._clean_text(key, LONGEST_KEY)
         if key is None or kind is bool:
             return str(key).lower().replace("none", "null")
         if kind is float or (kind is int and key.bit_length() <= LARGE_INTEGERS[0]):
             return str(key)
         if kind is bytes:  # as the encoder's way has it; headers have such names
-            return self._clean_text(repr(key[:LONGEST_TEXT]))
-        if kind not in _CONTAINERS:
+            return self._clean_text(repr(key[:LONGEST_KEY]), LONGEST_KEY)
+        if not _is_container(kind):
             known = self.clean(key)
             if type(known) is str:
                 return known
         return f"<{full_name(kind)}>"
 
-    def _clean_text(self, text: str) -> str:
+    def _clean_text(self, text: str, longest: int = LONGEST_TEXT) -> str:
         if len(text) > LONGEST_MEDIA and text.startswith("data:"):
-            head, _, data = text.partition(";base64,")
-            described = _describe_base64(data, head.removeprefix("data:"))
-            if described is not None:
+            head, is_media, data = text.partition(";base64,")
+            media_type = head.removeprefix("data:")
+            described = is_media and self._digests.describe_base64(data, media_type)
+            if described:
                 return described
-        allowed = max(min(LONGEST_TEXT, self._text_left), 1_000)
+        allowed = min(longest, max(self._text_left, _LEAST_TEXT))
         if len(text) > allowed:
-            clean = self._clean_secrets
-            mark = cut.REDACTED if clean is not None else ""
-            kept = cut.head(text, allowed, clean or _built_in(), mark)
-            text = f"{kept}… [{len(text) - allowed} characters cut]"
+            text = f"{self._cut(text, allowed)}… [{len(text) - allowed} characters cut]"
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:  # lone surrogates
+                text = text.encode("utf-8", "backslashreplace").decode()
         self._text_left -= len(text)
-        if text.isascii():
-            return text
-        return text.encode("utf-8", "backslashreplace").decode()
+        return text
+
+    def _cut(self, text: str, allowed: int) -> str:
+        """Return the beginning of a text, if there is time for it."""
+        self._cuts_left -= 1
+        if self._cuts_left < 0:
+            return ""
+        clean = self._clean_secrets
+        mark = cut.REDACTED if clean is not None else ""
+        return cut.head(text, allowed, clean or _built_in(), mark)
 
     def _clean_integer(self, number: int) -> Any:
         if -(1 << 63) <= number < 1 << 64:
@@ -164,16 +197,19 @@ class Sanitizer:
         return msgspec.msgpack.Ext(EXT_BIG_INT, str(number).encode())
 
     def _clean_bytes(self, value: bytes) -> Any:
-        if len(value) > min(LONGEST_MEDIA, max(self._text_left, 1_000)):
-            return _describe(value, None)
+        if len(value) > min(LONGEST_MEDIA, max(self._text_left, _LEAST_TEXT)):
+            return self._digests.describe(len(value), value, None)
         self._text_left -= len(value)
         return value
 
     def _clean_object(self, value: Any) -> Any:
+        self._nodes += _WEIGHT
         try:
             known = known_type.read(value, self.clean)
             if type(known) is Fields:
                 return self._clean_model(known)
+            if type(known) is Items:
+                return self._clean_items(known)
             if type(known) is bytes:
                 return self._clean_bytes(known)
             if type(known) is msgspec.msgpack.Ext and known.code == EXT_MODEL:
@@ -199,11 +235,21 @@ class Sanitizer:
     def _fit_model(self, model: msgspec.msgpack.Ext) -> Any:
         """Return an SDK's model, looked into if it is large."""
         data = bytes(model.data)
-        if len(data) <= min(self._large, max(self._text_left, 1_000)):
+        if len(data) <= min(self._large, max(self._text_left, _LEAST_TEXT)):
             self._text_left -= len(data)
             return model
         _, _, text = data.partition(b"\0")
         return self.clean(msgspec.json.decode(text))
+
+
+def _is_container(kind: type) -> bool:
+    return (
+        kind is dict
+        or kind is list
+        or kind is tuple
+        or kind is set
+        or kind is frozenset
+    )
 
 
 def _built_in() -> Callable[[str], str]:
@@ -230,18 +276,3 @@ def _write_extension(value: Any) -> Any:
     if value.code == EXT_BIG_INT:
         return msgspec.Raw(value.data)
     return placeholder(value)
-
-
-def _describe_base64(text: str, media_type: str | None) -> str | None:
-    """Return what stands for base64 of media, or None if the text is none."""
-    try:
-        return _describe(binascii.a2b_base64(text), media_type)
-    except (binascii.Error, ValueError):
-        return None
-
-
-def _describe(content: bytes, media_type: str | None) -> str:
-    # Text, since it stands where the contract wants a URL or base64 to stand.
-    digest = hashlib.sha256(content).hexdigest()
-    kind = media_type or "application/octet-stream"
-    return f"{MARK}:media;type={kind};bytes={len(content)};sha256={digest}"

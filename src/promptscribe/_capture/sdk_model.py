@@ -1,0 +1,160 @@
+"""The SDK's model: a pydantic model that came from a provider, written as a whole.
+
+Its law: as that of the adapters. pydantic writes it, in 5 µs for a chat completion;
+but first all that it holds is looked at, since a program may have put anything into
+it, and a model of the user's, as structured outputs have, would run its own code.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from gc import get_referents
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import msgspec
+
+from promptscribe._capture import adapter
+from promptscribe._wire.record import EXT_MODEL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_mro_of: Final = type.__dict__["__mro__"].__get__
+_dict_of: Final = type.__dict__["__dict__"].__get__
+
+_SERIALIZER: Final = "__pydantic_serializer__"
+_EXTRA: Final = "__pydantic_extra__"
+_SDKS: Final = frozenset(
+    {
+        "anthropic",
+        "cohere",
+        "google",
+        "groq",
+        "litellm",
+        "mistralai",
+        "ollama",
+        "openai",
+    }
+)
+"""Packages whose models hold what came as JSON, and no code of the user's."""
+_MOST_VALUES: Final = 20_000
+
+_Getter: TypeAlias = "Callable[[Any], Any]"
+_Kind: TypeAlias = "tuple[type, _Getter | None, _Getter | None]"
+
+_kinds: dict[int, _Kind] = {}
+"""By the class's id, since a metaclass may hash: the class, which is so kept alive,
+and what gives an instance's dict and its extra members; nothing for an enum."""
+_MOST_KINDS: Final = 2_000
+
+
+def is_model(kind: type) -> bool:
+    """Say whether a class is a pydantic model."""
+    return adapter.lookup(kind, "__pydantic_decorators__") is not None
+
+
+def is_of_an_sdk(kind: type) -> bool:
+    """Say whether an SDK made the class, and nothing of the user's is in it.
+
+    ``ParsedChatCompletion`` and its kind hold a model of the user's.
+    """
+    generic = adapter.lookup(kind, "__pydantic_generic_metadata__")
+    has_arguments = type(generic) is dict and bool(generic.get("args"))
+    return (
+        _is_in_an_sdk(kind)
+        and not has_arguments
+        and "Parsed" not in adapter.kind_name(kind)
+    )
+
+
+def write(value: Any, name: bytes) -> msgspec.msgpack.Ext | None:
+    """Return an SDK's model as its JSON; None if something else is in it.
+
+    Args:
+        value: The model.
+        name: Its type's full name and a zero byte.
+    """
+    try:
+        if not _is_sound(value):
+            return None
+        serializer = adapter.lookup(type(value), _SERIALIZER)
+        text = serializer.to_json(value, warnings=False)
+    except Exception:  # noqa: BLE001 - somebody put something odd into it
+        return None
+    return msgspec.msgpack.Ext(EXT_MODEL, name + text)
+
+
+def _is_sound(model: Any) -> bool:
+    """Say whether a model holds nothing but JSON's values and models of SDKs."""
+    left = _MOST_VALUES
+    parts = [model]
+    while parts:
+        containers: list[Any] = []
+        for part in parts:
+            kind = type(part)
+            if kind is str or kind is int or part is None or kind is float:
+                continue
+            if kind is dict or kind is list or kind is tuple:
+                left -= len(part)
+                containers.append(part)
+            elif not (kind is bool or kind is bytes or _is_moment(part)):
+                known = _kinds.get(id(kind)) or _learn(kind)
+                if known is None:
+                    return False
+                members = _members(part, known)
+                left -= sum(map(dict.__len__, members))
+                containers += members
+        if left < 0:
+            return False
+        parts = get_referents(*containers) if containers else []
+    return True
+
+
+def _members(value: Any, known: _Kind) -> list[Any]:
+    """Return the fields and the extra members of a model; nothing of an enum."""
+    _, own, extra = known
+    if own is None or extra is None:
+        return []
+    members = own(value), extra(value)
+    return [each for each in members if each is not None]
+
+
+def _learn(kind: type) -> _Kind | None:
+    """Return how instances of a class are looked into; None if they must not be."""
+    own = extra = None
+    if not _is_in_an_sdk(kind):
+        return None
+    if is_model(kind):
+        own = _getter(kind, "__dict__")
+        extra = _getter(kind, _EXTRA)
+        if own is None or extra is None:
+            return None
+    elif not any(base is enum.Enum for base in _mro_of(kind)):
+        return None
+    known = kind, own, extra
+    if len(_kinds) < _MOST_KINDS:
+        _kinds[id(kind)] = known
+    return known
+
+
+def _getter(kind: type, name: str) -> _Getter | None:
+    """Return what reads a member where C keeps it."""
+    for base in _mro_of(kind):
+        found = _dict_of(base).get(name)
+        if adapter.is_getter(found):
+            getter: _Getter = found.__get__
+            return getter
+    return None
+
+
+def _is_in_an_sdk(kind: type) -> bool:
+    module = _dict_of(kind).get("__module__")
+    return type(module) is str and module.partition(".")[0] in _SDKS
+
+
+def _is_moment(value: Any) -> bool:
+    kind = type(value)
+    if kind is dt.datetime:
+        return value.tzinfo is None or type(value.tzinfo) is dt.timezone
+    return kind is dt.date or kind is dt.timedelta

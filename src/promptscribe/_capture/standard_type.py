@@ -1,0 +1,213 @@
+"""The standard types: how objects of the standard library's classes are read.
+
+Its law: as that of the adapters. A class's own methods read it where they are C's, or
+where the object is of exactly that class; a subclass's methods are never called.
+"""
+
+from __future__ import annotations
+
+import array
+import collections
+import datetime as dt
+import decimal
+import fractions
+import ipaddress
+import itertools
+import pathlib
+import re
+import types
+import uuid
+import zoneinfo
+from gc import get_referents
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from promptscribe._capture import adapter
+from promptscribe._capture.adapter import Items
+from promptscribe._wire import record
+from promptscribe._wire.record import EXT_BIG_INT, EXT_CHUNKS, EXT_MODEL
+
+if TYPE_CHECKING:
+    from promptscribe._capture.adapter import Clean, Reader
+
+MOST_PARTS: Final = 20_001
+"""Of any container: no more than can be kept, and one."""
+_LARGEST: Final = 8 << 20
+"""Bytes of memory that are copied; of what is larger, only the size is told."""
+
+_MOMENT: Final = tuple(
+    (name, {**dt.date.__dict__, **dt.datetime.__dict__}[name].__get__)
+    for name in ("year", "month", "day", "hour", "minute", "second", "microsecond")
+)
+_zone_of: Final = dt.datetime.__dict__["tzinfo"].__get__
+_arguments_of: Final = BaseException.__dict__["args"].__get__
+
+
+def _as_is(value: Any, _clean: Clean) -> Any:
+    return value
+
+
+def _as_text(value: Any, _clean: Clean) -> Any:
+    return str(value)
+
+
+def _read_moment(value: Any, _clean: Clean) -> Any:
+    """Return a time as the encoder knows it; a foreign time zone is not asked."""
+    zone = _zone_of(value)
+    is_known = _is_known_zone(zone)
+    if type(value) is dt.datetime and is_known:
+        return value
+    known = zone if is_known else None
+    parts = {name: part(value) for name, part in _MOMENT}
+    return dt.datetime(**parts, tzinfo=known)
+
+
+def _read_time(value: Any, _clean: Clean) -> Any:
+    return value if _is_known_zone(value.tzinfo) else adapter.placeholder(value)
+
+
+def _is_known_zone(zone: Any) -> bool:
+    kind = type(zone)
+    return zone is None or kind is dt.timezone or kind is zoneinfo.ZoneInfo
+
+
+def _read_memory(value: Any, _clean: Clean) -> Any:
+    try:
+        if value.nbytes <= _LARGEST:
+            return value.tobytes()
+    except ValueError:  # it was released
+        return adapter.placeholder(value)
+    return {**adapter.placeholder(value), "bytes": value.nbytes}
+
+
+def _read_bytearray(value: Any, _clean: Clean) -> Any:
+    if len(value) <= _LARGEST:
+        return bytes(value)
+    return {**adapter.placeholder(value), "bytes": len(value)}
+
+
+def _read_range(value: Any, _clean: Clean) -> Any:
+    ends = value.start, value.stop, value.step
+    are_plain = all(type(end) is int and end.bit_length() <= 64 for end in ends)
+    return repr(value) if are_plain else adapter.placeholder(value)
+
+
+def _read_fraction(value: Any, _clean: Clean) -> Any:
+    parts = adapter.slot(value, "_numerator"), adapter.slot(value, "_denominator")
+    if not all(type(part) is int for part in parts):
+        return adapter.placeholder(value)
+    return f"{parts[0]}/{parts[1]}"
+
+
+def _read_pattern(value: Any, clean: Clean) -> Any:
+    return clean(value.pattern)
+
+
+def _read_extension(value: Any, _clean: Clean) -> Any:
+    """Let our own extensions through, that the recording made of a stream."""
+    if value.code in {EXT_BIG_INT, EXT_CHUNKS, EXT_MODEL} and _can_be_read(value):
+        return value
+    return adapter.placeholder(value)
+
+
+def _read_raw(value: Any, _clean: Clean) -> Any:
+    """Let through what is MessagePack; msgspec also has JSON in these."""
+    return value if _can_be_read(value) else adapter.placeholder(value)
+
+
+def _can_be_read(value: Any) -> bool:
+    try:
+        record.decode(msgspec.msgpack.encode(value))
+    except Exception:  # noqa: BLE001 - not ours
+        return False
+    return True
+
+
+def _read_proxy(value: Any, clean: Clean) -> Any:
+    """Read what a ``MappingProxyType`` is for; its own methods would ask that."""
+    behind = get_referents(value)
+    return clean(behind[0]) if behind else adapter.placeholder(value)
+
+
+def _read_user(value: Any, clean: Clean) -> Any:
+    """Read a ``UserDict``, ``UserList`` or ``UserString``."""
+    own = adapter.instance_dict(value)
+    return clean(own["data"]) if "data" in own else adapter.placeholder(value)
+
+
+def _read_chain(value: Any, _clean: Clean) -> Any:
+    """Read a ``ChainMap``: what comes first wins."""
+    maps = adapter.instance_dict(value).get("maps")
+    found: dict[str, Any] = {}
+    for each in reversed(maps) if type(maps) is list else ():
+        if type(each) is dict:
+            pairs = list(itertools.islice(each.items(), MOST_PARTS))
+            found |= {key: part for key, part in pairs if type(key) is str}
+    return Items(list(found.items()), len(found))
+
+
+def _read_exception(value: Any, clean: Clean) -> Any:
+    name = adapter.full_name(type(value))
+    return {"type": name, "args": clean(list(_arguments_of(value)))}
+
+
+def _read_dict(value: Any, _clean: Clean) -> Any:
+    pairs = itertools.islice(dict.items(value), MOST_PARTS)
+    return Items(list(pairs), dict.__len__(value))
+
+
+def _by(kind: Any) -> Reader:
+    """Return what reads a container by the iterator of its built-in class."""
+    iterate = kind.__iter__
+    return lambda value, clean: clean(
+        list(itertools.islice(iterate(value), MOST_PARTS))
+    )
+
+
+EXACT: Final[dict[type, Reader]] = {
+    array.array: _by(array.array),
+    bytearray: _read_bytearray,
+    collections.deque: _by(collections.deque),
+    decimal.Decimal: _as_is,
+    dt.date: _as_is,
+    dt.time: _read_time,
+    dt.timedelta: _as_is,
+    fractions.Fraction: _read_fraction,
+    ipaddress.IPv4Address: _as_text,
+    ipaddress.IPv4Network: _as_text,
+    ipaddress.IPv6Address: _as_text,
+    ipaddress.IPv6Network: _as_text,
+    memoryview: _read_memory,
+    msgspec.Raw: _read_raw,
+    msgspec.msgpack.Ext: _read_extension,
+    pathlib.PosixPath: _as_text,
+    pathlib.PurePosixPath: _as_text,
+    pathlib.PureWindowsPath: _as_text,
+    pathlib.WindowsPath: _as_text,
+    range: _read_range,
+    re.Pattern: _read_pattern,
+    type({}.items()): _by(type({}.items())),
+    type({}.keys()): _by(type({}.keys())),
+    type({}.values()): _by(type({}.values())),
+    types.MappingProxyType: _read_proxy,
+    types.SimpleNamespace: lambda value, clean: clean(adapter.instance_dict(value)),
+    uuid.UUID: _as_is,
+}
+BASES: Final[dict[type, Reader]] = {
+    BaseException: _read_exception,
+    collections.ChainMap: _read_chain,
+    collections.UserDict: _read_user,
+    collections.UserList: _read_user,
+    collections.UserString: _read_user,
+    dict: _read_dict,
+    dt.datetime: _read_moment,
+    float: lambda value, _clean: float.__float__(value),
+    frozenset: _by(frozenset),
+    int: lambda value, clean: clean(int.__int__(value)),
+    list: _by(list),
+    set: _by(set),
+    str: lambda value, clean: clean(str.__str__(value)),
+    tuple: _by(tuple),
+}
+"""Classes whose own methods read a subclass, whatever that one overrides."""
