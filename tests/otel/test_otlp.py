@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import promptscribe
 from promptscribe import log_prompt, record_log
 from promptscribe._config import resolve
-from promptscribe._dialects import otlp, protobuf, translation
+from promptscribe._dialects import measurement, otlp, protobuf, translation
 from promptscribe._dialects.logspan import to_span
 from promptscribe._dialects.span import KINDS, STATUSES, Event, Span
 from promptscribe.errors import ConfigurationError
@@ -235,6 +235,9 @@ class Collector(BaseHTTPRequestHandler):
         server = self.server
         server.requests.append((self.path, dict(self.headers)))
         status = server.statuses.pop(0) if server.statuses else 200
+        if status is None:  # hang up
+            self.close_connection = True
+            return
         if status == 200 and self.path == "/v1/traces":
             upload = protobuf.decode(gzip.decompress(body))
             server.spans.extend(otlp.read_upload(upload))
@@ -482,6 +485,32 @@ def test_differences_where_the_standard_s_variable_asks_for_them(
         assert kinds == {1}
         counts.append({point.count for point in found.values()})
     assert counts == [{1}, {2}]
+
+
+def test_a_server_that_hangs_up_on_metrics_holds_up_no_log(collector, tmp_path):
+    """It is left alone for a while; the sums go on."""
+    collector.statuses = [200, None]
+    for _ in range(3):
+        log_calls(collector, tmp_path)
+
+    paths = [path for path, _ in collector.requests]
+    assert (paths.count("/v1/metrics"), collector.metrics) == (1, [])
+    assert len(collector.spans) == 6
+
+
+def test_no_end_of_models_makes_no_end_of_series():
+    """A name of a model made by each call: the last ones share a series."""
+    sums = measurement.Histograms(0)
+    for n in range(measurement.MOST_SERIES + 50):
+        labels = {"gen_ai.request.model": f"m{n}"}
+        sums.add([measurement.Measured(measurement.TOKENS, 5, labels)])
+
+    written = sums.write({}, "promptscribe", 1, measurement.DELTA)
+    (metric,) = written["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]
+    points = metric["histogram"]["dataPoints"]
+    assert len(points) == measurement.MOST_SERIES + 1
+    assert points[-1]["attributes"][0]["key"] == "otel.metric.overflow"
+    assert points[-1]["count"] == 50
 
 
 def test_a_server_that_takes_no_metrics_is_asked_once(collector, tmp_path, caplog):

@@ -364,6 +364,27 @@ def test_spans_that_are_each_other_s_parents_hang_nobody(send, read, make_span):
     assert read(call.log_id).get("trace_parent_id") is None
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_ring_of_spans_that_are_no_logs_is_nobody_s_parent(
+    send, read, make_span, turned
+):
+    """Each says that it is inside the other one; the call is inside of both."""
+    one, other, inner, last = ids(0xB6 + turned, 1, 2, 3, 4)
+    ring = [
+        make_span(TOOL, **one, parent_id=other["span_id"]),
+        make_span(TOOL, **other, parent_id=one["span_id"]),
+    ]
+    calls = [
+        make_span({**CHAT, "gen_ai.response.id": n}, **own, parent_id=one["span_id"])
+        for n, own in (("a", inner), ("b", last))
+    ]
+    for span in [*ring, *calls] if turned else [*calls, *ring]:
+        send([span])
+
+    for call in calls:
+        assert read(call.log_id).get("trace_parent_id") is None
+
+
 def test_a_log_of_another_door_is_brought_under_its_parent(send, read, make_span):
     """One process posts prompt logs, the other one OTLP: both are in one tree."""
     outer, _, request, inner = chain(make_span, 0xB3)
