@@ -2,8 +2,8 @@
 
 ``python tests/benchmarks/stream.py [ROUNDS]``. All subjects take turns in one process;
 what is printed is the fastest of the rounds, per chunk, and what is left of it when
-the loop that only appends and yields is taken away. The log's end, where the chunks
-are encoded, is timed apart.
+the loop that only appends and yields is taken away. The log's end, where texts are
+joined, is timed apart.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import promptscribe
 
 CHUNKS = 20_000
 TEXT = "token "
+DELTA = {"choices": [{"index": 0, "delta": {"content": TEXT}, "finish_reason": None}]}
 
 
 def produce(chunks):
@@ -29,6 +30,12 @@ def produce(chunks):
 async def produce_later(chunks):
     for _ in range(chunks):
         yield TEXT
+
+
+def produce_deltas(chunks):
+    """Give what may change, so that it has to be encoded when it comes."""
+    for _ in range(chunks):
+        yield DELTA
 
 
 def keeping(function):
@@ -145,6 +152,10 @@ def main(rounds: int) -> None:
         "anext": (read_later, later),
         "for, in a log": (within(iterate), plain),
         "async for, in a log": (within(iterate_later), later),
+        "for, deltas": (
+            iterate,
+            (produce_deltas, keeping(produce_deltas), decorated(produce_deltas)),
+        ),
         "for, SDK's stream": (
             iterate,
             (make_stream, keeping(make_stream), decorated(make_stream)),
