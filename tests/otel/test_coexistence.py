@@ -93,11 +93,11 @@ def test_a_provider_of_another_make_disturbs_nobody(monkeypatch, captured_logs):
 
 def test_our_deliveries_are_not_traced(tmp_path):
     """An instrumented HTTP client of the application's makes no span of our posts."""
-    from promptscribe._delivery.transport import _uninstrumented
+    from promptscribe._delivery.unseen import uninstrumented
 
     utils = pytest.importorskip("opentelemetry.instrumentation.utils")
 
-    with _uninstrumented():
+    with uninstrumented():
         assert not utils.is_instrumentation_enabled()
     assert utils.is_instrumentation_enabled()
 

@@ -164,6 +164,10 @@ class Bulk:
 
     def _read(self, answer: Answer, batch: Batch) -> None:
         count = len(batch.parcels)
+        if answer.status == 415 and self._gzip:  # whatever it said of itself
+            self._gzip = False
+            batch.outcomes = [None] * count
+            return
         if answer.status in {404, 405}:
             self.is_missing = True
             batch.outcomes = [None] * count

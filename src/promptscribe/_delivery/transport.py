@@ -8,20 +8,28 @@ on the way to another host, but not ``X-API-KEY``), ``~/.netrc`` is never read.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from promptscribe._delivery import unseen
 from promptscribe.errors import Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from promptscribe._secret import Secret
+
+_ANSWER_BYTES: Final = 256 << 10
+_ANSWER_SECONDS: Final = 30.0
+"""What is read of an answer, whatever is wanted of it: an end that is near gives the
+connection back, one that is not takes neither memory nor a thread for ever."""
 
 _importing = threading.Lock()
 """Held while httpx is imported, and by whoever forks: a child that is forked in the
@@ -115,17 +123,20 @@ class HttpTransport:
     _line: _Line | None = field(default=None, repr=False)
 
     def send(self, request: Request) -> Answer:
-        """Send one request; see `Transport.send`."""
-        headers = {"Content-Type": "application/json", **request.headers}
-        response = self._exchange(
-            "POST", request.path, request.query, headers, request.body
-        )
+        """Send one request; see `Transport.send`.
+
+        A page is no answer: whoever wants a log-in before the network can be used, or
+        has another server at the address, would acknowledge what nobody has stored.
+        """
+        response, body = self._exchange("POST", request)
         status = response.status_code
+        if 200 <= status < 300 and _is_page(response, body):
+            raise Unreachable("the answer is a page: is this the right address?")
         said = {} if status == 200 else response.headers  # most answers, by far
         return Answer(
             status,
             {name.lower(): value for name, value in said.items()},
-            response.content[: request.answer_bytes],
+            body[: request.answer_bytes],
         )
 
     def offer(self) -> Offer:
@@ -134,9 +145,9 @@ class HttpTransport:
         Raises:
             Unreachable: There was no answer.
         """
-        response = self._exchange("GET", "/health", {}, {}, None)
+        response, body = self._exchange("GET", Request("/health", {}, b""))
         try:
-            said = json.loads(response.content) if response.status_code == 200 else {}
+            said = json.loads(body) if response.status_code == 200 else {}
         except ValueError:
             said = {}
         if not isinstance(said, dict):
@@ -147,37 +158,30 @@ class HttpTransport:
             gzip=said.get("gzip") is True and self.use_proxy,
         )
 
-    def _exchange(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        headers: Mapping[str, str],
-        content: bytes | None,
-    ) -> Any:
+    def _exchange(self, method: str, asked: Request) -> tuple[Any, bytes]:
         with _importing:
             line = self._line or self._connect()
         httpx = line.httpx
         try:
-            url = line.urls.get(path)
+            url = line.urls.get(asked.path)
             if url is None:
-                url = httpx.URL(self.base_url.rstrip("/") + path)
-                line.urls[path] = url
+                url = httpx.URL(self.base_url.rstrip("/") + asked.path)
+                line.urls[asked.path] = url
             request = httpx.Request(
                 method,
-                url.copy_with(params=query) if query else url,
-                headers={**line.headers, **headers},
-                content=content,
+                url.copy_with(params=asked.query) if asked.query else url,
+                headers={**line.headers, **asked.headers},
+                content=asked.body or None,
                 extensions=line.extensions,
             )
-            with _uninstrumented():
+            with unseen.uninstrumented():
                 response = line.send(request)
-                response.read()
+                body = _read_body(response, max(asked.answer_bytes, _ANSWER_BYTES))
         except httpx.TransportError as problem:
             raise Unreachable(_describe(problem)) from None
         except httpx.InvalidURL as problem:
             raise Unreachable(f"unusable URL: {type(problem).__name__}") from None
-        return response
+        return response, body
 
     def close(self) -> None:
         """Close the connections; the next request opens new ones."""
@@ -188,7 +192,11 @@ class HttpTransport:
 
     def _connect(self) -> _Line:
         httpx = _import_httpx()
-        headers = {"Accept": "*/*", "User-Agent": "promptscribe"}
+        headers = {
+            "Accept": "*/*",
+            "Content-Type": "application/json",
+            "User-Agent": "promptscribe",
+        }
         if self.api_key is not None:
             headers["X-API-KEY"] = self.api_key.reveal()
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
@@ -199,14 +207,14 @@ class HttpTransport:
             client = httpx.Client(
                 verify=verify, trust_env=self.use_proxy, limits=limits
             )
-            send, close = client.send, client.close
+            send, close = functools.partial(client.send, stream=True), client.close
         else:
             # A client without its extras: 160 µs a request, not 250.
             transport = httpx.HTTPTransport(
                 verify=verify, trust_env=self.use_proxy, limits=limits
             )
             send, close = transport.handle_request, transport.close
-        _keep_quiet()
+        unseen.keep_quiet()
         timeout = {"timeout": httpx.Timeout(self.timeout).as_dict()}
         self._line = _Line(httpx, send, close, headers, timeout, {})
         return self._line
@@ -233,21 +241,32 @@ class _Line:
     urls: dict[str, Any]
 
 
-def _keep_quiet() -> None:
-    """Keep our own requests out of httpx's log: it writes a line at INFO for each.
+def _read_body(response: Any, most: int) -> bytes:
+    """Return what a server says, as far as anybody wants to know; as it came in.
 
-    The filter lets through whatever is not of our threads.
+    Raises:
+        Unreachable: It goes on for too long.
     """
-    import logging
+    until = time.monotonic() + _ANSWER_SECONDS
+    pieces: list[bytes] = []
+    try:
+        for piece in response.iter_raw():
+            pieces.append(piece)
+            most -= len(piece)
+            if most < 0:
+                break
+            if time.monotonic() > until:
+                raise Unreachable("the answer does not come to an end")
+    finally:
+        response.close()  # gives the connection back, or cuts it
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    for name in ("httpx", "httpx2"):
-        logger = logging.getLogger(name)
-        if _is_not_ours not in logger.filters:
-            logger.addFilter(_is_not_ours)
 
-
-def _is_not_ours(record: Any) -> bool:
-    return not str(record.threadName).startswith("promptscribe-")
+def _is_page(response: Any, body: bytes) -> bool:
+    if body[:1] == b"{":
+        return False
+    kind = response.headers.get("content-type", "")
+    return "html" in kind.lower() or body.lstrip()[:1] == b"<"
 
 
 def _proxies() -> bool:
@@ -285,25 +304,3 @@ def _import_httpx() -> Any:
 def _describe(problem: Exception) -> str:
     # The text of a transport error names host and port at most, never a header.
     return f"{type(problem).__name__}: {problem}"[:300]
-
-
-@contextlib.contextmanager
-def _uninstrumented() -> Iterator[None]:
-    """Keep the application's OpenTelemetry from tracing our own requests.
-
-    The keys are the ones that the SDK's own exporters set (opentelemetry-api,
-    ``context/__init__.py``). Nothing is imported for it: without the module
-    there is nobody who would trace.
-    """
-    context = sys.modules.get("opentelemetry.context")
-    current = context and context.get_current()
-    for name in ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION_KEY"):
-        key = getattr(context, name, None)
-        if context is not None and key is not None:
-            current = context.set_value(key, True, current)
-    token = context and context.attach(current)
-    try:
-        yield
-    finally:
-        if context is not None:
-            context.detach(token)

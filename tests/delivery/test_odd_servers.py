@@ -1,0 +1,333 @@
+"""Servers that speak HTTP in ways of their own: no log is lost or taken for stored."""
+
+from __future__ import annotations
+
+import contextlib
+import email.utils
+import json
+import socket
+import threading
+import time
+
+import pytest
+from tests.promises.faults_server import Reply, Server
+
+import promptscribe
+from promptscribe import log_prompt
+from promptscribe._delivery import transport as transports
+from promptscribe._delivery.retry import LONGEST_RETRY_AFTER, read_retry_after
+
+
+@log_prompt(path="odd/call")
+def answer(mark):
+    return mark
+
+
+class OddServer:
+    """Reads requests, and answers as a function says: with bytes, as they are.
+
+    Attributes:
+        stored: The bodies it was sent, by log id.
+        requests: How many there were.
+    """
+
+    def __init__(self, reply, family=socket.AF_INET):
+        host = "::1" if family == socket.AF_INET6 else "127.0.0.1"
+        self.listening = socket.create_server((host, 0), family=family)
+        self.port = self.listening.getsockname()[1]
+        self.reply = reply
+        self.stored = {}
+        self.requests = 0
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listening.accept()
+                threading.Thread(
+                    target=self.serve, args=(connection,), daemon=True
+                ).start()
+
+    def serve(self, connection):
+        with contextlib.suppress(OSError, ValueError), connection:
+            incoming = connection.makefile("rb")
+            while line := incoming.readline():
+                length = 0
+                while (header := incoming.readline().strip()) != b"":
+                    name, _, value = header.lower().partition(b":")
+                    if name == b"content-length":
+                        length = int(value)
+                body = incoming.read(length)
+                self.requests += 1
+                if not self.reply(self, connection, line.split()[1].decode(), body):
+                    return
+
+    def store(self, body):
+        log = json.loads(body)
+        self.stored[log["log_id"]] = log
+        return json.dumps({"id": log["log_id"]}).encode()
+
+    def close(self):
+        self.listening.close()
+
+
+@pytest.fixture
+def odd(tmp_path):
+    """Start an odd server, and have promptscribe deliver to it."""
+    servers = []
+
+    def start(reply, family=socket.AF_INET, **settings):
+        server = OddServer(reply, family)
+        servers.append(server)
+        host = "[::1]" if family == socket.AF_INET6 else "127.0.0.1"
+        promptscribe.configure(
+            base_url=f"http://{host}:{server.port}",
+            journal_dir=tmp_path / "journal",
+            export=True,
+            **settings,
+        )
+        return server
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def ok(body, version="1.1", extra=""):
+    head = f"HTTP/{version} 200 OK\r\nContent-Length: {len(body)}\r\n{extra}\r\n"
+    return head.encode() + body
+
+
+def deliver(count):
+    for mark in range(count):
+        answer(mark)
+    return promptscribe.force_flush(20)
+
+
+def marks(server):
+    return sorted(log["inputs"]["mark"] for log in server.stored.values())
+
+
+def chunked(server, connection, path, body):
+    if path == "/health":
+        connection.sendall(ok(b"{}"))
+        return True
+    said = server.store(body)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for byte in said:
+        connection.sendall(b"1\r\n%c\r\n" % byte)
+    connection.sendall(b"0\r\n\r\n")
+    return True
+
+
+def old_http(server, connection, path, body):
+    """HTTP/1.0: the end of the connection is the end of the answer."""
+    said = b"{}" if path == "/health" else server.store(body)
+    connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + said)
+    return False
+
+
+def closing(server, connection, path, body):
+    """Says nothing of it, and closes after each answer."""
+    connection.sendall(ok(b"{}" if path == "/health" else server.store(body)))
+    return False
+
+
+def dripping(server, connection, path, body):
+    """One byte at a time, header and all."""
+    for byte in ok(b"{}" if path == "/health" else server.store(body)):
+        connection.sendall(bytes([byte]))
+    return True
+
+
+def created(server, connection, path, body):
+    said = b"{}" if path == "/health" else server.store(body)
+    connection.sendall(ok(said).replace(b"200 OK", b"201 Created"))
+    return True
+
+
+def empty(server, connection, path, body):
+    if path != "/health":
+        server.store(body)
+    connection.sendall(ok(b""))
+    return True
+
+
+def no_content(server, connection, path, body):
+    if path != "/health":
+        server.store(body)
+    connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+    return True
+
+
+@pytest.mark.parametrize(
+    "reply", [chunked, old_http, closing, dripping, created, empty, no_content]
+)
+def test_each_log_arrives(odd, reply):
+    """However the answer is put into bytes."""
+    server = odd(reply)
+
+    result = deliver(20)
+
+    assert (result.delivered, result.pending) == (20, 0)
+    assert marks(server) == list(range(20))
+
+
+def test_an_address_of_version_6(odd):
+    """With brackets in the URL."""
+    server = odd(closing, socket.AF_INET6)
+
+    assert deliver(3).delivered == 3
+    assert marks(server) == [0, 1, 2]
+
+
+PAGE = b"<!doctype html><title>Welcome to the hotel</title>"
+
+
+@pytest.mark.parametrize(
+    ("page", "kind"),
+    [
+        (PAGE, ""),
+        (b"\n " + PAGE, ""),
+        (b"Please log in", "Content-Type: text/html\r\n"),
+    ],
+)
+def test_a_page_is_no_acknowledgement(odd, page, kind):
+    """A network that wants a log-in answers 200 to everything, until one has."""
+    is_in = threading.Event()
+
+    def portal(server, connection, path, body):
+        if is_in.is_set():
+            return closing(server, connection, path, body)
+        connection.sendall(ok(page, extra=kind))
+        return True
+
+    server = odd(portal)
+    for mark in range(5):
+        answer(mark)
+    before = promptscribe.force_flush(1)
+    is_in.set()
+    after = promptscribe.force_flush(20)
+
+    assert (before.delivered, before.pending) == (0, 5)
+    assert (after.delivered, after.pending) == (5, 0)
+    assert marks(server) == list(range(5))
+
+
+def test_an_answer_without_end_takes_no_memory(odd):
+    """What is wanted of it is read; the rest is cut off."""
+    sent = []
+
+    def endless(server, connection, path, body):
+        if path == "/health":
+            connection.sendall(ok(b"{}"))
+            return True
+        said = server.store(body)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + said)
+        while True:  # until it is cut
+            connection.sendall(b" " * 65_536)
+            sent.append(65_536)
+
+    server = odd(endless)
+
+    assert deliver(3).delivered == 3
+    assert marks(server) == [0, 1, 2]
+    assert sum(sent) < 100 << 20
+
+
+@pytest.mark.slow
+def test_an_answer_that_drips_for_ever_is_given_up(odd, monkeypatch):
+    """Each byte comes in time; the whole does not."""
+    monkeypatch.setattr(transports, "_ANSWER_SECONDS", 0.2)
+    is_over = threading.Event()
+
+    def drip(server, connection, path, body):
+        if path == "/health" or is_over.is_set():
+            return closing(server, connection, path, body)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        while not is_over.is_set():
+            connection.sendall(b" ")
+            time.sleep(0.01)
+        return False
+
+    server = odd(drip)
+    answer(0)
+    before = promptscribe.force_flush(2)
+    is_over.set()
+    after = promptscribe.force_flush(20)
+
+    assert before.pending == 1
+    assert before.reasons["retry_unreachable"] > 0
+    assert after.delivered == 1
+    assert marks(server) == [0]
+
+
+@pytest.mark.slow
+def test_retry_after_may_be_a_date(odd):
+    """As an HTTP date: nothing is sent before it."""
+    times = []
+
+    def busy(server, connection, path, body):
+        if path == "/health":
+            connection.sendall(ok(b"{}"))
+            return True
+        times.append(time.time())
+        if len(times) == 1:
+            date = email.utils.formatdate(times[0] + 2.5, usegmt=True)
+            connection.sendall(
+                f"HTTP/1.1 429 X\r\nRetry-After: {date}\r\n"
+                "Content-Length: 0\r\n\r\n".encode()
+            )
+            return True
+        connection.sendall(ok(server.store(body)))
+        return True
+
+    server = odd(busy)
+    answer(0)
+    deadline = time.monotonic() + 20
+    while not server.stored and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    assert marks(server) == [0]
+    assert times[1] - times[0] > 1.4  # dates have whole seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("1e9", None),
+        ("-1", None),
+        ("99999999999999999999", LONGEST_RETRY_AFTER),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_RETRY_AFTER),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        ("soon", None),
+        ("٣", 3.0),
+    ],
+)
+def test_no_retry_after_stops_delivery_for_good(value, seconds):
+    """An hour at most, whatever a server says."""
+    assert read_retry_after({"retry-after": value}, now=time.time()) == seconds
+
+
+def test_a_server_that_refuses_compressed_bodies_gets_plain_ones(tmp_path):
+    """It had offered to take them, and a proxy in front of it does not."""
+    with Server(offer={"bulk": True, "gzip": True}) as server:
+        seen = []
+
+        def answer_to(one):
+            seen.append(one.headers.get("content-encoding"))
+            if one.headers.get("content-encoding") == "gzip":
+                return Reply(415, body=b"{}", store=False, whole=True)
+            return Reply()
+
+        server.judge = answer_to
+        http = transports.HttpTransport(server.url, use_proxy=True)
+        promptscribe.configure(
+            transport=http, journal_dir=tmp_path / "journal", export=True
+        )
+        result = deliver(20)
+        server.close()
+
+    assert (result.delivered, result.rejected) == (20, 0)
+    assert seen[0] == "gzip"
+    assert set(seen[1:]) == {None}
