@@ -396,3 +396,33 @@ def test_what_is_redacted_does_not_travel_in_baggage(by, tmp_path):
     assert "promptscribe.metadata.plan=pro" in headers["baggage"]
     for secret in ("lovelace", "sk-proj", "canary"):
         assert secret not in headers["baggage"]
+
+
+@pytest.mark.parametrize("redact", [True, lambda text: text.replace("canary", "-")])
+def test_what_is_made_inside_of_a_redacted_log_is_redacted(redact, tmp_path):
+    """It is about what that was called with; unless it says otherwise itself."""
+    secret = "password=canary"  # noqa: S105 - made up
+
+    @log_prompt(path="inner")
+    def inner(text):
+        return text
+
+    @log_prompt(path="open", redact=False)
+    def opened(text):
+        return text
+
+    @log_prompt(path="outer", redact=redact)
+    def outer(text, *, all_of_it):
+        inner(text)
+        with log_context(user=text), log_prompt("block", inputs={"t": text}) as log:
+            log.record({"role": "assistant", "content": text})
+            inner(text)
+        record_log("recorded", output=text)
+        promptscribe.start_log("started", inputs={"t": text}).end(text)
+        if all_of_it:
+            opened("open words")
+
+    found = told(lambda: outer(secret, all_of_it=True), tmp_path, redact=None)
+
+    check(found, 7, "canary")
+    assert "open words" in str(found.logs)

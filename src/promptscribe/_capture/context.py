@@ -90,8 +90,10 @@ class Inherited:
         self.trace = None if outer is None else outer.trace
         self.anchor = 0 if outer is None else outer.anchor
         self.dropped = False if outer is None else outer.dropped
-        self.controlled = self.dropped or is_unsaved(members)
         self.recording = None if outer is None else outer.recording
+        # A log that is redacted redacts what is made inside of it as well.
+        redacts = self.recording is not None and self.recording.controlled
+        self.controlled = self.dropped or redacts or is_unsaved(members)
 
 
 current: Final[ContextVar[Scope | None]] = ContextVar(

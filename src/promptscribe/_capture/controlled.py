@@ -20,7 +20,7 @@ from promptscribe._capture.context import is_unsaved, with_save
 from promptscribe._capture.options import NO_OPTIONS
 from promptscribe._capture.plain import encode_plain
 from promptscribe._capture.recording import START, Recording, raw
-from promptscribe._capture.rule import Rules, to_plain
+from promptscribe._capture.rule import Rules, rules_of, to_plain
 from promptscribe._clock import getrandbits, new_trace
 from promptscribe._runtime.state import nowhere, runtime
 from promptscribe._wire import record
@@ -49,7 +49,7 @@ class ControlledRecording(Recording):
     @property
     def controlled(self) -> bool:  # type: ignore[override]
         """Whether what is made inside is not to be kept whole, either."""
-        return self.dropped or is_unsaved(self.members)
+        return self.dropped or self._rules.redacts or is_unsaved(self.members)
 
     def enter(self) -> None:
         """Make the log's span active, if it has one."""
@@ -169,7 +169,7 @@ def begin_controlled(
     said = {**plan.members, **(given or {})}
     inherited = None if outer is None else outer.members
     save = said.get("save", not is_unsaved(inherited))
-    rules = Rules(plan.options, save)
+    rules = Rules(plan.options, save, rules_of(outer))
     given = dict(given or {})
     declared: Any = plan.declared
     if plan.make_prompt is not None:
@@ -231,11 +231,11 @@ def _members_inside(
 
 
 def limit(
-    given: dict[str, Any], labels: Any, rules: Rules | None = None
+    given: dict[str, Any], labels: Any, scope: Scope | None
 ) -> tuple[dict[str, Any], Any]:
     """Return what may be kept of a log that is recorded after the fact."""
-    if rules is None:
-        rules = Rules(NO_OPTIONS, given.get("save", not is_unsaved(labels)))
+    save = given.get("save", not is_unsaved(labels))
+    rules = Rules(NO_OPTIONS, save, rules_of(scope))
     if rules.is_open:
         return given, labels
     return _limited(rules, given), _limited(rules, labels)

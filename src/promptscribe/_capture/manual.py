@@ -191,7 +191,7 @@ def _record(
         if not controlled.is_kept(outer, trace) and not given.get("error"):
             runtime.ledger.note("sampled_out")
             return
-        given, labels = controlled.limit(given, labels)
+        given, labels = controlled.limit(given, labels, outer)
     now = runtime.wall_ns()
     parent = outer.key if outer is not None else None
     encoded = msgspec.Raw(snapshot.encode(given))

@@ -17,7 +17,7 @@ from promptscribe._capture.context import current
 from promptscribe._capture.header import Place
 from promptscribe._capture.manual import _merge, log_context
 from promptscribe._capture.options import NO_OPTIONS
-from promptscribe._capture.rule import Rules
+from promptscribe._capture.rule import Rules, rules_of
 from promptscribe._runtime.state import runtime
 
 if TYPE_CHECKING:
@@ -134,8 +134,7 @@ def _travels(name: str, text: str, clean: Callable[[str], str] | None) -> bool:
 
 def _cleaner(scope: Scope) -> Callable[[str], str] | None:
     """Return what the log's decorator, or the settings, redact with."""
-    rules: Rules | None = getattr(scope.recording, "_rules", None)
-    return (rules or Rules(NO_OPTIONS, save=True)).cleaner()
+    return Rules(NO_OPTIONS, save=True, outer=rules_of(scope)).cleaner()
 
 
 class extract(log_context):  # noqa: N801 - used as a function, as `log_context` is

@@ -5,13 +5,12 @@ Its law: where leaving out fails, more is left out, never less.
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from promptscribe import schema
-from promptscribe._capture import cut, failure, piece, redaction, snapshot
+from promptscribe._capture import cut, failure, snapshot
 from promptscribe._capture.plain import encode_plain
 from promptscribe._runtime.state import runtime
 from promptscribe._wire import record
@@ -20,6 +19,7 @@ from promptscribe._wire.record import EXT_CHUNKS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from promptscribe._capture.context import Scope
     from promptscribe._capture.options import Options, Plan
 
 _NAMES: Final = frozenset(
@@ -42,45 +42,54 @@ class Rules:
     Attributes:
         is_bare: Whether payload is left out.
         is_open: Whether every value may be kept as it is.
+        redacts: Whether secrets go out of what is kept.
     """
 
-    __slots__ = ("_hook", "_is_built_in", "_redact", "is_bare", "is_open")
+    __slots__ = ("_hook", "_is_built_in", "_redaction", "is_bare", "is_open", "redacts")
 
-    def __init__(self, options: Options, save: Any) -> None:
+    def __init__(self, options: Options, save: Any, outer: Rules | None = None) -> None:
         settings = runtime.controls
         capture, redact = options.capture, options.redact
+        if redact is None and outer is not None and outer.redacts:
+            redact = outer._hook or True  # it is about what that was called with
         if redact is None and settings is not None:
             redact = settings.redact
         if capture is None and settings is not None:
             capture = settings.capture
         self.is_bare = capture == "metadata" or save is False
-        self._redact = bool(redact)
-        self._hook: Callable[[str], str] | None = redact if callable(redact) else None
-        self._is_built_in = self._redact and self._hook is None
-        self.is_open = not (self.is_bare or self._redact)
+        self.redacts: bool = bool(redact)
+        self._redaction: Any = None
+        if self.redacts:
+            from promptscribe._capture import redaction  # 15 ms of patterns, once
 
-    def without_payload(self) -> Rules:
-        """Return the same rules, and that payload is left out."""
-        rules = copy.copy(self)
-        rules.is_bare, rules.is_open = True, False
-        return rules
+            self._redaction = redaction
+        self._hook: Callable[[str], str] | None = redact if callable(redact) else None
+        self._is_built_in = self.redacts and self._hook is None
+        self.is_open = not (self.is_bare or self.redacts)
 
     def clean(self, value: Any) -> Any:
         """Return a plain value without secrets."""
-        return redaction.redact(value, self._hook) if self._redact else value
+        return self._redaction.redact(value, self._hook) if self.redacts else value
 
     def clean_text(self, text: str | None) -> str | None:
         """Return a text without secrets."""
-        return redaction.redact_text(text, self._hook) if self._redact else text
+        if not self.redacts:
+            return text
+        cleaned: str | None = self._redaction.redact_text(text, self._hook)
+        return cleaned
 
     def cleaner(self) -> Callable[[str], str] | None:
         """Return what cleans a text and never raises, or None if there is no need."""
-        return (lambda text: self.clean_text(text) or "") if self._redact else None
+        return (lambda text: self.clean_text(text) or "") if self.redacts else None
 
     def pieces(self, chunks: list[Any]) -> list[Any]:
         """Return chunks of no known shape without secrets that stand across them."""
         clean = self.cleaner()
-        return chunks if clean is None else piece.hide_across(chunks, clean)
+        if clean is None:
+            return chunks
+        from promptscribe._capture import piece
+
+        return piece.hide_across(chunks, clean)
 
     def mend(self, packed: msgspec.Raw, seam: int) -> msgspec.Raw:
         """Return chunks of a stream of which some were cut out.
@@ -92,6 +101,8 @@ class Rules:
         clean = self.cleaner()
         if clean is None:
             return packed
+        from promptscribe._capture import piece
+
         try:
             kind, chunks = record.decode(bytes(packed))
             mended = piece.hide_at_cut(record.plain(chunks), seam, clean)
@@ -99,14 +110,14 @@ class Rules:
             return msgspec.Raw(encode_plain(msgspec.msgpack.Ext(EXT_CHUNKS, inner)))
         except BaseException as problem:  # noqa: BLE001 - it fails closed
             failure.note("redaction_failed", problem)
-            return msgspec.Raw(encode_plain(redaction.FAILED))
+            return msgspec.Raw(encode_plain(self._redaction.FAILED))
 
     def members(self, members: dict[str, Any]) -> dict[str, Any]:
         """Return what may be kept of a log's members."""
         if self.is_bare:
             left_out = {*schema.PAYLOAD_MEMBERS, record.REQUEST, record.RESPONSE}
             members = {k: v for k, v in members.items() if k not in left_out}
-        if not self._redact:
+        if not self.redacts:
             return members
         cleaned = {
             name if name in _NAMES else str(self.clean_text(name)): self.clean(value)
@@ -142,6 +153,14 @@ class Rules:
         facts = render.read_response(value)
         kept = {k: v for k, v in facts.items() if k not in schema.PAYLOAD_MEMBERS}
         return {record.CAPTURED: kept} if kept else {}
+
+
+def rules_of(scope: Scope | None) -> Rules | None:
+    """Return the rules of the log that is current in a scope, if it has any."""
+    if scope is None:
+        return None
+    rules: Rules | None = getattr(scope.recording, "_rules", None)
+    return rules
 
 
 def to_plain(value: Any, rules: Rules) -> Any:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from promptscribe._capture.context import current
 from promptscribe._capture.generator import hide_frame
+from promptscribe._capture.rule import rules_of
 from promptscribe._capture.sink import Sink, reset, sink, stage
 from promptscribe._runtime.state import runtime
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from promptscribe._capture.context import Scope
     from promptscribe._capture.recording import Recording
-    from promptscribe._capture.rule import Rules
 
 
 class Capture:
@@ -72,7 +72,7 @@ class Capture:
 
     def finish(self) -> None:
         """Hand over what was printed."""
-        rules: Rules | None = getattr(self._log, "_rules", None)
+        rules = rules_of(self._log)
         text = self._sink.close(None if rules is None else rules.cleaner())
         if not text or self._log is None:
             return

@@ -15,13 +15,14 @@ from promptscribe._capture.manual import is_controlled
 from promptscribe._capture.options import NO_OPTIONS
 from promptscribe._capture.plain import encode_plain
 from promptscribe._capture.recording import WHOLE, raw
-from promptscribe._capture.rule import Rules
+from promptscribe._capture.rule import Rules, rules_of
 from promptscribe._clock import new_trace
 from promptscribe._dialects import translation
 from promptscribe._runtime.state import runtime
 from promptscribe._wire import record
 
 if TYPE_CHECKING:
+    from promptscribe._capture.context import Scope
     from promptscribe._dialects.span import Span
     from promptscribe.otel.lineage import Ancestor
 
@@ -50,12 +51,11 @@ def write(span: Span, above: Ancestor) -> bool:
     if above.log_id is not None:
         given["trace_parent_id"] = above.log_id
     update: dict[str, Any] = {record.SPAN: span.as_plain()}
-    rules = None if scope is None else getattr(scope.recording, "_rules", None)
-    if runtime.controls is not None or is_controlled(scope) or rules is not None:
+    if runtime.controls is not None or is_controlled(scope):
         if not controlled.is_kept(scope, trace) and span.status != "ERROR":
             runtime.ledger.note("sampled_out")
             return True
-        update, labels = _limited(span, labels, rules)
+        update, labels = _limited(span, labels, scope)
     key = new_key()
     began = translation.began(span)
     ended = max(span.ended, began)
@@ -66,23 +66,16 @@ def write(span: Span, above: Ancestor) -> bool:
 
 
 def _limited(
-    span: Span, labels: Any, rules: Rules | None
+    span: Span, labels: Any, scope: Scope | None
 ) -> tuple[dict[str, Any], Any]:
-    """Return what may be kept of a call, as members, and of its labels.
-
-    The rules are those of the log around: its only call would be that log, and no more
-    may be kept of a call that is one of several.
-    """
+    """Return what may be kept of a call, as members, and of its labels."""
     members = translation.read_call(span)
-    if rules is None:
-        rules = Rules(NO_OPTIONS, save=not is_unsaved(labels))
-    elif is_unsaved(labels):
-        rules = rules.without_payload()
+    rules = Rules(NO_OPTIONS, not is_unsaved(labels), rules_of(scope))
     if rules.is_bare:
         members = translation.withhold(members)
     path = members.get("path")
     if not rules.is_open and path and len(path) >= translation.LONGEST_PATH:
         # It was cut there, and maybe through a secret; metadata has it whole.
         members["path"] = path.rpartition("/")[0] or cut.REDACTED
-    kept, labels = controlled.limit(members, labels, rules)
+    kept, labels = controlled.limit(members, labels, scope)
     return {record.CAPTURED: kept}, labels
