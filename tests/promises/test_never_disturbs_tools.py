@@ -15,6 +15,7 @@ import sys
 import types
 import typing
 import unittest
+from types import FunctionType
 from unittest import mock
 
 import pytest
@@ -160,6 +161,7 @@ def source_and_variables(d):
 def signature_and_hints(d):
     bot = decorated_bot(d)
     function = d(plain)
+    _ = type(function).__annotations__ if type(function) is not FunctionType else None
     return (
         inspect.signature(function, follow_wrapped=False),
         inspect.getfullargspec(function),

@@ -46,8 +46,11 @@ def _ask(name: str) -> Any:
 
 
 def finish(kind: type) -> None:
-    """Have a class not answer what each class is made to, but its functions."""
-    for name in ("__doc__", "__module__"):
+    """Have a class not answer what each class is made to, but its functions.
+
+    Annotations are made when somebody asks the class for them, `unittest.mock` say.
+    """
+    for name in ("__annotations__", "__doc__", "__module__"):
         setattr(kind, name, _ask(name))
     kind.__name__ = FunctionType.__name__  # as it stands in the words of a TypeError
 
@@ -142,7 +145,6 @@ class Logged:
     def __deepcopy__(self, memo: Any) -> Any:
         return self
 
-    __annotations__ = _ask("__annotations__")
     __class__ = _ask("__class__")  # pyright: ignore[reportIncompatibleMethodOverride]
     __dict__ = _ask("__dict__")
 
