@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from promptscribe import log_prompt
 from promptscribe._capture.redaction import built_in
 from promptscribe._runtime.state import runtime
+from promptscribe.testing import captured_logs
 
 MARK = st.text("abcdefghijkmnpqrstuvwxyz", min_size=6, max_size=12).map(
     lambda word: f"Zq7{word}9X"
@@ -173,3 +175,48 @@ def test_json_that_holds_a_secret_is_json_afterwards(value, name, line):
 
     assert "value" in kept
     assert line[1] not in str(kept)
+
+
+@settings(max_examples=150)
+@given(
+    shaped | lined,
+    st.lists(st.integers(1, 9), min_size=1, max_size=5),
+    st.sampled_from(["text", "bytes", "unknown", "recorded"]),
+)
+def test_a_secret_in_chunks_of_any_size_never_reaches_the_journal(line, sizes, kind):
+    """Wherever it is split, and whatever the chunks look like."""
+    text, mark = f"first\n{line[0]}\nlast", line[1]
+    parts, at = [], 0
+    while at < len(text):
+        size = sizes[len(parts) % len(sizes)]
+        parts.append(text[at : at + size])
+        at += size
+    if kind == "bytes":
+        parts = [part.encode() for part in parts]
+    if kind == "unknown":
+        parts = [{"n": n, "said": [{"more": p}]} for n, p in enumerate(parts)]
+
+    @log_prompt(redact=True, path="a")
+    def stream():
+        yield from parts
+
+    with captured_logs() as logs:
+        if kind == "recorded":
+            with log_prompt("a", redact=True) as log:
+                list(log.record(part for part in parts))
+        else:
+            list(stream())
+
+    said = _joined(kind, logs[0].output)
+    assert "[redacted]" in said
+    assert mark not in said
+    assert mark[2:8] not in said
+
+
+def _joined(kind, output):
+    """Return what the chunks of an output say together."""
+    if kind == "bytes":
+        return b"".join(map(base64.b64decode, json.loads(output))).decode()
+    if kind == "unknown":
+        return "".join(chunk["said"][0]["more"] for chunk in json.loads(output))
+    return output

@@ -196,7 +196,8 @@ def log_prompt(target: Any = None, /, **members: Any) -> Any:
             but no payload, and, as ``save=False``, none of what is logged inside
             unless that says ``save=True``; ``none`` does not log the call.
         redact: Takes secrets out of every text before it is written, see
-            `configure`.
+            `configure`; also out of what is logged inside, unless that says
+            ``redact=False``.
         sample_rate: Part of the traces begun here that is kept, 0 to 1.
         capture_stdout: Whether what the call prints becomes ``stdout``.
         flush: Whether the call returns only when its log, and what was recorded before,
