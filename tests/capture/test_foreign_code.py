@@ -382,7 +382,7 @@ def test_json_that_was_left_undecoded_costs_no_log():
     """``msgspec.Raw`` may hold JSON; our own frames are MessagePack."""
     kept = logged(msgspec.json.decode(b'{"a": [1, 2]}', type=msgspec.Raw))
 
-    assert kept == {"$promptscribe": "not recorded", "type": "Raw"}
+    assert kept == {"$promptscribe": "not recorded", "type": "msgspec.Raw"}
 
 
 def test_shared_references_do_not_multiply():

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _mro_of: Final = type.__dict__["__mro__"].__get__
 _dict_of: Final = type.__dict__["__dict__"].__get__
 
+_module_of: Final = type.__dict__["__module__"].__get__
+
 Clean: TypeAlias = "Callable[[Any], Any]"
 Reader: TypeAlias = "Callable[[Any, Clean], Any]"
 """What makes plain data of an object, with a function that does so of its parts."""
@@ -37,9 +39,15 @@ def placeholder(value: Any, why: str = "not recorded") -> dict[str, str]:
 
 def full_name(kind: type) -> str:
     """Return a type's module and qualified name, without running its code."""
-    module = _dict_of(kind).get("__module__")
+    module = module_of(kind)
     name = type.__dict__["__qualname__"].__get__(kind)
-    return f"{module}.{name}" if type(module) is str else str(name)
+    return str(name) if module in {None, "builtins"} else f"{module}.{name}"
+
+
+def module_of(kind: type) -> str | None:
+    """Return the name of a type's module."""
+    module = _module_of(kind)  # of C's types, the dict does not tell
+    return module if type(module) is str else None
 
 
 def lookup(kind: type, name: str) -> Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from promptscribe._capture import adapter, sdk_model
+from promptscribe._capture import adapter, numeric_type, sdk_model
 from promptscribe._capture.adapter import Fields
 from promptscribe._capture.standard_type import BASES, EXACT
 
@@ -26,6 +26,13 @@ _mro_of: Final = type.__dict__["__mro__"].__get__
 
 _SERIALIZERS: Final = frozenset({"PlainSerializer", "WrapSerializer"})
 """Annotations of pydantic that make a field be written by the user's own code."""
+
+_V1_MODELS: Final = frozenset({"pydantic.v1.main.BaseModel"})
+_URLS: Final = frozenset(
+    {"pydantic_core._pydantic_core.Url", "pydantic_core._pydantic_core.MultiHostUrl"}
+)
+"""Written in Rust, and closed to subclasses."""
+_WRAPPED_URLS: Final = frozenset({"pydantic.networks._BaseUrl"})
 
 _readers: dict[int, tuple[type, Reader]] = {}
 """By the class's id, since a metaclass may hash; the class is so kept alive."""
@@ -67,15 +74,40 @@ def _replace(value: Any, _clean: Clean) -> Any:
 
 def reader_for(kind: type) -> Reader | None:
     """Return how objects of a class are read; None if nobody knows that."""
+    return _standard_reader(kind) or _pydantic_reader(kind) or _declared_reader(kind)
+
+
+def _standard_reader(kind: type) -> Reader | None:
+    """Return how objects of a class of the standard library, or NumPy's, are read."""
     if _may_be_looked_up(kind) and kind in EXACT:
         return EXACT[kind]
     if any(base is enum.EnumMeta for base in _mro_of(type(kind))):
         return _read_enum
+    number = numeric_type.reader_for(kind)  # some are floats as well
+    if number is not None:
+        return number
     for base in _mro_of(kind):
         if _may_be_looked_up(base) and base in BASES:
             return BASES[base]
+    return None
+
+
+def _pydantic_reader(kind: type) -> Reader | None:
+    """Return how models and addresses of pydantic are read."""
     if sdk_model.is_model(kind):
         return _model_reader(kind)
+    names = {adapter.full_name(base) for base in _mro_of(kind)}
+    if names & _V1_MODELS:
+        return _fields_reader(tuple(_v1_fields(kind)))
+    if adapter.full_name(kind) in _URLS:
+        return lambda value, _clean: str(value)
+    if names & _WRAPPED_URLS:
+        return lambda value, clean: clean(adapter.instance_dict(value).get("_url"))
+    return None
+
+
+def _declared_reader(kind: type) -> Reader | None:
+    """Return how objects of a class that declares its fields are read."""
     if type(adapter.lookup(kind, "__dataclass_fields__")) is dict:
         return _fields_reader(tuple(_dataclass_fields(kind)))
     attributes = adapter.lookup(kind, "__attrs_attrs__")
@@ -101,6 +133,14 @@ def _dataclass_fields(kind: type) -> Iterator[tuple[str, bool]]:
     for name, field in adapter.lookup(kind, "__dataclass_fields__").items():
         if type(name) is str and type(field) is dataclasses.Field:
             yield name, field.repr
+
+
+def _v1_fields(kind: type) -> Iterator[tuple[str, bool]]:
+    """Return the fields of a model of pydantic 1, which pydantic 2 also brings."""
+    fields = adapter.lookup(kind, "__fields__")
+    for name, field in fields.items() if type(fields) is dict else ():
+        info = field.field_info
+        yield name, info.exclude is None and info.repr is True
 
 
 def _model_reader(kind: type) -> Reader:

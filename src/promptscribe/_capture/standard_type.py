@@ -40,6 +40,15 @@ _MOMENT: Final = tuple(
     (name, {**dt.date.__dict__, **dt.datetime.__dict__}[name].__get__)
     for name in ("year", "month", "day", "hour", "minute", "second", "microsecond")
 )
+_DATE: Final = tuple(
+    dt.date.__dict__[name].__get__ for name in ("year", "month", "day")
+)
+_DURATION: Final = tuple(
+    (name, dt.timedelta.__dict__[name].__get__)
+    for name in ("days", "seconds", "microseconds")
+)
+_mro_of: Final = type.__dict__["__mro__"].__get__
+_fold_of: Final = dt.datetime.__dict__["fold"].__get__
 _zone_of: Final = dt.datetime.__dict__["tzinfo"].__get__
 _arguments_of: Final = BaseException.__dict__["args"].__get__
 
@@ -55,12 +64,32 @@ def _as_text(value: Any, _clean: Clean) -> Any:
 def _read_moment(value: Any, _clean: Clean) -> Any:
     """Return a time as the encoder knows it; a foreign time zone is not asked."""
     zone = _zone_of(value)
+    if adapter.kind_name(type(value)) == "NaTType":  # pandas: not a time
+        return adapter.placeholder(value)
     is_known = _is_known_zone(zone)
     if type(value) is dt.datetime and is_known:
         return value
-    known = zone if is_known else None
     parts = {name: part(value) for name, part in _MOMENT}
-    return dt.datetime(**parts, tzinfo=known)
+    moment = dt.datetime(**parts, tzinfo=dt.UTC, fold=_fold_of(value))
+    return moment.replace(tzinfo=zone if is_known else _fixed(zone, moment))
+
+
+def _fixed(zone: Any, moment: dt.datetime) -> dt.timezone | None:
+    """Return what a foreign zone is at a moment, if that can be read off it."""
+    if any(base is zoneinfo.ZoneInfo for base in _mro_of(type(zone))):  # pendulum
+        offset = zoneinfo.ZoneInfo.utcoffset(zone, moment.replace(tzinfo=None))
+    else:
+        offset = adapter.instance_dict(zone).get("_utcoffset")  # pytz
+    return dt.timezone(offset) if type(offset) is dt.timedelta else None
+
+
+def _read_date(value: Any, _clean: Clean) -> Any:
+    year, month, day = (part(value) for part in _DATE)
+    return dt.date(year, month, day)
+
+
+def _read_duration(value: Any, _clean: Clean) -> Any:
+    return dt.timedelta(**{name: part(value) for name, part in _DURATION})
 
 
 def _read_time(value: Any, _clean: Clean) -> Any:
@@ -201,7 +230,9 @@ BASES: Final[dict[type, Reader]] = {
     collections.UserList: _read_user,
     collections.UserString: _read_user,
     dict: _read_dict,
+    dt.date: _read_date,
     dt.datetime: _read_moment,
+    dt.timedelta: _read_duration,
     float: lambda value, _clean: float.__float__(value),
     frozenset: _by(frozenset),
     int: lambda value, clean: clean(int.__int__(value)),
