@@ -253,6 +253,25 @@ def test_the_folders_do_not_tell_the_keys(bank):
     assert modes == {0}
 
 
+@pytest.mark.parametrize("whose", ["another user's", "writable", "a link"])
+def test_a_folder_that_others_can_fill_has_no_heirs(bank, whose):
+    """Where users share a journal: what is planted there is sent by nobody."""
+    bank.run("plain", PROMPTSCRIBE_API_KEY="revoked")
+    planted = bank.root
+    if whose == "writable":
+        planted.chmod(0o777)
+    elif whose == "a link":
+        planted.rename(bank.folder / "elsewhere")
+        planted.symlink_to(bank.folder / "elsewhere")
+    elif os.geteuid() == 0:
+        os.chown(planted, 12345, 12345)
+    else:
+        pytest.skip("only root can give a folder away")
+    bank.flush("key-a")
+
+    assert bank.came_with == {}
+
+
 def test_what_nobody_comes_for_goes_after_a_week(bank):
     """And is counted: nobody should find a year of another key's prompts."""
     bank.leave("key-a")

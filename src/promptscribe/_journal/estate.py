@@ -21,13 +21,14 @@ they have one, and for who delivers for others. All other folders are left alone
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import sys
 from pathlib import Path
 from typing import Final
 
-from promptscribe._journal.lane import prepare_root
+from promptscribe._journal.lane import is_own, prepare_root
 from promptscribe.errors import JournalError
 
 _MARK: Final = "~"
@@ -92,6 +93,8 @@ class Estate:
         """Say whether what lies in another folder of the server's is for this one."""
         if root.parent != self.root.parent or _server(root) != _server(self.root):
             return False
+        if not is_own(root):
+            return False
         if _PROJECT in root.name or root == self.root:
             return False
         if self._program not in _lines(root / _PROGRAMS):
@@ -108,8 +111,7 @@ class Estate:
                 for path in self.root.parent.iterdir()
                 if path != self.root
                 and _server(path) == _server(self.root)
-                and path.is_dir()
-                and not path.is_symlink()
+                and is_own(path)
             )
         return []
 
@@ -144,6 +146,8 @@ def _lines(path: Path) -> list[str]:
 def _append(path: Path, lines: list[str]) -> None:
     fd = os.open(path, _FLAGS, 0o600)
     try:
-        os.write(fd, "".join(f"{line}\n" for line in lines).encode())
+        told = "".join(f"{line}\n" for line in lines).encode()
+        if os.write(fd, told) < len(told):
+            raise OSError(errno.ENOSPC, "no space left for a list of names")
     finally:
         os.close(fd)

@@ -173,6 +173,16 @@ def prepare_root(root: Path) -> None:
         raise JournalError(f"{root} can be written by other users")
 
 
+def is_own(root: Path) -> bool:
+    """Say whether a folder that is there is this user's alone; see `prepare_root`."""
+    try:
+        status = root.lstat()
+    except OSError:
+        return False
+    is_folder = stat.S_ISDIR(status.st_mode)
+    return is_folder and status.st_uid == os.geteuid() and not status.st_mode & 0o022
+
+
 def find_lanes(root: Path) -> list[Path]:
     """Return the folders of all lanes under *root*, oldest first, living ones too."""
     try:
