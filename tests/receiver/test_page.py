@@ -1,9 +1,11 @@
 """The pages: what they show, and that nothing a log contains gets out of its box."""
 
 import asyncio
+import re
 
 import pytest
 
+from promptscribe.receiver import page_route
 from promptscribe.receiver.log_entry import LogQuery
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}\"'></pre>"
@@ -309,3 +311,26 @@ def test_a_list_reads_no_content(receiver, client, post):
 
     assert (bare.total, bare.logs[0].id, bare.logs[0].members) == (1, "x", {})
     assert whole.logs[0].members == {"output": "long"}
+
+
+def test_no_log_of_a_huge_trace_is_left_out_of_a_list(client, monkeypatch):
+    """Figures may be cut, and say so; rows are not."""
+    monkeypatch.setattr(page_route, "_MAX_OUTLINES", 20)
+    lines = [
+        f'{{"path":"p","log_id":"n{n}","created_at":{n + 1},"trace_parent_id":"n0"}}'
+        for n in range(1, 60)
+    ]
+    lines += ['{"path":"p","log_id":"n0","created_at":1}', '{"path":"p"}']
+    client.post("/prompts/logs", content="\n".join(lines))
+
+    listed = client.get("/?view=logs").text
+    traces = client.get("/").text
+    trace = client.get("/trace/n59").text
+    log = client.get("/log/n59").text
+
+    assert [f"/log/n{n}" in listed for n in range(59, 10, -1)] == [True] * 49
+    assert traces.count("/trace/") == 2
+    assert re.search(r">\d\d\+</td>", traces)
+    assert 'href="/log/n59"' in trace
+    assert 'href="/log/n0"' in log
+    assert client.get("/?view=logs&trace_id=n0").text.count('class="main"') == 50

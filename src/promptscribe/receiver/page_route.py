@@ -91,11 +91,14 @@ class PageRoutes:
         if after.isascii() and after.isdecimal():
             return await self._news(params, query)
         page = await self._store.find_logs(query)
-        traces = list({log.trace_id for log in page.logs})
-        outlines = await self._store.read_outlines(traces, _MAX_OUTLINES)
+        # Below a top all of its trace is added up; else each log stands for itself.
+        traces = list({log.trace_id for log in page.logs}) if roots else []
+        own = [log.id for log in page.logs]
+        outlines = await self._store.read_outlines(traces, _MAX_OUTLINES, own)
         return await self._templates.page(
             "list.html",
             lines=_lines(page.logs, outlines, with_totals=roots),
+            cut=len(outlines) >= _MAX_OUTLINES,
             total=page.total,
             more=page.partial or (bool(query.search) and page.total >= _MOST_FOUND),
             partial=page.partial,
@@ -130,12 +133,15 @@ class PageRoutes:
         log = await self._store.read_log(request.path_params["id"])
         if log is None:
             return await self._missing(request)
-        outlines = await self._store.read_outlines([log.trace_id], _MAX_OUTLINES)
+        outlines = await self._store.read_outlines(
+            [log.trace_id], _MAX_OUTLINES, [log.id]
+        )
         picture = waterfall(outlines)
         return await self._templates.page(
             "trace.html",
             chosen=log,
             picture=picture,
+            cut=len(outlines) >= _MAX_OUTLINES,
             costs={outline.id: cost_of(outline) for outline in outlines},
         )
 
@@ -145,7 +151,8 @@ class PageRoutes:
         if log is None:
             return await self._missing(request)
         versions = await self._store.read_versions([log.version_id])
-        outlines = await self._store.read_outlines([log.trace_id], _MAX_OUTLINES)
+        own = [log.id, *([log.trace_parent_id] if log.trace_parent_id else [])]
+        outlines = await self._store.read_outlines([log.trace_id], _MAX_OUTLINES, own)
         by_id = {outline.id: outline for outline in outlines}
         metadata = dict(log.members.get("metadata") or {})
         outline = by_id.get(log.id)

@@ -82,20 +82,27 @@ def read_trace(
 
 
 def read_outlines(
-    connection: sqlite3.Connection, trace_ids: Sequence[str], limit: int
+    connection: sqlite3.Connection,
+    trace_ids: Sequence[str],
+    limit: int,
+    log_ids: Sequence[str] = (),
 ) -> list[LogOutline]:
-    """Return the logs of several traces without their content."""
+    """Return the logs of several traces, and some more, without their content."""
     marks = marks_for(trace_ids)
+    own = connection.execute(
+        f"{_OUTLINE} WHERE l.id IN ({marks_for(log_ids)})", log_ids
+    ).fetchall()
     rows = connection.execute(
         f"{_OUTLINE} WHERE l.id IN ({marks}) AND l.trace_id = l.id"
         f" UNION ALL {_OUTLINE} WHERE l.trace_id IN ({marks}) AND l.trace_id <> l.id"
         " LIMIT ?",
         (*trace_ids, *trace_ids, limit),
     )
+    found = {row[0]: row for row in [*rows, *own]}
     names = LogOutline.__struct_fields__
     return [
         LogOutline(**{**dict(zip(names, row, strict=True)), "failed": bool(row[12])})
-        for row in rows
+        for row in found.values()
     ]
 
 

@@ -135,10 +135,10 @@ class SqliteStore:
         return await self._read(sqlite_read.read_trace, trace_id, limit)
 
     async def read_outlines(
-        self, trace_ids: Sequence[str], limit: int
+        self, trace_ids: Sequence[str], limit: int, log_ids: Sequence[str] = ()
     ) -> list[LogOutline]:
-        """Return the logs of several traces without their content."""
-        return await self._read(sqlite_read.read_outlines, trace_ids, limit)
+        """Return the logs of several traces, and some more, without their content."""
+        return await self._read(sqlite_read.read_outlines, trace_ids, limit, log_ids)
 
     async def read_versions(self, version_ids: Sequence[str]) -> dict[str, FileVersion]:
         """Return versions by id."""

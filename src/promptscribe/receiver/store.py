@@ -134,9 +134,15 @@ class Store(Protocol):
         ...
 
     async def read_outlines(
-        self, trace_ids: Sequence[str], limit: int
+        self, trace_ids: Sequence[str], limit: int, log_ids: Sequence[str] = ()
     ) -> list[LogOutline]:
-        """Return the logs of several traces without their content."""
+        """Return the logs of several traces without their content.
+
+        Args:
+            trace_ids: The traces.
+            limit: How many of their logs at most.
+            log_ids: Logs that are there in any case, of whatever trace.
+        """
         ...
 
     async def read_versions(self, version_ids: Sequence[str]) -> dict[str, FileVersion]:
