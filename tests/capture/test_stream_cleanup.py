@@ -307,6 +307,32 @@ def test_without_an_event_loop_it_is_closed_as_undecorated(waits, cyclic, capsys
     assert see(log_prompt) == see(undecorated)
 
 
+def test_garbage_is_logged_with_what_it_does_while_it_is_cleaned_up():
+    """The log ends when the body has, not when the garbage was found."""
+
+    @log_prompt(path="words", capture_stdout=True)
+    async def words(holds):
+        try:
+            yield "a"
+        finally:
+            await asyncio.sleep(0)
+            print("cleaned up")  # noqa: T201 - it is captured
+            current_log().update(user="user-7")
+
+    async def main():
+        async def pause():
+            await asyncio.sleep(0)
+
+        await circle(words, pause)
+
+    with captured_logs() as logs:
+        asyncio.run(main())
+
+    assert [(log.output, log.user) for log in logs] == [("a", "user-7")]
+    assert logs[0].stdout == "cleaned up\n"
+    assert logs[0].metadata["stream"] == "closed early"
+
+
 @pytest.mark.parametrize("end", ["drop", "aclose"])
 def test_a_generator_that_ignores_its_closing_is_told_of_as_undecorated(end, capsys):
     """It goes on with another chunk: a mistake that Python points out."""

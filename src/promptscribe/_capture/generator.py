@@ -51,6 +51,7 @@ def drive(generator: Any, begin: Begin) -> Generator[Any, Any, Any]:
             chunks. It never raises.
     """
     scope, tape = begin()
+    tape.is_driven = True
     keep, take, enter, leave, send = (
         tape.texts.append, tape.take, current.set, current.reset, generator.send
     )  # fmt: skip
@@ -93,6 +94,7 @@ def drive(generator: Any, begin: Begin) -> Generator[Any, Any, Any]:
 async def drive_async(generator: Any, begin: Begin) -> AsyncGenerator[Any, Any]:
     """Run a decorated asynchronous generator; see `drive`."""
     scope, tape = begin()
+    tape.is_driven = sys.get_asyncgen_hooks().finalizer is not None
     step: Any = _first_step(generator)
     keep, take, enter, leave, send = (
         tape.texts.append, tape.take, current.set, current.reset, generator.asend

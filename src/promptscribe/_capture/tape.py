@@ -10,6 +10,7 @@ last chunks say why it ended and what it cost.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -51,6 +52,20 @@ _ARRAY: Final = b"\xdd"
 """How an array of MessagePack begins whose length is 4 bytes long."""
 
 
+class _Dying:
+    """Says how many references there are to what nobody holds any more."""
+
+    counts: Final[list[int]] = []
+
+    def __del__(self) -> None:
+        self.counts.append(sys.getrefcount(self))
+
+
+_Dying()
+_HELD_BY_NOBODY: Final = _Dying.counts[0]
+"""As ``sys.getrefcount`` counts in a ``__del__``, which holds some itself."""
+
+
 class Finish(Protocol):
     """Takes what a stream brought, once."""
 
@@ -74,12 +89,13 @@ class Tape:
         first_chunk: Monotonic time at which the first chunk came, or None.
         count: Chunks that came, but for those in *texts*.
         cut: How many of them were not kept.
+        is_driven: Whether a generator of ours holds this, and somebody will close that.
         seam: Values before those, of all that were packed.
     """
 
     __slots__ = (
         "_finish", "_head", "_is_text", "_kept", "_kind", "_last", "_last_bytes",
-        "_room", "_turn", "_whole", "count", "cut", "first_chunk", "seam",
+        "_room", "_turn", "_whole", "count", "cut", "first_chunk", "is_driven", "seam",
         "texts",
     )  # fmt: skip
 
@@ -90,6 +106,7 @@ class Tape:
         self.first_chunk: int | None = None
         self.count = 0
         self.cut = 0
+        self.is_driven = False
         self.seam = 0
         self._kind: str | None = None
         self._is_text = False
@@ -158,7 +175,10 @@ class Tape:
     def __del__(self) -> None:
         # Who drives the stream was thrown away without a last step: nobody read on, or
         # it ignored its ``close``, or waited there for an event loop that has ended.
-        self.finish(ABANDONED)
+        # As part of garbage that refers to itself this comes earlier: the generator
+        # still holds this, and will be closed, perhaps by an event loop, later.
+        if not self.is_driven or sys.getrefcount(self) <= _HELD_BY_NOBODY:
+            self.finish(ABANDONED)
 
     def finish_whole(self, response: Any) -> None:
         """Hand over a response that was no stream; see `finish`."""
