@@ -109,4 +109,5 @@ class Tray:
                 record.acknowledge()
                 self._ledger.add("dropped", "unreadable")
                 continue
+            record.start = record.end = None  # the journal has them, 3 MB of a thousand
             self._fresh.append(Parcel(record, *content))

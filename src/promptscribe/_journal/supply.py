@@ -27,8 +27,9 @@ MEMORY_BYTES: Final = 16 << 20
 
 UNLIMITED: Final = 1 << 62
 
-_MOST_READY: Final = 4
-"""A step of the background thread, in a burst, is as long as four segments last."""
+_MOST_READY: Final = 2
+"""A step of the background thread, in a burst, is as long as four segments last; but
+each one that is ready is a mebibyte of the process's memory."""
 
 _FRAMES: Final = 128
 """Frames that a segment made inside a call has room for, so that making one stays out
