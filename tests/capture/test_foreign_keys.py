@@ -5,6 +5,7 @@ What is checked is what the object saw, not only what the log says.
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import dataclasses
 import datetime as dt
@@ -13,7 +14,7 @@ import enum
 import msgspec
 import pytest
 
-from promptscribe import log_prompt, start_log
+from promptscribe import current_log, log_prompt, start_log
 from promptscribe.testing import captured_logs
 
 asked: list[str] = []
@@ -99,6 +100,50 @@ def test_a_metaclass_is_not_asked_for_the_hash_of_its_class(value, kept):
 
     assert result["beside"] == 1
     assert kept is None or result["value"] == kept
+
+
+async def awaited(value):
+    return value
+
+
+def yielded(value):
+    yield value
+
+
+async def yielded_to_tasks(value):
+    yield value
+
+
+async def first_of(stream):
+    return [value async for value in stream].pop()
+
+
+@pytest.mark.parametrize("value", [Thing(), Odd()], ids=["hashing", "unhashable"])
+@pytest.mark.parametrize(
+    ("function", "take"),
+    [
+        (lambda value: value, lambda made: made),
+        (awaited, asyncio.run),
+        (yielded, next),
+        (yielded_to_tasks, lambda made: asyncio.run(first_of(made))),
+    ],
+    ids=["function", "coroutine", "generator", "async generator"],
+)
+def test_nor_is_that_of_a_result_of_any_kind_of_callable(function, take, value):
+    """A class that cannot be hashed at all broke the call."""
+    call = log_prompt(function)
+    recorded = log_prompt("block")(lambda: current_log().record(value))
+
+    with captured_logs() as logs:
+        watched[0] = True
+        try:
+            returned = [take(call(value)), recorded()]
+        finally:
+            watched[0] = False
+
+    assert returned[0] is value
+    assert returned[1] is value
+    assert len(logs) == 2
 
 
 def test_a_field_that_has_such_a_class_is_read_as_any_other():

@@ -59,6 +59,27 @@ def lookup(kind: type, name: str) -> Any:
     return None
 
 
+_metaclasses: dict[int, tuple[type, bool]] = {}
+_MOST_METACLASSES: Final = 1_000
+
+
+def is_hashed_as_usual(kind: type) -> bool:
+    """Say whether a class can be a dict's key: its metaclass has no say in that."""
+    meta = type(kind)
+    if meta is type:
+        return True
+    known = _metaclasses.get(id(meta))
+    if known is None:
+        usual = all(
+            lookup(meta, name) is object.__dict__[name]
+            for name in ("__hash__", "__eq__")
+        )
+        known = meta, usual
+        if len(_metaclasses) < _MOST_METACLASSES:
+            _metaclasses[id(meta)] = known
+    return known[1]
+
+
 def is_getter(member: Any) -> bool:
     """Say whether a class's member reads what C keeps."""
     kind = type(member)

@@ -30,6 +30,8 @@ _writers: Final[dict[type, Callable[[Any], msgspec.msgpack.Ext] | None]] = {}
 def write(chunk: Any) -> msgspec.msgpack.Ext | None:
     """Return a chunk as a model's JSON: 2 µs; None if it is no model of an SDK's."""
     kind = type(chunk)
+    if type(kind) is type or not adapter.is_hashed_as_usual(kind):
+        return None  # no model: those have a metaclass of pydantic's
     try:
         writer = _writers[kind]
     except KeyError:

@@ -83,7 +83,11 @@ class LoggedFunction(Logged):
             raise
         _leave(token)
         kind = type(result)
-        if kind in PLAIN and not (kind is dict and "stream" in result):
+        if (
+            type(kind) is type  # another metaclass may hash
+            and kind in PLAIN
+            and not (kind is dict and "stream" in result)
+        ):
             try:
                 recording.finish(result)
             except BaseException as problem:  # noqa: BLE001 - ours

@@ -5,7 +5,6 @@ Its law: as that of the adapters; it decides once a class, by its bases.
 
 from __future__ import annotations
 
-import abc
 import dataclasses
 import enum
 import re
@@ -79,7 +78,7 @@ def reader_for(kind: type) -> Reader | None:
 
 def _standard_reader(kind: type) -> Reader | None:
     """Return how objects of a class of the standard library, or NumPy's, are read."""
-    if _may_be_looked_up(kind) and kind in EXACT:
+    if adapter.is_hashed_as_usual(kind) and kind in EXACT:
         return EXACT[kind]
     if any(base is enum.EnumMeta for base in _mro_of(type(kind))):
         return _read_enum
@@ -87,7 +86,7 @@ def _standard_reader(kind: type) -> Reader | None:
     if number is not None:
         return number
     for base in _mro_of(kind):
-        if _may_be_looked_up(base) and base in BASES:
+        if adapter.is_hashed_as_usual(base) and base in BASES:
             return BASES[base]
     return None
 
@@ -118,11 +117,6 @@ def _declared_reader(kind: type) -> Reader | None:
         names: tuple[str, ...] = type.__getattribute__(kind, "__struct_fields__")
         return _fields_reader(tuple((name, True) for name in names))
     return None
-
-
-def _may_be_looked_up(kind: type) -> bool:
-    """Say whether a class has no metaclass that may have a hash of its own."""
-    return type(kind) is type or type(kind) is abc.ABCMeta
 
 
 def _fields_reader(shown: tuple[tuple[str, bool], ...]) -> Reader:

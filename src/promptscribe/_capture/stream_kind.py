@@ -109,6 +109,8 @@ def kind_of(value: Any) -> StreamKind | None:
         The kind; None for what is no stream that is known.
     """
     kind = type(value)
+    if type(kind) is not type and not adapter.is_hashed_as_usual(kind):
+        return _look_up(kind)
     try:
         return known[kind]
     except KeyError:

@@ -47,7 +47,6 @@ _LARGE_TURN: Final = 256 << 10
 _MOST_APART: Final = 64
 """Texts that stay apart: among chunks of other kinds that may be of interest."""
 
-_PLAIN: Final = frozenset({dict, list, tuple, bytes, int, float, bool, type(None)})
 _ARRAY: Final = b"\xdd"
 """How an array of MessagePack begins whose length is 4 bytes long."""
 
@@ -251,7 +250,7 @@ class Tape:
 
 
 def _snapshot(chunk: Any) -> bytes:
-    model = delta.write(chunk) if type(chunk) not in _PLAIN else None
+    model = delta.write(chunk)
     if model is not None:
         encoded = encode_plain(model)
         return encoded if len(encoded) <= snapshot.LARGE else snapshot.encode(model)

@@ -64,8 +64,9 @@ def settle(recording: Recording, result: Any) -> Any:
             return stream.record_stream(
                 result, recording.finish_stream, recording.finish, recording
             )
-        if kind_of(result) is None and len(PLAIN) < 1_000:
-            PLAIN.add(type(result))  # types made at run time must not pile up here
+        kind = type(result)
+        if type(kind) is type and kind_of(result) is None and len(PLAIN) < 1_000:
+            PLAIN.add(kind)  # types made at run time must not pile up here
         recording.finish(stream.payload(result))
     except BaseException as problem:  # noqa: BLE001 - ours
         failure.note("recording_failed", problem)
@@ -140,7 +141,11 @@ def _awaiting(declared: Plan, body: Any) -> Callable[..., Any]:
             raise
         leave_scope(token)
         kind = type(result)
-        if kind in plain and not (kind is dict and "stream" in result):
+        if (
+            type(kind) is type  # another metaclass may hash
+            and kind in plain
+            and not (kind is dict and "stream" in result)
+        ):
             try:
                 recording.finish(result)
             except BaseException as problem:  # noqa: BLE001 - ours
