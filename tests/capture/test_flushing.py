@@ -193,7 +193,7 @@ def test_a_server_that_hangs_costs_the_timeout_and_no_more(server, configured):
     release.set()
 
     assert said == "42"
-    assert 0.3 <= took < 1.5
+    assert 0.1 <= took < 1.5  # it is back in time, beside busy threads too
     assert promptscribe.force_flush(20).pending == 0
 
 
@@ -210,6 +210,27 @@ def test_a_server_that_is_down_costs_one_attempt(server, configured, tmp_path):
     assert [answer() for _ in range(5)] == ["42"] * 5
     assert time.monotonic() - begun < 10
     assert promptscribe.stats().pending == 5
+
+
+def test_a_server_that_asks_to_be_left_alone_is(server, configured):
+    """For an hour, if it says so; the calls go on without waiting."""
+    asked = []
+
+    def judge(_seen):
+        asked.append(time.monotonic())
+        return Reply(429, {"Retry-After": "3600"}, whole=True)
+
+    server.judge = judge
+    configured(flush_timeout=20)
+
+    @log_prompt(flush=True)
+    def answer():
+        return "42"
+
+    begun = time.monotonic()
+    assert [answer() for _ in range(5)] == ["42"] * 5
+    assert len(asked) == 1
+    assert time.monotonic() - begun < 10
 
 
 def test_the_event_loop_goes_on_meanwhile(server, configured):

@@ -204,7 +204,8 @@ def log_prompt(target: Any = None, /, **members: Any) -> Any:
             is delivered, or *flush_timeout* is over; for processes that are frozen
             afterwards, as in AWS Lambda. Asynchronous functions and blocks wait
             without blocking the event loop, generators wait at their end. Inside
-            of another call that does so it waits no second time.
+            of another call that does so it waits no second time. A provider's
+            stream that a function hands on is delivered as any other log.
         enabled: False leaves the function alone.
 
     Returns:

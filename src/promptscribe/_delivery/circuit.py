@@ -25,20 +25,21 @@ class Circuit:
         is_held: Whether the server wants another key, or is another server.
         is_key_refused: Whether it has refused the key since it last took a log.
         retry_at: When to ask again, on the monotonic clock.
+        asked_until: Until when the server has asked to be left alone, on the same.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self.is_open = False
         self.is_held = False
         self.is_key_refused = False
-        self.retry_at = 0.0
+        self.retry_at = self.asked_until = 0.0
         self._failures = 0
         self._ledger = ledger
 
     def close(self) -> None:
         """Take note that the server does its work."""
         self.is_open = self.is_held = self.is_key_refused = False
-        self.retry_at = 0.0
+        self.retry_at = self.asked_until = 0.0
         self._failures = 0
 
     def hurry(self) -> None:
@@ -68,6 +69,8 @@ class Circuit:
                 f"hold_{verdict.reason}", retry.HOLD_DELAY, retry.HOLD_DELAY
             )
         self._ledger.warn("again", "the server answers %d", outcome.status)
+        if verdict.retry_after is not None:
+            self.asked_until = time.monotonic() + verdict.retry_after
         return self._wait(
             f"retry_{verdict.reason}", verdict.retry_after, retry.LONGEST_DELAY
         )

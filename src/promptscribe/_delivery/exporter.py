@@ -162,12 +162,15 @@ class Exporter:
             timeout: Seconds.
             eager: Try again now even if the server was down a moment ago. If not,
                 return as soon as it is known to be down, or the goal out of reach.
-            once: Return as soon as that fails, too.
+            once: Return as soon as that fails, too, and at once if the server has
+                asked to be left alone.
         """
         deadline = time.monotonic() + timeout
         late = 0.0  # beside busy threads one is woken later than one asked for
         desk = self.desk
         if desk is None:
+            return
+        if once and time.monotonic() < desk.circuit.asked_until:
             return
         attempts = desk.attempts
         self._urgent = eager
