@@ -191,10 +191,13 @@ def read_traceback(throw):
     return None
 
 
-def test_an_error_thrown_before_the_first_step_shows_the_function_alone():
+@pytest.mark.parametrize("capture_stdout", [False, True])
+def test_an_error_thrown_before_the_first_step_shows_the_function_alone(
+    capture_stdout,
+):
     """Its file, its line and its name, as undecorated."""
 
-    @log_prompt
+    @log_prompt(capture_stdout=capture_stdout)
     def decorated():
         yield
 

@@ -26,9 +26,12 @@ def driver_for(stream: Any, drive: Any) -> Callable[..., Any]:
     """Return *drive* as if it stood where the code of a generator is defined.
 
     Args:
-        stream: The generator; of something else than one, there is nothing to show.
+        stream: The generator, or the `stdout.Steps` of one; of something else, there
+            is nothing to show.
         drive: `generator.drive` or its like.
     """
+    if type(stream) not in {GeneratorType, AsyncGeneratorType}:
+        stream = getattr(stream, "_generator", None)
     kind = type(stream)
     if kind is GeneratorType:
         code, frame = stream.gi_code, stream.gi_frame
