@@ -395,3 +395,25 @@ def test_a_page_of_a_deep_trace_does_not_multiply(client, monkeypatch):
     assert page.status_code == 422
     assert [log["id"] for log in fewer] == [f"n{29 - n}" for n in range(10)]
     assert fewer[9]["trace_children"][0]["id"] == "n21"
+
+
+def test_a_trace_that_is_cut_says_so(client, monkeypatch):
+    """What is below is never left out without a word."""
+    monkeypatch.setattr(log_route, "MAX_TRACE_LOGS", 10)
+    lines = ['{"path":"p","log_id":"top"}', '{"path":"p","log_id":"alone"}']
+    lines += ['{"path":"p","trace_parent_id":"top"}'] * 20
+    client.post("/prompts/logs", content="\n".join(lines))
+
+    answers = {
+        route: client.get(route)
+        for route in (
+            "/logs/top",
+            "/logs?include_trace_children=true&roots=true",
+            "/logs/alone",
+            "/logs?trace_id=top&size=50",
+        )
+    }
+
+    cut = {route for route in answers if "x-trace-cut" in answers[route].headers}
+    assert cut == {"/logs/top", "/logs?include_trace_children=true&roots=true"}
+    assert len(answers["/logs?trace_id=top&size=50"].json()["records"]) == 21

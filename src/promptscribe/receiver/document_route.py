@@ -142,7 +142,9 @@ OPERATIONS: Final = (
     ),
     Operation("GET", "/logs", "Page through logs, newest first", _LOGS),
     Operation("DELETE", "/logs", "Delete logs", ("ids",), status="204"),
-    Operation("GET", "/logs/{id}", "Read a log with all below it"),
+    Operation(
+        "GET", "/logs/{id}", "Read a log with all below it; X-Trace-Cut says if not all"
+    ),
     *[
         Operation(
             "PATCH",

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from promptscribe.receiver.store import Store
     from promptscribe.receiver.version import FileKind
 
-MAX_TRACE_LOGS: Final = 10_000  # in one answer or on one page
+MAX_TRACE_LOGS: Final = 10_000  # of one trace in one answer
+# Says that there are more; `GET /logs?trace_id=` pages through all of them.
+_CUT: Final = {"X-Trace-Cut": str(MAX_TRACE_LOGS)}
 # With all that is below them, where traces are asked for: a chain of a thousand logs
 # is half a million of them, if each log of it is on the page.
 MAX_RECORDS: Final = 50_000
@@ -91,6 +93,7 @@ class LogRoutes:
                     versions |= await self._store.read_versions(
                         _version_ids(trees[log.trace_id])
                     )
+        cut = any(len(tree.logs) >= MAX_TRACE_LOGS for tree in trees.values())
         text = await asyncio.to_thread(
             _page_text,
             page,
@@ -98,7 +101,7 @@ class LogRoutes:
             versions,
             query,
         )
-        return json_answer(text)
+        return json_answer(text, headers=_CUT if cut else None)
 
     async def read(self, request: Request) -> Response:
         """Answer one log with everything below it."""
@@ -110,7 +113,9 @@ class LogRoutes:
             return failure(404, f"Log {log_id} not found")
         tree = await self._tree(log)
         versions = await self._store.read_versions(_version_ids(tree))
-        return json_answer(await asyncio.to_thread(log_text, log, tree, versions))
+        text = await asyncio.to_thread(log_text, log, tree, versions)
+        cut = len(tree.logs) >= MAX_TRACE_LOGS
+        return json_answer(text, headers=_CUT if cut else None)
 
     async def _tree(self, log: StoredLog) -> Tree[StoredLog]:
         logs = await self._store.read_trace(log.trace_id, MAX_TRACE_LOGS)
