@@ -155,6 +155,22 @@ def test_a_value_of_no_known_shape_is_not_interpreted(value):
     assert interpret(value) is None
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"candidates": ["Ada", "Grace"]},
+        {"candidates": [{"name": "Ada", "score": 3}]},
+        {"candidates": []},
+        {"choices": [{"text": "go left", "next": "cave"}]},
+        {"choices": [{"message": "go left"}]},
+    ],
+    ids=repr,
+)
+def test_a_programs_own_data_is_not_taken_for_a_response(value):
+    """It was, and its log had no output."""
+    assert interpret(value) is None
+
+
 def test_a_stream_of_text_is_joined():
     """A generator of strings gives its text."""
     assert join(["He", "llo", ""]) == "Hello"

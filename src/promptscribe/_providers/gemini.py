@@ -31,13 +31,29 @@ CACHED: Final = ("cacheTokensDetails", "cache_tokens_details")
 PROMPT: Final = ("promptTokensDetails", "prompt_tokens_details")
 ANSWER: Final = ("candidatesTokensDetails", "candidates_tokens_details")
 
+BESIDE: Final = frozenset(
+    {
+        *("modelVersion", "model_version", "responseId", "response_id"),
+        *("usageMetadata", "usage_metadata"),
+    }
+)
+"""What a response has beside its candidates."""
+
 
 def detect(response: JSONValue) -> bool:
     """Say whether *response* has candidates, or was blocked before it had any."""
-    if isinstance(at(response, "candidates"), list):
-        return True
     blocked = first(response, "promptFeedback", "prompt_feedback")
-    return isinstance(blocked, dict)
+    if isinstance(blocked, dict):
+        return True
+    candidates = at(response, "candidates")
+    if not isinstance(candidates, list):
+        return False
+    # A program's own data has candidates as well: for a job, for a name.
+    return not BESIDE.isdisjoint(response) or any(
+        isinstance(candidate.get("content"), dict)
+        or word(first(candidate, "finishReason", "finish_reason")) is not None
+        for candidate in tables(candidates)
+    )
 
 
 def is_chunk(chunk: JSONValue) -> bool:

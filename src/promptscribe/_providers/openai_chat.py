@@ -47,6 +47,10 @@ CACHE_WRITE: Final = (
 """Where servers put the tokens of a cache beside OpenAI's ``prompt_tokens_details``."""
 
 
+BESIDE_TEXT: Final = frozenset({"finish_reason", "index", "logprobs"})
+"""What an answer of the completions before chat has beside its text."""
+
+
 def detect(response: JSONValue) -> bool:
     """Say whether *response* is a completion: ``choices`` with messages or texts."""
     choices = at(response, "choices")
@@ -54,7 +58,14 @@ def detect(response: JSONValue) -> bool:
         return False
     if response.get("object") in OBJECTS:
         return True
-    return any("message" in choice or "text" in choice for choice in tables(choices))
+    return any(_is_answer(choice) for choice in tables(choices))
+
+
+def _is_answer(choice: JSONObject) -> bool:
+    # A program's own data has choices as well: a quiz, a story's next steps.
+    if isinstance(choice.get("message"), dict):
+        return True
+    return isinstance(choice.get("text"), str) and not BESIDE_TEXT.isdisjoint(choice)
 
 
 def is_chunk(chunk: JSONValue) -> bool:
