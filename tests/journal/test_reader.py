@@ -93,6 +93,20 @@ def test_letting_go_of_memory_costs_no_log(root, witness, calls):
     writer.close()
 
 
+def test_what_is_read_next_stays_in_memory(root, witness, calls):
+    """Letting go of it, and coming back, would cost more than it takes."""
+    writer = Writer(root, witness, segment_bytes=4096)
+    reader = Reader.of_writer(writer)
+    calls.write(writer, *range(300))
+
+    reader.relieve(near=2 * 4096)
+    mapped = [segment.map is not None for segment in writer.segments]
+
+    assert mapped == [True] * 2 + [False] * (len(mapped) - 3) + [True]
+    assert calls.drain(reader) == list(range(300))
+    writer.close()
+
+
 def test_damage_in_one_frame_costs_that_log_alone(dead, calls):
     """The reader finds its way behind it."""
     path = dead()

@@ -134,14 +134,18 @@ class Reader:
         """
         self._scan.clean()
 
-    def relieve(self, *, is_read_by_others: bool = False) -> None:
+    def relieve(self, *, is_read_by_others: bool = False, near: int = 0) -> None:
         """Let go of the memory of sealed segments that are not read yet.
+
+        Their checksums are added first: they will lie on the disk for a while.
 
         Args:
             is_read_by_others: Whether a file that is gone was delivered by an agent.
+            near: Bytes that are read next, at once, and stay as they are.
         """
         left = _MOST_RELIEVED
         for segment in self._scan.unread():
+            near -= segment.size
             if segment.end is None or segment.path is None:
                 continue
             if is_read_by_others and not segment.is_there():
@@ -150,7 +154,7 @@ class Reader:
                 continue
             elif not segment.is_there():
                 segment.outlive_file()
-            elif segment.audit():
+            elif near < 0 and segment.audit():
                 segment.release()
                 left -= 1
                 if not left:
