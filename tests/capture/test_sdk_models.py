@@ -141,3 +141,20 @@ def test_a_model_that_is_shared_without_end_does_not_multiply():
 
     assert logged(result).output == "hi"
     assert logged(circular).output == "hi"
+
+
+def test_messages_of_langchain_say_what_they_say_and_run_no_code():
+    """They are written as a whole; one with something else in it, by its fields."""
+    messages = pytest.importorskip("langchain_core.messages")
+    usual = messages.AIMessage("hi", response_metadata={"model_name": "gpt-4o"})
+    odd = messages.AIMessage("ho", additional_kwargs={"mine": Answer(text="a")})
+    tool = messages.ToolMessage("done", tool_call_id="1", artifact=Answer(text="b"))
+
+    kept = logged([usual, odd, tool]).inputs["given"]
+
+    assert [message["content"] for message in kept] == ["hi", "ho", "done"]
+    assert [message["type"] for message in kept] == ["ai", "ai", "tool"]
+    assert kept[0]["response_metadata"] == {"model_name": "gpt-4o"}
+    assert (
+        kept[2]["artifact"] == {"text": "b"} or "$promptscribe" in kept[2]["artifact"]
+    )

@@ -141,11 +141,10 @@ def _model_reader(kind: type) -> Reader:
     """Return what reads a pydantic model."""
     name = adapter.full_name(kind).encode("utf-8", "replace") + b"\0"
     shown = _model_fields(kind)
-    is_of_an_sdk = sdk_model.is_of_an_sdk(kind)
     is_root = shown is not None and [field for field, _ in shown] == ["root"]
 
     def read_model(value: Any, _clean: Clean) -> Any:
-        whole = sdk_model.write(value, name) if is_of_an_sdk else None
+        whole = sdk_model.write(value)
         if whole is not None:
             return whole
         if shown is None:

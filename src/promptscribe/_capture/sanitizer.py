@@ -95,7 +95,8 @@ class Sanitizer:
             self._above.discard(id(value))
 
     def _clean_container(self, value: Any, kind: type) -> Any:
-        if len(self._above) <= _SHALLOW and not self._in_model:
+        # The outermost was tried before all this began.
+        if 1 < len(self._above) <= _SHALLOW and not self._in_model:
             whole = self._encode_whole(value)
             if whole is not None:
                 return whole

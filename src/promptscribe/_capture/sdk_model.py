@@ -31,6 +31,7 @@ _SDKS: Final = frozenset(
         "cohere",
         "google",
         "groq",
+        "langchain_core",
         "litellm",
         "mistralai",
         "ollama",
@@ -41,11 +42,12 @@ _SDKS: Final = frozenset(
 _MOST_VALUES: Final = 20_000
 
 _Getter: TypeAlias = "Callable[[Any], Any]"
-_Kind: TypeAlias = "tuple[type, _Getter | None, _Getter | None]"
+_Kind: TypeAlias = "tuple[type, _Getter | None, _Getter | None, bytes]"
 
 _kinds: dict[int, _Kind] = {}
 """By the class's id, since a metaclass may hash: the class, which is so kept alive,
-and what gives an instance's dict and its extra members; nothing for an enum."""
+what gives an instance's dict and its extra members (nothing, for an enum), and the
+class's full name with a zero byte."""
 _MOST_KINDS: Final = 2_000
 
 
@@ -68,24 +70,26 @@ def is_of_an_sdk(kind: type) -> bool:
     )
 
 
-def write(value: Any, name: bytes) -> msgspec.msgpack.Ext | None:
-    """Return an SDK's model as its JSON; None if something else is in it.
-
-    Args:
-        value: The model.
-        name: Its type's full name and a zero byte.
-    """
+def write(value: Any) -> msgspec.msgpack.Ext | None:
+    """Return an SDK's model as its JSON; None for all else, and if that is in it."""
+    kind = type(value)
+    known = _kinds.get(id(kind)) or _learn(kind)
+    if known is None or known[1] is None:
+        return None
     try:
         if not _is_sound(value):
             return None
-        serializer = adapter.lookup(type(value), _SERIALIZER)
+        # pydantic replaces it when it builds a class, which is often put off.
+        serializer = _dict_of(kind).get(_SERIALIZER) or adapter.lookup(
+            kind, _SERIALIZER
+        )
         text = serializer.to_json(value, warnings=False)
     except Exception:  # noqa: BLE001 - somebody put something odd into it
         return None
-    return msgspec.msgpack.Ext(EXT_MODEL, name + text)
+    return msgspec.msgpack.Ext(EXT_MODEL, known[3] + text)
 
 
-def _is_sound(model: Any) -> bool:
+def _is_sound(model: Any) -> bool:  # noqa: C901 - 4 µs for a completion
     """Say whether a model holds nothing but JSON's values and models of SDKs."""
     left = _MOST_VALUES
     parts = [model]
@@ -98,32 +102,37 @@ def _is_sound(model: Any) -> bool:
             if kind is dict or kind is list or kind is tuple:
                 left -= len(part)
                 containers.append(part)
-            elif not (kind is bool or kind is bytes or _is_moment(part)):
-                known = _kinds.get(id(kind)) or _learn(kind)
+                continue
+            known = _kinds.get(id(kind))
+            if known is None:
+                if kind is bool or kind is bytes or _is_moment(part):
+                    continue
+                known = _learn(kind)
                 if known is None:
                     return False
-                members = _members(part, known)
-                left -= sum(map(dict.__len__, members))
-                containers += members
+            _, own, extra, _ = known
+            if own is None or extra is None:  # an enum
+                continue
+            fields, more = own(part), extra(part)
+            if type(fields) is not dict:
+                return False
+            left -= len(fields)
+            containers.append(fields)
+            if more is not None:
+                if type(more) is not dict:
+                    return False
+                left -= len(more)
+                containers.append(more)
         if left < 0:
             return False
-        parts = get_referents(*containers) if containers else []
+        parts = get_referents(*containers) if containers else containers
     return True
-
-
-def _members(value: Any, known: _Kind) -> list[Any]:
-    """Return the fields and the extra members of a model; nothing of an enum."""
-    _, own, extra = known
-    if own is None or extra is None:
-        return []
-    members = own(value), extra(value)
-    return [each for each in members if each is not None]
 
 
 def _learn(kind: type) -> _Kind | None:
     """Return how instances of a class are looked into; None if they must not be."""
     own = extra = None
-    if not _is_in_an_sdk(kind):
+    if not is_of_an_sdk(kind):
         return None
     if is_model(kind):
         own = _getter(kind, "__dict__")
@@ -132,7 +141,7 @@ def _learn(kind: type) -> _Kind | None:
             return None
     elif not any(base is enum.Enum for base in _mro_of(kind)):
         return None
-    known = kind, own, extra
+    known = kind, own, extra, adapter.full_name(kind).encode() + b"\0"
     if len(_kinds) < _MOST_KINDS:
         _kinds[id(kind)] = known
     return known

@@ -30,6 +30,10 @@ def encode(value: Any, clean: Callable[[str], str] | None = None) -> bytes:
             payload = encode_plain(value)
             if len(payload) <= LARGE:
                 return payload
+        elif type(type(value)) is not type:  # pydantic's classes have one of its own
+            payload = _encode_model(value)
+            if payload and len(payload) <= LARGE:
+                return payload
     except Exception:  # noqa: BLE001, S110 - lone surrogates, big ints, odd keys
         pass
     from promptscribe._capture.adapter import placeholder
@@ -39,3 +43,14 @@ def encode(value: Any, clean: Callable[[str], str] | None = None) -> bytes:
         return encode_plain(Sanitizer(LARGE, clean).clean(value))
     except Exception:  # noqa: BLE001 - the stack is nearly used up, or memory is
         return encode_plain(placeholder(value))
+
+
+def _encode_model(value: Any) -> bytes:
+    """Return an SDK's model, without the way through the sanitizer; nothing for others.
+
+    As a result it is what most calls of an SDK give.
+    """
+    from promptscribe._capture import sdk_model
+
+    model = sdk_model.write(value)
+    return b"" if model is None else encode_plain(model)
