@@ -234,7 +234,7 @@ def watch(run, decorate, capsys):
         assert logs
         told_of = {log.error.split(":")[0] for log in logs if log.error}
         # By trio, and by an event loop that has ended, while they close it.
-        assert told_of <= {"Cancelled", "GeneratorExit"}
+        assert told_of <= {"Cancelled", "CancelledError", "GeneratorExit"}
         assert not current_log()
     return sorted(events), sorted(told)
 

@@ -180,6 +180,36 @@ def test_an_error_that_ended_a_stream_goes_when_its_handler_ends(decorate):
     assert alive() == 0
 
 
+@pytest.mark.parametrize("decorate", [undecorated, log_prompt])
+def test_an_error_that_was_thrown_in_goes_when_its_handler_ends(decorate):
+    """So does what closes a stream: nothing waits for the garbage collector."""
+
+    @decorate
+    def words(thing):
+        yield 1
+
+    @decorate
+    async def words_later(thing):
+        yield 1
+
+    def end(use):
+        with contextlib.suppress(Fault, StopIteration):
+            use()
+
+    with captured_logs():
+        first, second = words(Thing()), words(Thing())
+        next(first), next(second)
+        end(lambda: first.throw(Fault()))
+        second.close()
+        third, fourth = words_later(Thing()), words_later(Thing())
+        end(lambda: anext(third).send(None))
+        end(lambda: anext(fourth).send(None))
+        end(lambda: third.athrow(Fault()).send(None))
+        end(lambda: fourth.aclose().send(None))
+
+    assert alive() == 0
+
+
 def read_traceback(throw):
     try:
         throw()

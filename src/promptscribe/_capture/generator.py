@@ -68,6 +68,7 @@ def drive(generator: Any, begin: Begin) -> Generator[Any, Any, Any]:
                 return stop.value
             except BaseException as error:
                 leave(token)
+                value = None  # it may be the error, whose frames lead back to this one
                 hide_frame(error)
                 tape.finish(ending, error)
                 raise
@@ -112,6 +113,7 @@ async def drive_async(generator: Any, begin: Begin) -> AsyncGenerator[Any, Any]:
                 return
             except BaseException as error:
                 leave_scope(token)
+                step = None  # it may hold the error, whose frames lead back to this one
                 hide_frame(error)
                 tape.finish(ending, error)
                 raise
@@ -150,6 +152,7 @@ async def drive_along(stream: Any, tape: Tape) -> AsyncGenerator[Any, Any]:
                 tape.finish(None)
             return
         except BaseException as error:
+            step = None  # as in `drive_async`
             hide_frame(error)
             if not is_told:
                 tape.finish(None, error)
