@@ -155,6 +155,4 @@ def test_messages_of_langchain_say_what_they_say_and_run_no_code():
     assert [message["content"] for message in kept] == ["hi", "ho", "done"]
     assert [message["type"] for message in kept] == ["ai", "ai", "tool"]
     assert kept[0]["response_metadata"] == {"model_name": "gpt-4o"}
-    assert (
-        kept[2]["artifact"] == {"text": "b"} or "$promptscribe" in kept[2]["artifact"]
-    )
+    assert kept[2]["artifact"] == {}  # its field has a serializer of its own
