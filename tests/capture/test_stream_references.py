@@ -180,7 +180,9 @@ def test_an_error_that_ended_a_stream_goes_when_its_handler_ends(decorate):
     assert alive() == 0
 
 
-@pytest.mark.parametrize("decorate", [undecorated, log_prompt])
+@pytest.mark.parametrize(
+    "decorate", [undecorated, log_prompt, log_prompt(capture_stdout=True)]
+)
 def test_an_error_that_was_thrown_in_goes_when_its_handler_ends(decorate):
     """So does what closes a stream: nothing waits for the garbage collector."""
 

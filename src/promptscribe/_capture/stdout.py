@@ -200,6 +200,7 @@ class Steps:
         try:
             return self._step(self._generator.throw, thrown)
         except BaseException as error:
+            del thrown  # it may be the error, whose frames lead back to this one
             hide_frame(error)
             raise
 
@@ -208,6 +209,7 @@ class Steps:
         try:
             result = step(*value)
         except BaseException as error:
+            del value  # as in `throw`
             self._capture.pause()
             self._capture.finish()
             hide_frame(error)
@@ -234,6 +236,7 @@ class AsyncSteps(Steps):
         try:
             result = await step
         except BaseException as error:
+            del step  # it holds what was thrown, see `throw`
             self._capture.pause()
             self._capture.finish()
             hide_frame(error)
