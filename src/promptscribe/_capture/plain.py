@@ -28,27 +28,31 @@ LONGEST: Final = 128 << 10
 """Characters or bytes of one value: with few others, they are at most 32 MB."""
 
 _FEW: Final = 256
-_DEEPEST: Final = 500
-"""Levels; the encoder goes down to about 1,000, if nobody else is on the stack."""
 
 
 def is_plain(value: Any) -> bool:  # noqa: C901, PLR0912 - see the law
     """Say whether a value holds nothing but plain data, within the limits above."""
-    if type(value) is not dict:
-        return _is_atom(value) or _is_plain([value], MOST_VALUES, value)
-    left = MOST_VALUES - len(value)
-    if left < 0:
-        return False
-    deeper: list[Any] = []
-    for part in get_referents(value):
+    if type(value) is dict:
+        left = MOST_VALUES - len(value)
+        if left < 0:
+            return False
+        parts = get_referents(value)
+    else:
+        left, parts = MOST_VALUES, [value]
+    for part in parts:  # which grows meanwhile
         kind = type(part)
         if kind is str:
             if len(part) > LONGEST:
                 return False
-        elif kind is list and part:
+        elif kind is int or part is None or kind is float or kind is bool:
+            pass
+        elif kind is list:
+            left -= len(part)
+            if left < 0:
+                return False
             for item in part:
                 if type(item) is not dict or len(item) > _FEW:
-                    deeper.append(part)
+                    parts += part
                     break
             else:
                 inner = get_referents(*part)
@@ -60,45 +64,16 @@ def is_plain(value: Any) -> bool:  # noqa: C901, PLR0912 - see the law
                     if kind is str:
                         if len(one) > LONGEST:
                             return False
-                    elif not (kind is int or one is None or kind is float):
-                        deeper.append(one)
-        elif not (kind is int or part is None or kind is float):
-            deeper.append(part)
-    if deeper or left < MOST_VALUES - _FEW:
-        return _is_plain(deeper, left, value)
-    return True
-
-
-def _is_plain(parts: list[Any], left: int, whole: Any) -> bool:  # noqa: C901
-    """Say it of these parts and all below, with so many values left."""
-    for _ in range(_DEEPEST):
-        if not parts:
-            return left >= MOST_VALUES - _FEW or _length([whole]) <= MOST_TEXT
-        for part in parts:
-            kind = type(part)
-            if kind is dict or kind is list or kind is tuple:
-                left -= len(part)
-            elif not (kind is bool or (kind is bytes and len(part) <= LONGEST)):
+                    elif kind is not int and one is not None:
+                        parts.append(one)
+        elif kind is dict or kind is tuple:
+            left -= len(part)
+            if left < 0:
                 return False
-        if left < 0:
+            parts += get_referents(part)
+        elif kind is not bytes or len(part) > LONGEST:
             return False
-        deeper: list[Any] = []
-        for part in get_referents(*parts):
-            kind = type(part)
-            if kind is str:
-                if len(part) > LONGEST:
-                    return False
-            elif not (kind is int or part is None or kind is float):
-                deeper.append(part)
-        parts = deeper
-    return False
-
-
-def _is_atom(value: Any) -> bool:
-    kind = type(value)
-    if kind is str or kind is bytes:
-        return len(value) <= LONGEST
-    return kind is int or value is None or kind is float or kind is bool
+    return left >= MOST_VALUES - _FEW or _length([value]) <= MOST_TEXT
 
 
 def _length(parts: list[Any]) -> int:
