@@ -249,3 +249,25 @@ def test_a_key_runs_no_code_and_leaves_the_record_readable(kind, key):
 def test_nor_where_everything_else_is_plain(key):
     """The fast way sees keys as well."""
     assert logged({key: "value", "beside": 1})["beside"] == 1
+
+
+def test_a_key_that_raises_when_compared_disturbs_no_call():
+    """A result that is a dict is asked for a stream, as boto3 has it there."""
+
+    class Refusing(str):
+        __slots__ = ()
+
+        def __eq__(self, other):
+            raise SystemExit("asked")
+
+        __hash__ = str.__hash__
+
+    value = {Refusing("stream"): 1, "beside": 2}
+    recorded = log_prompt("block")(lambda: current_log().record(value))
+
+    with captured_logs() as logs:
+        assert log_prompt(lambda: value)() is value
+        assert asyncio.run(log_prompt(awaited)(value)) is value
+        assert recorded() is value
+
+    assert ["beside" in str(log.output) for log in logs] == [True] * 3

@@ -12,12 +12,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from promptscribe._capture import failure
 from promptscribe._capture.beginning import begin
 from promptscribe._capture.context import current
 from promptscribe._capture.generator import hide_frame
 from promptscribe._capture.logged import Logged, _set, finish
-from promptscribe._capture.wrapper import PLAIN, begin_anew, settle
+from promptscribe._capture.wrapper import (
+    PLAIN,
+    begin_anew,
+    finish_anyway,
+    settle,
+)
 from promptscribe._interrupt import let_through
 from promptscribe._runtime.state import runtime
 
@@ -83,15 +87,16 @@ class LoggedFunction(Logged):
             raise
         _leave(token)
         kind = type(result)
-        if (
-            type(kind) is type  # another metaclass may hash
-            and kind in PLAIN
-            and not (kind is dict and "stream" in result)
-        ):
-            try:
+        try:
+            if (
+                type(kind) is type  # another metaclass may hash
+                and kind in PLAIN
+                and not (kind is dict and "stream" in result)  # a key may compare
+            ):
                 recording.finish(result)
-            except BaseException as problem:  # noqa: BLE001 - ours
-                failure.note("recording_failed", problem)
+                return result
+        except BaseException as problem:  # noqa: BLE001 - ours
+            finish_anyway(recording, result, problem)
             return result
         return settle(recording, result)
 

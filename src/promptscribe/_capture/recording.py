@@ -132,12 +132,16 @@ class Recording:
         """
         from promptscribe._capture import stream
 
-        if stream.is_stream(response):
-            recorded: T = stream.record_stream(
-                response, self._finish_response, self._take, self
-            )
-            return recorded
-        self._take(stream.payload(response))
+        try:
+            if stream.is_stream(response):
+                recorded: T = stream.record_stream(
+                    response, self._finish_response, self._take, self
+                )
+                return recorded
+            self._take(stream.payload(response))
+        except BaseException as problem:  # noqa: BLE001 - see the law of this file
+            failure.note("recording_failed", problem)
+            self._take(response)
         return response
 
     def record_request(self, request: Mapping[str, Any]) -> None:

@@ -56,6 +56,15 @@ def begin_anew(
         return None
 
 
+def finish_anyway(recording: Recording, result: Any, problem: BaseException) -> None:
+    """End a log in whose ending something failed; never raises."""
+    failure.note("recording_failed", problem)
+    try:
+        recording.finish(result)  # nothing, if it has ended
+    except BaseException as again:  # noqa: BLE001 - ours
+        failure.note("recording_failed", again)
+
+
 def settle(recording: Recording, result: Any) -> Any:
     """End the log of a call that returned something; return what the caller gets."""
     try:
@@ -69,7 +78,7 @@ def settle(recording: Recording, result: Any) -> Any:
             PLAIN.add(kind)  # types made at run time must not pile up here
         recording.finish(stream.payload(result))
     except BaseException as problem:  # noqa: BLE001 - ours
-        failure.note("recording_failed", problem)
+        finish_anyway(recording, result, problem)
     return result
 
 
@@ -141,15 +150,16 @@ def _awaiting(declared: Plan, body: Any) -> Callable[..., Any]:
             raise
         leave_scope(token)
         kind = type(result)
-        if (
-            type(kind) is type  # another metaclass may hash
-            and kind in plain
-            and not (kind is dict and "stream" in result)
-        ):
-            try:
+        try:
+            if (
+                type(kind) is type  # another metaclass may hash
+                and kind in plain
+                and not (kind is dict and "stream" in result)  # a key may compare
+            ):
                 recording.finish(result)
-            except BaseException as problem:  # noqa: BLE001 - ours
-                failure.note("recording_failed", problem)
+                return result
+        except BaseException as problem:  # noqa: BLE001 - ours
+            finish_anyway(recording, result, problem)
             return result
         return settle(recording, result)
 
