@@ -107,34 +107,6 @@ def slot(value: Any, name: str, default: Any = None) -> Any:
         return default
 
 
-def read_fields(value: Any, shown: tuple[tuple[str, bool], ...]) -> dict[str, Any]:
-    """Return an object's fields by name.
-
-    Args:
-        value: The object.
-        shown: The names of its fields, and whether each may be shown.
-    """
-    own = instance_dict(value)
-    fields: dict[str, Any] = {}
-    for name, is_shown in shown:
-        found = own[name] if name in own else slot(value, name, _MISSING)
-        if found is not _MISSING and is_shown:
-            fields[name] = without_secret(name, found)
-    return fields
-
-
-def without_secret(name: str, value: Any) -> Any:
-    """Return a field's value, unless its name says that it is a secret."""
-    from promptscribe._capture.secret_name import STRONG, secrecy  # 2 ms of patterns
-
-    kind = type(value)
-    is_text = kind is str or kind is bytes
-    return HIDDEN if is_text and secrecy(name) == STRONG else value
-
-
-_MISSING: Final = object()
-
-
 class Items(NamedTuple):
     """The items of a dict's subclass: no dict is made of them, as its keys may hash.
 

@@ -22,8 +22,7 @@ _LONGEST_TYPE: Final = 200
 class Digests:
     """Describes the media of one value."""
 
-    def __init__(self) -> None:
-        self._left = MOST_HASHED
+    _left = MOST_HASHED
 
     def describe(self, size: int, content: bytes | None, kind: str | None) -> str:
         """Return what stands for media: a text, as it stands where a URL would.

@@ -14,6 +14,7 @@ import msgspec
 
 from promptscribe._capture import adapter, numeric_type, sdk_model
 from promptscribe._capture.adapter import Fields
+from promptscribe._capture.secret_name import STRONG, secrecy
 from promptscribe._capture.standard_type import BASES, EXACT
 
 if TYPE_CHECKING:
@@ -120,7 +121,33 @@ def _declared_reader(kind: type) -> Reader | None:
 
 
 def _fields_reader(shown: tuple[tuple[str, bool], ...]) -> Reader:
-    return lambda value, clean: clean(adapter.read_fields(value, shown))
+    return lambda value, clean: clean(_read_fields(value, shown))
+
+
+def _read_fields(value: Any, shown: tuple[tuple[str, bool], ...]) -> dict[str, Any]:
+    """Return an object's fields by name.
+
+    Args:
+        value: The object.
+        shown: The names of its fields, and whether each may be shown.
+    """
+    own = adapter.instance_dict(value)
+    fields: dict[str, Any] = {}
+    for name, is_shown in shown:
+        found = own[name] if name in own else adapter.slot(value, name, _MISSING)
+        if found is not _MISSING and is_shown:
+            fields[name] = _without_secret(name, found)
+    return fields
+
+
+def _without_secret(name: str, value: Any) -> Any:
+    """Return a field's value, unless its name says that it is a secret."""
+    kind = type(value)
+    is_text = kind is str or kind is bytes
+    return adapter.HIDDEN if is_text and secrecy(name) == STRONG else value
+
+
+_MISSING: Final = object()
 
 
 def _dataclass_fields(kind: type) -> Iterator[tuple[str, bool]]:
@@ -149,11 +176,11 @@ def _model_reader(kind: type) -> Reader:
             return whole
         if shown is None:
             return adapter.placeholder(value, _OWN_SERIALIZER)
-        fields: Any = adapter.read_fields(value, shown)
+        fields: Any = _read_fields(value, shown)
         extra = adapter.slot(value, "__pydantic_extra__")
         if type(extra) is dict:
             named = [(k, v) for k, v in list(extra.items()) if type(k) is str]
-            fields |= {k: adapter.without_secret(k, v) for k, v in named}
+            fields |= {k: _without_secret(k, v) for k, v in named}
         return Fields(name, fields["root"] if is_root and fields else fields)
 
     return read_model

@@ -56,17 +56,19 @@ class Sanitizer:
         clean: Takes the secrets out of a text: no text is cut through one of them.
     """
 
+    # Of the class, until something is taken off: an object costs nothing then.
+    _nodes = 0
+    _text_left = MOST_TEXT
+    _bits_left = LARGE_INTEGERS[1]
+    _cuts_left = _MOST_CUTS
+    _tries_left = _MOST_TRIES
+    _in_model = False
+
     def __init__(self, large: int, clean: Callable[[str], str] | None = None) -> None:
         self._large = large
         self._clean_secrets = clean
         self._above: set[int] = set()
-        self._nodes = 0
-        self._text_left = MOST_TEXT
-        self._bits_left = LARGE_INTEGERS[1]
         self._digests = Digests()
-        self._cuts_left = _MOST_CUTS
-        self._tries_left = _MOST_TRIES
-        self._in_model = False
 
     def clean(self, value: Any) -> Any:
         """Return what can be kept of a value, marked where something is missing."""
