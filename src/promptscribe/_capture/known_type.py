@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +15,6 @@ import msgspec
 
 from promptscribe._capture import adapter, numeric_type, sdk_model
 from promptscribe._capture.adapter import Fields
-from promptscribe._capture.secret_name import STRONG, secrecy
 from promptscribe._capture.standard_type import BASES, EXACT
 
 if TYPE_CHECKING:
@@ -144,7 +144,14 @@ def _without_secret(name: str, value: Any) -> Any:
     """Return a field's value, unless its name says that it is a secret."""
     kind = type(value)
     is_text = kind is str or kind is bytes
-    return adapter.HIDDEN if is_text and secrecy(name) == STRONG else value
+    return adapter.HIDDEN if is_text and _is_secret(name) else value
+
+
+@functools.lru_cache(2_048)
+def _is_secret(name: str) -> bool:
+    from promptscribe._capture.secret_name import STRONG, secrecy  # 8 ms of patterns
+
+    return secrecy(name) == STRONG
 
 
 _MISSING: Final = object()
