@@ -129,6 +129,15 @@ def test_a_key_that_was_refused_has_its_successor_deliver(bank):
     assert bank.came_with == all_with("key-a")
 
 
+def test_a_drain_with_the_next_key_delivers_what_was_refused(bank):
+    """Whose logs could go nowhere else, and a person has said to deliver them."""
+    bank.run("plain", PROMPTSCRIBE_API_KEY="revoked")
+    said = bank.command("drain", key="key-a")
+
+    assert f"delivered {CALLS}, pending 0" in said
+    assert bank.came_with == all_with("key-a")
+
+
 def test_who_was_there_before_is_no_successor(bank):
     """A second project's program may be the same one, in the same folder."""
     bank.flush("key-b")

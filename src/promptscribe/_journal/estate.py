@@ -10,7 +10,7 @@ next key of a project looks like any key of another one. So a folder has heirs o
 * the server refused its key (the file ``refused`` says so, until it takes it again);
 * the heir's folder came after that: who was there before has a project of its own;
 * the heir is the same program, run in the same folder, as one that wrote there (the
-  file ``programs``).
+  file ``programs``), or somebody has it deliver what others recorded (``drain``).
 
 One program that serves several projects can still be mistaken. It names each by the
 setting *project*: that folder is the project's, whatever its key is at the time, and
@@ -82,14 +82,15 @@ class Estate:
         return [
             root
             for root in self._siblings()
-            if self.may_inherit(root) or (is_for_others and _is_keyless(root))
+            if self.may_inherit(root, is_for_others=is_for_others)
         ]
 
-    def others(self) -> list[Path]:
+    def others(self, *, is_for_others: bool = False) -> list[Path]:
         """Return the folders besides its own that it has to leave alone."""
-        return [root for root in self._siblings() if not self.may_inherit(root)]
+        mine = self.inherited(is_for_others=is_for_others)
+        return [root for root in self._siblings() if root not in mine]
 
-    def may_inherit(self, root: Path) -> bool:
+    def may_inherit(self, root: Path, *, is_for_others: bool = False) -> bool:
         """Say whether what lies in another folder of the server's is for this one."""
         if root.parent != self.root.parent or _server(root) != _server(self.root):
             return False
@@ -97,7 +98,7 @@ class Estate:
             return False
         if _PROJECT in root.name or root == self.root:
             return False
-        if self._program not in _lines(root / _PROGRAMS):
+        if not is_for_others and self._program not in _lines(root / _PROGRAMS):
             return False
         if _is_keyless(root):
             return True

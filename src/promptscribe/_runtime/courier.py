@@ -70,7 +70,9 @@ def lanes() -> tuple[str, list[survey.LaneReport], int]:
 
 def under_other_keys() -> dict[str, int]:
     """Return how many logs wait for the server that are not this key's, by folder."""
-    others = Estate(_settings().journal_root(), this_program()).others()
+    others = Estate(_settings().journal_root(), this_program()).others(
+        is_for_others=True
+    )
     counts = {
         root.name: sum(lane.waiting for lane in survey.report(root)) for root in others
     }

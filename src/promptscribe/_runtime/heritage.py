@@ -57,7 +57,7 @@ class Heritage:
                 lane = take_over(path) if path not in known else None
                 if lane is not None:
                     self._read(lane)
-        for root in self.estate.others():
+        for root in self.estate.others(is_for_others=self._follow):
             for path in find_lanes(root):
                 if is_older(path, time.time() - LONGEST_AGE):
                     self._give_up(Lane.adopt(path))
@@ -66,7 +66,7 @@ class Heritage:
         """Return the folders whose logs are for this server and key."""
         inherited = self.estate.inherited(is_for_others=self._follow)
         if self._any_key:
-            inherited += [r for r in self.estate.others() if r not in inherited]
+            inherited += self.estate.others(is_for_others=self._follow)
         return [self.estate.root, *inherited]
 
     def clean(self) -> None:
