@@ -47,6 +47,9 @@ _crc32: Final = zlib.crc32
 _pack_header: Final = frame.HEADER.pack
 _MAGIC: Final = frame.MAGIC
 _INLINE_CRC_BYTES: Final = frame.INLINE_CRC_BYTES
+_MOST_RESIDENT: Final = 2
+"""Segments whose pages count as the process's: the background thread lets go of those
+that were used up, but it may come late where a burst keeps all processors busy."""
 
 
 class _Page:
@@ -299,5 +302,7 @@ class Writer:
             return False
         self.segments.append(segment)
         self._page = _Page(segment)
+        if len(self.segments) > _MOST_RESIDENT:
+            self.segments[-1 - _MOST_RESIDENT].unload()
         self._observer.wake()
         return True
