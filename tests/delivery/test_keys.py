@@ -138,6 +138,16 @@ def test_a_drain_with_the_next_key_delivers_what_was_refused(bank):
     assert bank.came_with == all_with("key-a")
 
 
+def test_a_drain_without_a_key_delivers_to_a_server_that_wants_none(bank):
+    """A program sets a key in its code; who drains on that machine has none."""
+    bank.known.add(None)
+    bank.leave("key-a")
+    said = bank.command("drain")
+
+    assert f"delivered {CALLS}, pending 0" in said
+    assert bank.came_with == all_with(None)
+
+
 def test_who_was_there_before_is_no_successor(bank):
     """A second project's program may be the same one, in the same folder."""
     bank.flush("key-b")

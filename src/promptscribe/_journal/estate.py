@@ -15,7 +15,8 @@ next key of a project looks like any key of another one. So a folder has heirs o
 One program that serves several projects can still be mistaken. It names each by the
 setting *project*: that folder is the project's, whatever its key is at the time, and
 has no heirs. What was recorded without a key is for the programs that wrote it, once
-they have one, and for who delivers for others. All other folders are left alone.
+they have one, and for who delivers for others; who does that without a key delivers
+what any key recorded: it can reach nobody's project. All other folders are left alone.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ class Estate:
             return False
         if not is_for_others and self._program not in _lines(root / _PROGRAMS):
             return False
-        if _is_keyless(root):
+        if _is_keyless(root) or (is_for_others and _is_keyless(self.root)):
             return True
         refused = root / _REFUSED
         return refused.exists() and self.root.name not in _lines(refused)
