@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -371,3 +372,28 @@ def test_a_child_does_not_append_to_its_parents_file(appending, calls):
 
     assert appending.segments[0].path.stat().st_size > size
     assert calls.drain(Reader.of_writer(appending)) == [1, 3]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells what is resident")
+def test_a_burst_that_nobody_reads_stays_out_of_the_process_s_memory(
+    root, witness, calls
+):
+    """The pages of what was used up are the system's; the frames are all there."""
+    writer = Writer(root, witness)
+    calls.write(writer, *range(5_000), text="x" * 2_000)
+
+    assert len(writer.segments) > 8
+    assert resident(root) < 5 << 20
+    assert calls.drain(Reader.of_writer(writer), 5_000) == list(range(5_000))
+    writer.close()
+
+
+def resident(folder):
+    """Return the bytes of a folder's files that count as this process's memory."""
+    total, is_ours = 0, False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if line.startswith("Rss:"):
+            total += int(line.split()[1]) * 1024 if is_ours else 0
+        elif not line.split()[0].endswith(":"):
+            is_ours = str(folder) in line
+    return total

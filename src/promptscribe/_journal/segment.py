@@ -234,9 +234,10 @@ class Segment:
         They stay in its cache, and the mapping stays whole. Not so without a file, or
         on systems where the same advice loses what was written.
         """
-        if self.path is not None and self.map is not None and _KEEPS_PAGES:
+        mapping = self.map  # the background thread may let go of it meanwhile
+        if self.path is not None and mapping is not None and _KEEPS_PAGES:
             with contextlib.suppress(OSError, ValueError):
-                self.map.madvise(mmap.MADV_DONTNEED)
+                mapping.madvise(mmap.MADV_DONTNEED)
 
     def release(self) -> None:
         """Let the mapping go; others who hold it keep it alive."""

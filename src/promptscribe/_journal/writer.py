@@ -302,7 +302,7 @@ class Writer:
             return False
         self.segments.append(segment)
         self._page = _Page(segment)
-        if len(self.segments) > _MOST_RESIDENT:
+        with contextlib.suppress(IndexError):  # the reader takes them from the left
             self.segments[-1 - _MOST_RESIDENT].unload()
         self._observer.wake()
         return True
