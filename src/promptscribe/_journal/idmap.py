@@ -54,8 +54,8 @@ class IdMap:
             try:
                 if os.fstat(fd).st_size > _MOST_BYTES:
                     self._path.unlink()
-                    os.close(fd)
-                    fd = os.open(self._path, _APPEND, 0o600)
+                    old, fd = fd, os.open(self._path, _APPEND, 0o600)
+                    os.close(old)  # not before: one number must not be closed twice
                 os.write(fd, lines.encode())
             finally:
                 os.close(fd)
