@@ -78,8 +78,8 @@ class Identity:
     def keep(self) -> None:
         """Have what was learnt outlive the process; before logs are acknowledged."""
         if self._learnt:
-            self._ids.add(self._learnt)
-            self._learnt = {}
+            learnt, self._learnt = self._learnt, {}
+            self._ids.add(learnt)
 
     def is_ready(self, parcel: Parcel, now: float) -> bool:
         """Have a log named as the server names it; False while its parent is not there.

@@ -64,7 +64,6 @@ class Estate:
         """Take note that the server refuses this folder's key, or takes it."""
         if is_refused is self._is_refused:
             return
-        self._is_refused = is_refused
         path = self.root / _REFUSED
         with contextlib.suppress(OSError):
             if not is_refused:
@@ -73,6 +72,7 @@ class Estate:
                 new = path.with_name(f"{_REFUSED}-{os.getpid()}")
                 _append(new, sorted(r.name for r in self._siblings()))
                 new.replace(path)
+            self._is_refused = is_refused  # a disk that was full is tried again
 
     def inherited(self, *, is_for_others: bool = False) -> list[Path]:
         """Return the folders besides its own that this process may deliver.

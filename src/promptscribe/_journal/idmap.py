@@ -56,7 +56,7 @@ class IdMap:
                     self._path.unlink()
                     old, fd = fd, os.open(self._path, _APPEND, 0o600)
                     os.close(old)  # not before: one number must not be closed twice
-                os.write(fd, lines.encode())
+                os.write(fd, lines.encode("utf-8", "replace"))
             finally:
                 os.close(fd)
 

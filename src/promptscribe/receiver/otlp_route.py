@@ -83,7 +83,9 @@ class OtlpRoutes:
             return _failure(413, told, is_protobuf=is_protobuf)
         except BodyTooSlow:
             told = "The body did not arrive in time"
-            return _failure(503, told, is_protobuf=is_protobuf)
+            answer = _failure(503, told, is_protobuf=is_protobuf)
+            answer.headers["Connection"] = "close"  # the rest is not waited for
+            return answer
         except StoreUnavailable as full:
             return _failure(503, str(full), is_protobuf=is_protobuf)
         return _answer(rejected, sentence, is_protobuf=is_protobuf)

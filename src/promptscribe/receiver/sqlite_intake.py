@@ -64,10 +64,11 @@ class Intake:
         """Look for who is meant by parents that are no logs, but spans above them."""
         if not missing or not sqlite_span.is_any(self._connection):
             return
+        answers: dict[str | None, str | None] = {}
         found = {
             named: above
             for named in missing
-            if (above := sqlite_span.nearest(self._connection, named)) != named
+            if (above := sqlite_span.nearest(self._connection, named, answers)) != named
         }
         self._above.update(found)
         self._look_up({above for above in found.values() if above is not None})

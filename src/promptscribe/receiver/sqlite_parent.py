@@ -59,11 +59,12 @@ def keep_spans(batch: Batch, links: Sequence[SpanLink]) -> None:
     batch.intake.flush()
     sqlite_span.keep(batch.connection, links, batch.now_us)
     ids = [f"log_{o.trace_id}{o.span_id}" for o in links if not o.is_log]
+    answers: dict[str | None, str | None] = {}
     for at in range(0, len(ids), _MANY):
         some = ids[at : at + _MANY]
         some += some[:1] * (_MANY - len(some))  # one statement, which stays prepared
         for (absent,) in batch.connection.execute(_NAMED, some).fetchall():
-            above = sqlite_span.nearest(batch.connection, absent)
+            above = sqlite_span.nearest(batch.connection, absent, answers)
             if above != absent:
                 _move(batch.connection, absent, above)
 

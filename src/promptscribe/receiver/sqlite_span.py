@@ -73,23 +73,29 @@ def is_any(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM spans LIMIT 1").fetchone() is not None
 
 
-def nearest(connection: sqlite3.Connection, log_id: str | None) -> str | None:
+def nearest(
+    connection: sqlite3.Connection,
+    log_id: str | None,
+    answers: dict[str | None, str | None],
+) -> str | None:
     """Return the id of the log that is meant by the id of a span.
 
     Args:
         connection: In a transaction, all logs written.
         log_id: What somebody names as a parent, by the ids of a span.
+        answers: Those given so far in this transaction: many may stand under one chain
+            of spans, which is walked once.
 
     Returns:
         The same, if it is a log or nothing is known of it; if it is a span that is no
         log, the nearest one above it of which that can be said, or None.
     """
-    seen: set[str | None] = set()
-    while log_id not in seen:
-        seen.add(log_id)
+    path: dict[str | None, None] = {}
+    while log_id not in path and log_id not in answers:
+        path[log_id] = None
         ids = parse_log_id(log_id or "")
         if ids is None:
-            return log_id
+            break
         row = connection.execute(
             "SELECT parent FROM spans WHERE trace = ? AND span = ? AND NOT is_log",
             (ids[0].to_bytes(16, "big"), ids[1].to_bytes(8, "big")),
@@ -100,11 +106,14 @@ def nearest(connection: sqlite3.Connection, log_id: str | None) -> str | None:
                 "SELECT 1 FROM logs WHERE id = ?", (log_id,)
             ).fetchone()
         ):
-            return log_id  # or it is a log, by another door
+            break  # or it is a log, by another door
         (parent,) = row
         above = None if parent is None else int.from_bytes(parent, "big")
         log_id = None if above is None else format_log_id(ids[0], above)
-    return None  # a ring
+    else:
+        log_id = answers.get(log_id)  # None: a ring
+    answers |= dict.fromkeys(path, log_id)
+    return log_id
 
 
 def read(connection: sqlite3.Connection, traces: Sequence[str]) -> list[SpanLink]:

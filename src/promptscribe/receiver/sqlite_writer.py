@@ -8,6 +8,7 @@ and share the next one, so that the fsync is paid once for all of them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
 import threading
@@ -226,8 +227,9 @@ class Writer:
             Exception
         ) as error:  # whatever it is: without this thread nothing is kept
             # Busy or full: the chore stays undone, and is tried after the next write.
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            with contextlib.suppress(sqlite3.Error):
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
             if not isinstance(error, sqlite3.Error) and not self._chore_failed:
                 LOGGER.exception("what waits for a pause in writing cannot be done")
                 self._chore_failed = True

@@ -30,6 +30,7 @@ LONGEST_RESPONSE: Final = 200
 """Characters of a response's id; longer ones tell no two spans of one call."""
 
 Key = tuple[str, str]
+Answers = dict[Key, str | None]
 
 
 class SpanLink(NamedTuple):
@@ -120,7 +121,8 @@ class Spans:
                 calls.append(span)
         # The outer one of two that tell of the same call, where both are here.
         by_id = {(span.trace_id, span.span_id): span for span in calls}
-        calls = [span for span in calls if not self._is_inside_itself(span, by_id)]
+        known: Answers = {}
+        calls = [s for s in calls if not self._is_inside_itself(s, by_id, known)]
         calls = [span for span in calls if not self._is_told(span)]
         own = {id(span) for span in calls}
         # A span that an application emitted for a log of ours may come before the log.
@@ -131,9 +133,10 @@ class Spans:
         ]
         for span in others:
             self._remember(span, is_log=False)
+        known = {}  # other spans are logs now
         links = [SpanLink(s.trace_id, s.span_id, s.parent_id) for s in others]
         return Upload(
-            [self._body(span) for span in calls],
+            [self._body(span, known) for span in calls],
             links + [_link(span) for span in calls if span.has_ids and _response(span)],
         )
 
@@ -142,10 +145,12 @@ class Spans:
         known = _Known(span.parent_id, is_log, response)
         self._known[span.trace_id, span.span_id] = known
 
-    def _is_inside_itself(self, span: Span, others: Mapping[Key, Span]) -> bool:
+    def _is_inside_itself(
+        self, span: Span, others: Mapping[Key, Span], answers: Answers
+    ) -> bool:
         """Say whether the span around tells of the same response, as well."""
         response = _response(span)
-        key = span.trace_id, self._above(span) or ""
+        key = span.trace_id, self._above(span, answers) or ""
         known = self._known.get(key)
         if response is not None:
             return known is not None and known.response == response
@@ -175,22 +180,33 @@ class Spans:
         self._told[span.trace_id, response] = known
         return False
 
-    def _parent(self, span: Span) -> str | None:
-        parent = self._above(span)
+    def _parent(self, span: Span, answers: Answers) -> str | None:
+        parent = self._above(span, answers)
         return None if parent is None else f"log_{span.trace_id}{parent}"
 
-    def _above(self, span: Span) -> str | None:
-        """Return the nearest span above that is a log, or that nobody has seen."""
-        parent, seen = span.parent_id, {span.span_id}
-        while parent is not None and parent not in seen:
-            seen.add(parent)
-            known = self._known.get((span.trace_id, parent))
-            if known is None or known.is_log:
-                return parent
-            parent = known.parent
-        return None
+    def _above(self, span: Span, answers: Answers) -> str | None:
+        """Return the nearest span above that is a log, or that nobody has seen.
 
-    def _body(self, span: Span) -> JSONObject:
+        Many may stand under one chain of spans, which is walked once.
+        """
+        parent, path = span.parent_id, set[Key]()
+        while parent is not None:
+            key = span.trace_id, parent
+            if key in answers:
+                parent = answers[key]
+                break
+            if key in path:  # a ring
+                parent = None
+                break
+            path.add(key)
+            known = self._known.get(key)
+            if known is None or known.is_log:
+                break
+            parent = known.parent
+        answers.update(dict.fromkeys(path, parent))
+        return None if parent == span.span_id else parent
+
+    def _body(self, span: Span, answers: Answers) -> JSONObject:
         began = translation.began(span)
         ended = max(span.ended, began)
         body = usage.settle(translation.read_call(span), from_ns(began))
@@ -199,7 +215,7 @@ class Spans:
         body["provider_latency"] = (ended - began) / 1e9
         if span.has_ids:
             body["log_id"] = span.log_id
-            parent = self._parent(span)
+            parent = self._parent(span, answers)
             if parent is not None:
                 body["trace_parent_id"] = parent
         return body
