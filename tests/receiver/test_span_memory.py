@@ -1,6 +1,7 @@
 """What the store remembers of spans that are no logs: as long as logs, and bounded."""
 
 import asyncio
+import sqlite3
 
 from promptscribe._clock import SystemClock
 from promptscribe.receiver import sqlite_span
@@ -45,3 +46,28 @@ def test_only_so_many_spans_are_remembered(tmp_path, monkeypatch):
         return left
 
     assert asyncio.run(main()) == links[-9:]
+
+
+def test_a_chain_of_spans_is_walked_once(tmp_path):
+    """Else one small upload of spans under spans would hold all writing up."""
+    trace, path = f"{1:032x}", tmp_path / "logs.db"
+    chain = [
+        SpanLink(trace, f"{n:016x}", f"{n - 1:016x}" if n > 1 else None)
+        for n in range(1, 301)
+    ]
+
+    async def main():
+        store = SqliteStore(path)
+        await store.keep_spans(chain)
+        store.close()
+
+    asyncio.run(main())
+    asked, answers = [], {}
+    connection = sqlite3.connect(path)
+    connection.set_trace_callback(asked.append)
+    ids = [f"log_{trace}{link.span_id}" for link in chain]
+    above = {sqlite_span.nearest(connection, log_id, answers) for log_id in ids[::-1]}
+    connection.close()
+
+    assert above == {None}
+    assert len(asked) <= 2 * len(chain)

@@ -68,22 +68,26 @@ def test_a_client_that_does_not_finish_its_headers_is_cut_off(
     assert client.get("/health").status_code == 200
 
 
-def test_a_body_that_does_not_come_is_408(receiver, client, monkeypatch):
+@pytest.mark.parametrize(
+    ("path", "status"), [("/prompts/log", 408), ("/v1/traces", 503)]
+)
+def test_a_body_that_does_not_come_is_not_waited_for(
+    receiver, client, monkeypatch, path, status
+):
     """A client that sends its body a byte at a time does not hold a place for ever."""
     monkeypatch.setattr(body, "BODY_TIMEOUT", 0.05)
     port = int(receiver.url.rpartition(":")[2])
-    head = (
-        b"POST /prompts/log HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n"
-    )
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n"
+    head += "Content-Type: application/json\r\n\r\n"
 
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        connection.sendall(head + b'{"path"')
+        connection.sendall(head.encode() + b'{"path"')
         answer = connection.recv(1000)
         rest = b"x"
         while rest:
             rest = connection.recv(1000)
 
-    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
     assert client.get("/logs").json()["total"] == 0
 
 

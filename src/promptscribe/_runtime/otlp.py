@@ -136,11 +136,19 @@ class BothTransports:
         return Offer(bulk=said.bulk)
 
     def send(self, request: Request) -> Answer:
-        """Send a request both ways; the answer is the first one's, if both agree."""
+        """Send a request both ways; the answer is the first one's, if both agree.
+
+        Raises:
+            Unreachable: One of them did not answer, or the second lets nobody in.
+        """
         answer = self._first.send(request)
         if not 200 <= answer.status < 300:
             return answer
         other = self._second.send(request)
+        if other.status in {401, 403}:
+            # Not an answer of the server whose key this is: logs that one refuses may
+            # be inherited by who has the next key.
+            raise Unreachable(f"the OTLP endpoint refuses: status {other.status}")
         return answer if 200 <= other.status < 300 else other
 
     def close(self) -> None:
