@@ -174,6 +174,7 @@ def test_the_outermost_call_waits_once(server, configured):
     around()
 
     assert answers[-1] == 21  # the one around does not ask for it
+    assert answers[-2] < 19  # those inside did not wait, each for its own
     assert time.monotonic() - begun < 5
 
 
