@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 
 import pytest
 from tests.promises.faults_server import Reply, Server
@@ -368,3 +369,18 @@ def test_where_others_deliver_there_is_nothing_to_wait_for(configured):
     begun = time.monotonic()
     answer()
     assert time.monotonic() - begun < 1
+
+
+def test_a_generator_that_is_awaited_still_is(server, configured):
+    """``types.coroutine``."""
+
+    @log_prompt(path="flush/awaited", flush=True)
+    @types.coroutine
+    def awaited():
+        yield from asyncio.sleep(0).__await__()
+        return 3
+
+    async def main():
+        return await awaited()
+
+    assert asyncio.run(main()) == 3

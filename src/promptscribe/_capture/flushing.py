@@ -11,6 +11,7 @@ cancelled or interrupted is not held up; what failed in another way is delivered
 from __future__ import annotations
 
 import contextlib
+import inspect
 import sys
 import threading
 from contextvars import ContextVar
@@ -91,6 +92,8 @@ async def _await(made: Any) -> Any:
 
 def _run_generator(call: Any, wrapped: Any, args: Any, kwargs: Any) -> Any:
     made = call(wrapped, args, kwargs)
+    if made.gi_code.co_flags & inspect.CO_ITERABLE_COROUTINE:  # of types.coroutine
+        return _with_names(_await(made), made)
     return _with_names(_steps(made), made)
 
 
@@ -169,7 +172,7 @@ def deliver() -> None:
     """Wait until what was recorded so far is delivered, or *flush_timeout* is over."""
     try:
         runtime.deliver(runtime.settings.flush_timeout)
-    except Exception as problem:  # noqa: BLE001 - ours must not reach the caller
+    except BaseException as problem:  # noqa: BLE001 - ours must not reach the caller
         failure.note("flush_failed", problem)
 
 
