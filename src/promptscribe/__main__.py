@@ -102,6 +102,13 @@ def _add_limits(serve: argparse.ArgumentParser) -> None:
         help="requests a second for each key (default: no limit)",
     )
     serve.add_argument(
+        "--min-rate",
+        type=_positive,
+        default=1024.0,
+        metavar="N",
+        help="bytes a second that a request has to come with at least (default 1024)",
+    )
+    serve.add_argument(
         "--max-bytes",
         type=_bytes,
         metavar="SIZE",
@@ -156,6 +163,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             api_keys=arguments.api_key,
             hosts=arguments.allow_host,
             rate_limit=arguments.rate_limit,
+            min_rate=arguments.min_rate,
             max_bytes=arguments.max_bytes,
             keep_days=arguments.keep_days,
             announce=announce,

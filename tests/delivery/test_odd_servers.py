@@ -13,9 +13,10 @@ import pytest
 from tests.promises.faults_server import Reply, Server
 
 import promptscribe
-from promptscribe import log_prompt
+from promptscribe import log_prompt, record_log
 from promptscribe._delivery import transport as transports
 from promptscribe._delivery.retry import LONGEST_RETRY_AFTER, read_retry_after
+from promptscribe.receiver.server import start_in_thread
 
 
 @log_prompt(path="odd/call")
@@ -331,3 +332,20 @@ def test_a_server_that_refuses_compressed_bodies_gets_plain_ones(tmp_path):
     assert (result.delivered, result.rejected) == (20, 0)
     assert seen[0] == "gzip"
     assert set(seen[1:]) == {None}
+
+
+@pytest.mark.parametrize("door", ["transport", "otlp_endpoint"])
+def test_a_log_that_shrinks_like_a_bomb_goes_as_it_is(tmp_path, door):
+    """Three million dashes are a log all the same, and the receiver takes them."""
+    running = start_in_thread(db=tmp_path / "logs.db")
+    http = transports.HttpTransport(running.url, use_proxy=True)  # compresses
+    doors = {"transport": http, "otlp_endpoint": running.url}
+    promptscribe.configure(
+        **{door: doors[door]}, journal_dir=tmp_path / "journal", export=True
+    )
+    lines = [{"role": "user", "content": "-" * 900_000}] * 3
+    record_log("odd/dashes", prompt={"model": "m"}, messages=lines, output="yes")
+    result = promptscribe.force_flush(20)
+    running.stop()
+
+    assert (result.delivered, result.rejected) == (1, 0)

@@ -5,7 +5,11 @@ the pages (`test_browser`) have no test for.
 """
 
 import gzip
+import json
+import random
+import select
 import socket
+import string
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +17,8 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+
+from promptscribe.receiver.server import start_in_thread
 
 SERVE = """
 import sys
@@ -67,6 +73,42 @@ def test_ten_megabytes_that_are_ten_gigabytes(process):
 
     assert len(bomb) * 1000 > 9e9
     assert peak_bytes(process.pid) - before < 150 * 2**20
+
+
+@pytest.mark.parametrize("route", ["prompts/log", "v5/prompts/logs", "v1/traces"])
+def test_a_body_that_becomes_a_hundred_times_as_large_is_a_bomb(client, route):
+    """Well below the limit in bytes, and said in the answer."""
+    content = gzip.compress(b'{"path":"a","output":"%b"}' % (b"-" * 3_000_000))
+
+    answer = client.post(
+        f"/{route}",
+        content=content,
+        headers={"content-encoding": "gzip", "content-type": "application/json"},
+    )
+
+    assert (answer.status_code, len(content) < 10_000) == (413, True)
+    assert "100 times what was sent" in answer.json()["detail"]
+    assert client.get("/logs").json()["total"] == 0
+
+
+def test_what_repeats_itself_is_no_bomb(client):
+    """A long line of dashes, or one conversation over and over, is stored."""
+    dashes = json.dumps({"path": "a", "output": "-" * 1_000_000}).encode()
+    chosen = random.Random(0)  # noqa: S311 - a test
+    text = "".join(chosen.choices(string.ascii_letters + " ", k=31_000))
+    same = {"path": "a", "messages": [{"role": "user", "content": text}]}
+    ids = [chosen.randbytes(24).hex() for _ in range(300)]
+    lines = [json.dumps({**same, "log_id": f"log_{each}"}).encode() for each in ids]
+
+    for route, body in [("log", dashes), ("logs", b"\n".join(lines))]:
+        answer = client.post(
+            f"/prompts/{route}",
+            content=gzip.compress(body),
+            headers={"content-encoding": "gzip"},
+        )
+        assert answer.status_code == 200, answer.text
+
+    assert client.get("/logs").json()["total"] == 301
 
 
 @pytest.mark.parametrize("encoding", ["zstd", "deflate", "compress", "gzip, zstd", "x"])
@@ -265,3 +307,44 @@ def test_slow_clients_keep_nobody_waiting(receiver, client):
 
     assert {answer.status_code for answer in answers} == {200}
     assert client.get("/logs").json()["total"] == 20
+
+
+@pytest.fixture
+def brisk(tmp_path, stopping):
+    """A receiver for clients that send 100 KB a second at least."""
+    running = start_in_thread(db=tmp_path / "brisk.db", min_rate=100_000)
+    yield running
+    stopping(running)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/prompts/log", 408), ("/v1/traces", 503)]
+)
+def test_a_body_that_drips_is_not_waited_for(brisk, session, path, status):
+    """Each byte comes in time, and all of them never: that is told long before."""
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n"
+    head += "Content-Type: application/json\r\n\r\n"
+    address = ("127.0.0.1", int(brisk.url.rpartition(":")[2]))
+
+    with socket.create_connection(address, timeout=5) as connection:
+        connection.sendall(head.encode())
+        while not select.select([connection], [], [], 0.01)[0]:
+            connection.sendall(b"{")
+        answer = connection.recv(1000)
+
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert session.get(f"{brisk.url}/logs").json()["total"] == 0
+
+
+def test_a_large_body_that_comes_steadily_is_waited_for(brisk, session):
+    """It may take as long as the rate says: ten times what a small one may."""
+    body = json.dumps({"path": "a", "output": "x" * 50_000}).encode()
+
+    def pieces():
+        for at in range(0, len(body), 5000):
+            select.select([], [], [], 0.01)
+            yield body[at : at + 5000]
+
+    answer = session.post(f"{brisk.url}/prompts/log", content=pieces())
+
+    assert answer.status_code == 200

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from promptscribe._delivery.route import BULK_PATH
+from promptscribe._delivery.route import BOMB_RATIO, BULK_PATH
 from promptscribe._delivery.transport import Answer, Offer, Request
 from promptscribe._dialects.logspan import to_span
 from promptscribe._dialects.otlp import write_upload
@@ -118,8 +118,12 @@ class OtlpTransport:
                 resource["deployment.environment.name"] = environment
             written = write_upload(resource, OURS, spans)
             upload["resourceSpans"] += written["resourceSpans"]
-        body = gzip.compress(encode(upload), 1, mtime=0)
-        return Request(PATH, {}, body, headers=self._headers)
+        body = encode(upload)
+        packed = gzip.compress(body, 1, mtime=0)
+        if len(body) < BOMB_RATIO * len(packed):
+            return Request(PATH, {}, packed, headers=self._headers)
+        headers = {k: v for k, v in self._headers.items() if k != "Content-Encoding"}
+        return Request(PATH, {}, body, headers=headers)
 
 
 class BothTransports:

@@ -24,7 +24,7 @@ from promptscribe.receiver.answer import (
     unavailable,
     unprocessable,
 )
-from promptscribe.receiver.body import MAX_BODY_BYTES, BodyTooLarge, BodyTooSlow
+from promptscribe.receiver.body import MIN_RATE, BodyTooLarge, BodyTooSlow
 from promptscribe.receiver.check import Problem
 from promptscribe.receiver.document import document
 from promptscribe.receiver.file_page import FilePages
@@ -57,6 +57,7 @@ def create_app(
     access: Access | None = None,
     hosts: Collection[str] | None = LOOPBACK,
     rate_limit: float | None = None,
+    min_rate: float = MIN_RATE,
     clock: Clock | None = None,
     metrics: Metrics | None = None,
 ) -> Starlette:
@@ -67,6 +68,7 @@ def create_app(
         access: The keys; None asks for those in the store, if there are any.
         hosts: Host names that are answered to; None answers to any.
         rate_limit: Requests a second for each key; None sets no limit.
+        min_rate: Bytes a second that a request's body has to come with at least.
         clock: Source of time.
         metrics: What is counted; None begins at nothing.
 
@@ -81,7 +83,7 @@ def create_app(
     file_routes = FileRoutes(store)
     span_routes = SpanRoutes(store, clock, metrics)
     otlp_routes = OtlpRoutes(store, clock, metrics)
-    return Starlette(
+    app = Starlette(
         routes=[
             *[
                 route
@@ -120,6 +122,8 @@ def create_app(
             500: _internal_error,
         },
     )
+    app.state.min_rate = min_rate
+    return app
 
 
 async def _health(_request: Request) -> Response:
@@ -141,12 +145,12 @@ def _bad_request(_request: Request, error: Exception) -> Response:
     return unprocessable(error.problems)
 
 
-def _too_large(_request: Request, _error: Exception) -> Response:
-    return failure(413, f"The body is larger than {MAX_BODY_BYTES} bytes")
+def _too_large(_request: Request, error: Exception) -> Response:
+    return failure(413, str(error))
 
 
-def _too_slow(_request: Request, _error: Exception) -> Response:
-    return failure(408, "The body did not arrive in time", {"Connection": "close"})
+def _too_slow(_request: Request, error: Exception) -> Response:
+    return failure(408, str(error), {"Connection": "close"})
 
 
 def _too_much(_request: Request, _error: Exception) -> Response:

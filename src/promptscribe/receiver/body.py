@@ -1,7 +1,7 @@
 """Request bodies: read to the end, but never more than is good for us.
 
 Its law: bytes are counted as they come, and again as they are inflated, whatever
-the headers declare.
+the headers declare; and a body that hardly comes at all is not waited for.
 """
 
 from __future__ import annotations
@@ -18,25 +18,44 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024  # ten times the largest prompt seen so far
 MAX_INFLATED_BYTES: Final = 20 * 1024 * 1024  # the OTel collector's default as well
+# Of the inflated to the compressed bytes. Logs with ids and times of their own reach 88
+# at most: 300 of one prompt of 31 KB, which just fits into the window of gzip.
+MAX_RATIO: Final = 100
+# Whatever its ratio, so much may become of a body: one long line of dashes is no bomb,
+# and a bulk request of this library is no larger.
+FREE_BYTES: Final = 1024 * 1024
 _SMALL_BYTES: Final = 64 * 1024  # inflated in a millisecond
 BODY_TIMEOUT: Final = 30.0  # a body that takes longer is a slow loris, or a lost one
+# Bytes a second; Apache asks for 500 after 20 s (mod_reqtimeout), Kestrel for 240
+# after 5. Less than the slowest modem, more than a slow loris wants to spend.
+MIN_RATE: Final = 1024.0
+_CREDIT_BYTES: Final = 5 * 1024  # as though they had come at once: 5 s to begin with
 ENCODINGS: Final = frozenset({"", "identity", "gzip"})
 _GZIP: Final = zlib.MAX_WBITS | 16
 
 
 class BodyTooLarge(Exception):  # noqa: N818 - it becomes a 413, not a traceback
-    """The body is larger than the receiver takes."""
+    """The body is larger than the receiver takes, or becomes so when it is inflated."""
+
+    def __init__(
+        self, sentence: str = f"The body is larger than {MAX_BODY_BYTES} bytes"
+    ) -> None:
+        super().__init__(sentence)
 
 
 class BodyTooSlow(Exception):  # noqa: N818 - it becomes a 408, not a traceback
-    """The body did not arrive in time."""
+    """The body did not arrive in time, or hardly at all."""
+
+    def __init__(self) -> None:
+        super().__init__("The body did not arrive in time")
 
 
 async def read_body(request: Request) -> bytes:
     """Return the body of a request, inflated.
 
     Args:
-        request: Whose body has not been read.
+        request: Whose body has not been read. Its application's state says how
+            many bytes a second are asked for at least, as `min_rate`.
 
     Raises:
         BadRequest: It is no gzip, though it says so.
@@ -46,11 +65,7 @@ async def read_body(request: Request) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
         raise BodyTooLarge
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT):
-            body = await _read(request)
-    except TimeoutError:
-        raise BodyTooSlow from None
+    body = await _read(request, request.app.state.min_rate)
     if request.headers.get("content-encoding", "").strip().lower() == "gzip":
         if len(body) < _SMALL_BYTES:
             return inflate(body)
@@ -59,14 +74,23 @@ async def read_body(request: Request) -> bytes:
     return body
 
 
-async def _read(request: Request) -> bytes:
+async def _read(request: Request, min_rate: float) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise BodyTooLarge
-        chunks.append(chunk)
+    now = asyncio.get_running_loop().time()
+    latest = now + BODY_TIMEOUT
+    try:
+        async with asyncio.timeout_at(
+            min(latest, now + _CREDIT_BYTES / min_rate)
+        ) as limit:
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > MAX_BODY_BYTES:
+                    raise BodyTooLarge
+                chunks.append(chunk)
+                limit.reschedule(min(latest, now + (_CREDIT_BYTES + size) / min_rate))
+    except TimeoutError:
+        raise BodyTooSlow from None
     return b"".join(chunks)
 
 
@@ -78,7 +102,7 @@ def inflate(body: bytes) -> bytes:
         BodyTooLarge: It is a bomb: inflating stops at the limit.
     """
     parts: list[bytes] = []
-    room = MAX_INFLATED_BYTES
+    room = min(MAX_INFLATED_BYTES, max(FREE_BYTES, MAX_RATIO * len(body)))
     while body:
         part, body = _member(body, room)
         room -= len(part)
@@ -95,7 +119,10 @@ def _member(body: bytes, room: int) -> tuple[bytes, bytes]:
         problem = Problem(("body",), f"Not a gzip stream: {error}", "gzip_invalid")
         raise BadRequest([problem]) from None
     if len(part) > room:
-        raise BodyTooLarge
+        raise BodyTooLarge(
+            f"The body is larger than {MAX_INFLATED_BYTES} bytes when it is inflated,"
+            f" or than {MAX_RATIO} times what was sent"
+        )
     if not stream.eof:
         raise BadRequest([Problem(("body",), "The gzip is cut off", "gzip_invalid")])
     return part, stream.unused_data

@@ -56,7 +56,7 @@ async def take_lines(store: Store, body: bytes, now_us: int, metrics: Metrics) -
     """
     lines = [line for line in body.split(b"\n") if line and not line.isspace()]
     if len(lines) > MAX_LINES:
-        raise BodyTooLarge
+        raise BodyTooLarge(f"The body has more than {MAX_LINES} lines")
     # Reading the next slice and writing the last one overlap.
     tasks: list[asyncio.Task[list[Outcome]]] = []
     async with asyncio.TaskGroup() as group:

@@ -26,6 +26,7 @@ _ERRORS: Final = {
     "401": ("the key is missing or wrong", "Error"),
     "403": ("the key is not for this, or the request comes from elsewhere", "Error"),
     "404": ("unknown id, version, environment or path", "Error"),
+    "408": ("the body came too slowly", "Error"),
     "409": ("it contradicts what is stored", "Error"),
     "413": ("the body is too large", "Error"),
     "415": ("the media type or content encoding is not taken", "Error"),

@@ -18,12 +18,7 @@ from starlette.routing import Route
 
 from promptscribe._dialects import otlp, protobuf
 from promptscribe.receiver.answer import RETRY_AFTER, json_answer
-from promptscribe.receiver.body import (
-    MAX_BODY_BYTES,
-    BodyTooLarge,
-    BodyTooSlow,
-    read_body,
-)
+from promptscribe.receiver.body import BodyTooLarge, BodyTooSlow, read_body
 from promptscribe.receiver.check import Problem
 from promptscribe.receiver.ingest import BadRequest, decode_body, read_log
 from promptscribe.receiver.log_entry import Refused
@@ -78,12 +73,10 @@ class OtlpRoutes:
         except BadRequest as wrong:
             told = "; ".join(problem.msg for problem in wrong.problems)
             return _failure(400, told, is_protobuf=is_protobuf)
-        except BodyTooLarge:
-            told = f"The body is larger than {MAX_BODY_BYTES} bytes"
-            return _failure(413, told, is_protobuf=is_protobuf)
-        except BodyTooSlow:
-            told = "The body did not arrive in time"
-            answer = _failure(503, told, is_protobuf=is_protobuf)
+        except BodyTooLarge as large:
+            return _failure(413, str(large), is_protobuf=is_protobuf)
+        except BodyTooSlow as slow:
+            answer = _failure(503, str(slow), is_protobuf=is_protobuf)
             answer.headers["Connection"] = "close"  # the rest is not waited for
             return answer
         except StoreUnavailable as full:

@@ -21,6 +21,7 @@ from promptscribe._clock import SystemClock
 from promptscribe.errors import ConfigurationError
 from promptscribe.receiver.access import Access
 from promptscribe.receiver.app import create_app
+from promptscribe.receiver.body import MIN_RATE
 from promptscribe.receiver.cutoff import MAX_HEADER_BYTES, CutoffProtocol
 from promptscribe.receiver.guard import LOOPBACK
 from promptscribe.receiver.metrics import Metrics
@@ -71,6 +72,8 @@ class Receiver:
             none at all, none is asked for on this machine.
         hosts: More names to answer to than the loopback's.
         rate_limit: Requests a second for each key; None sets no limit.
+        min_rate: Bytes a second that a request's body has to come with at least,
+            but for its first 5 KB; more than 0.
         max_bytes: How large the file may become; None sets no limit.
         keep_days: How long logs are kept, in days from their ``created_at``;
             None keeps them for ever.
@@ -93,6 +96,7 @@ class Receiver:
         api_keys: Iterable[str] = (),
         hosts: Collection[str] = (),
         rate_limit: float | None = None,
+        min_rate: float = MIN_RATE,
         max_bytes: int | None = None,
         keep_days: float | None = None,
         announce: Callable[[str], None] | None = None,
@@ -110,6 +114,7 @@ class Receiver:
             metrics=metrics,
             access=access,
             rate_limit=rate_limit,
+            min_rate=min_rate,
             hosts={*LOOPBACK, host, *hosts} if _is_loopback(host) else None,
         )
         config = uvicorn.Config(
@@ -220,6 +225,7 @@ def serve(
     api_keys: Iterable[str] = (),
     hosts: Collection[str] = (),
     rate_limit: float | None = None,
+    min_rate: float = MIN_RATE,
     max_bytes: int | None = None,
     keep_days: float | None = None,
     announce: Callable[[str], None] | None = None,
@@ -235,6 +241,7 @@ def serve(
         api_keys=api_keys,
         hosts=hosts,
         rate_limit=rate_limit,
+        min_rate=min_rate,
         max_bytes=max_bytes,
         keep_days=keep_days,
         announce=announce,
@@ -254,6 +261,7 @@ def start_in_thread(
     api_keys: Iterable[str] = (),
     hosts: Collection[str] = (),
     rate_limit: float | None = None,
+    min_rate: float = MIN_RATE,
     max_bytes: int | None = None,
     keep_days: float | None = None,
 ) -> Receiver:
@@ -265,6 +273,7 @@ def start_in_thread(
         api_keys=api_keys,
         hosts=hosts,
         rate_limit=rate_limit,
+        min_rate=min_rate,
         max_bytes=max_bytes,
         keep_days=keep_days,
     ).start()
