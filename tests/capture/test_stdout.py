@@ -12,6 +12,7 @@ import logging
 import subprocess
 import sys
 import threading
+import types
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -308,6 +309,40 @@ async def test_an_asynchronous_generator_prints_during_its_steps():
             await anext(generator)
 
     assert [log.stdout for log in logs] == ["0\n1\ncleanup\n", "0\ncleanup\n"]
+
+
+async def test_a_generator_that_is_awaited_prints_and_still_is():
+    """``types.coroutine``."""
+
+    @captures
+    @types.coroutine
+    def awaited():
+        print("before")
+        yield from asyncio.sleep(0).__await__()
+        print("after")
+        return 3
+
+    async def fail():
+        raise KeyError
+
+    @captures
+    @types.coroutine
+    def failing():
+        print("so far")
+        yield from fail()
+
+    with captured_logs() as logs:
+        got = await asyncio.create_task(_awaiting(awaited))
+        with pytest.raises(KeyError) as caught:
+            await failing()
+
+    assert got == 3
+    assert printed(logs) == {"awaited": "before\nafter\n", "failing": "so far\n"}
+    assert [entry.name for entry in caught.traceback][1:] == ["failing", "fail"]
+
+
+async def _awaiting(function):
+    return await function()
 
 
 async def test_blocks_capture_in_with_and_async_with():

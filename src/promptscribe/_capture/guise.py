@@ -10,6 +10,7 @@ traceback, as `generator.hide_frame` does. So that frame says what it stands for
 
 from __future__ import annotations
 
+from inspect import CO_ITERABLE_COROUTINE
 from types import AsyncGeneratorType, FunctionType, GeneratorType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -76,6 +77,14 @@ def _one_line(units: int) -> bytes:
         table += bytes((0x80 | 13 << 3 | min(units, 8) - 1, 0))
         units -= 8
     return bytes(table)
+
+
+def is_awaited(made: Any) -> bool:
+    """Say whether a generator is a coroutine: made by ``types.coroutine``."""
+    return (
+        type(made) is GeneratorType
+        and made.gi_code.co_flags & CO_ITERABLE_COROUTINE != 0
+    )
 
 
 def named_as(recorded: Any, stream: Any) -> Any:

@@ -12,10 +12,12 @@ their ``buffer``, the output of other programs, or what somebody redirects elsew
 from __future__ import annotations
 
 import contextlib
+from types import coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from promptscribe._capture.context import current
 from promptscribe._capture.generator import hide_frame
+from promptscribe._capture.guise import is_awaited, named_as
 from promptscribe._capture.rule import rules_of
 from promptscribe._capture.sink import Sink, reset, sink, stage
 from promptscribe._runtime.state import runtime
@@ -147,18 +149,32 @@ def _run_coroutine(capture: Capture, function: Any, args: Any, kwargs: Any) -> A
     return _await(capture, function(*args, **kwargs))
 
 
-async def _await(capture: Capture, coroutine: Any) -> Any:
+async def _await(capture: Capture, made: Any) -> Any:
     try:
         with capture:
-            return await coroutine
+            return await made
     except BaseException as error:
         hide_frame(error)
         raise
 
 
 def _run_generator(capture: Capture, function: Any, args: Any, kwargs: Any) -> Any:
-    """Call a generator function."""
-    return Steps(capture, function(*args, **kwargs))
+    """Call a generator function; what it makes may be a coroutine all the same."""
+    made = function(*args, **kwargs)
+    if is_awaited(made):
+        return named_as(_delegate(capture, made), made)
+    return Steps(capture, made)
+
+
+@coroutine
+def _delegate(capture: Capture, made: Any) -> Any:
+    """Run a coroutine that is a generator, as `_await` does."""
+    try:
+        with capture:
+            return (yield from made)
+    except BaseException as error:
+        hide_frame(error)
+        raise
 
 
 def _run_async_generator(

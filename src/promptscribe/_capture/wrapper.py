@@ -9,8 +9,7 @@ That of plain functions is in a file of its own, `importlib_bootstrap`.
 from __future__ import annotations
 
 import functools
-import inspect
-from types import CodeType, GeneratorType, coroutine
+from types import CodeType, coroutine
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,7 +17,7 @@ import msgspec
 from promptscribe._capture import emitted, failure, generator, snapshot, stream
 from promptscribe._capture.beginning import begin
 from promptscribe._capture.context import Inherited, current
-from promptscribe._capture.guise import disguise, driver_for, named_as
+from promptscribe._capture.guise import disguise, driver_for, is_awaited, named_as
 from promptscribe._capture.presence import NOTHING
 from promptscribe._capture.stream_kind import kind_of
 from promptscribe._capture.tape import Tape
@@ -195,7 +194,7 @@ def around_iterator(
             # Inputs and parent as they are now; the log begins with the first step.
             beginning = _Beginning(declared, inputs)
             recorded: Any
-            if _is_coroutine(made):
+            if is_awaited(made):
                 recorded = _drive_coroutine(made, beginning)
             else:
                 driver = driver_for(made, drive)
@@ -206,14 +205,6 @@ def around_iterator(
             return made
 
     return call
-
-
-def _is_coroutine(made: Any) -> bool:
-    """Say whether a generator is one that is awaited: of ``types.coroutine``."""
-    return (
-        type(made) is GeneratorType
-        and made.gi_code.co_flags & inspect.CO_ITERABLE_COROUTINE != 0
-    )
 
 
 @coroutine
