@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from promptscribe import log_context, log_prompt
-from promptscribe._capture import cut, failure, redaction, sanitizer, sink
+from promptscribe._capture import account, cut, failure, redaction, sanitizer, sink
 from promptscribe.testing import captured_logs
 
 KEY = "sk-proj-aB3dE5gH7jK9mN1pQ4rS6tU8"
@@ -71,7 +71,7 @@ def test_a_secret_at_any_place_around_a_cut_is_not_kept_in_part(name, apart):
 def test_an_error_is_cut_around_secrets(name):
     """Of a long message and of its traceback, at each place around both cuts."""
     secret = SECRETS[name]
-    half = failure.LONGEST_MESSAGE // 2
+    half = account.LONGEST_MESSAGE // 2
 
     @log_prompt(redact=True)
     def fail(message):
@@ -162,7 +162,7 @@ def test_a_hook_of_ones_own_is_not_cut_through_either():
     def fail(message):
         raise ValueError(message)
 
-    half = failure.LONGEST_MESSAGE // 2
+    half = account.LONGEST_MESSAGE // 2
     with captured_logs() as logs:
         for shift in range(-1, len(name) + 1):
             text = ("words " * 900)[: half - shift] + name + "words " * 900

@@ -15,9 +15,7 @@ from promptscribe._runtime.state import runtime
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LONGEST_MESSAGE: Final = 8_192
 LONGEST_TRACEBACK: Final = 16_384
-MOST_FRAMES: Final = 50
 
 
 def note(kind: str, problem: BaseException | str) -> None:
@@ -51,24 +49,20 @@ def describe(
     Raises:
         BaseException: Only what `let_through` does.
     """
+    from promptscribe._capture import account  # not before something fails
+
     try:
-        message = str.__str__(str(error))  # of a subclass: without its methods
+        message = account.message_of(error)
     except BaseException as problem:  # noqa: BLE001 - the user's __str__
         let_through(problem)
         message = "<no message: its __str__ failed>"
     try:
-        import traceback  # not before something fails
-
-        text = "".join(
-            traceback.TracebackException(
-                type(error), error, error.__traceback__, limit=-MOST_FRAMES
-            ).format()
-        )
+        text = account.traceback_of(error, message, clean)
     except BaseException as problem:  # noqa: BLE001 - its notes and causes as well
         let_through(problem)
         text = None
     # The middle is cut out: a traceback says most at its two ends.
-    shortened = cut.middle(message, LONGEST_MESSAGE, clean)
+    shortened = cut.middle(message, account.LONGEST_MESSAGE, clean)
     return (
         name_of(error),
         shortened,
