@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import queue
 import socket
 import threading
 import traceback
@@ -18,6 +19,7 @@ from promptscribe._delivery.transport import HttpTransport, Request
 from promptscribe._runtime.state import runtime
 from promptscribe._secret import Secret
 from promptscribe.errors import Unreachable
+from promptscribe.testing import MemoryTransport, isolated
 
 CANARY = "psk_canary_5f1e0c"
 
@@ -139,19 +141,34 @@ def _say(listening, words):
             connection.sendall(words)
 
 
-def test_an_error_of_ours_does_not_quote_the_prompt(sink, deliver, caplog, monkeypatch):
-    """Of an exception only the type is told."""
-    deliver()
+class Complaining(MemoryTransport):
+    """One of a user's, which says what it has seen when it is closed."""
 
-    def broken(*_words):
-        raise ValueError(EVIL)
+    def __init__(self):
+        super().__init__()
+        self.closers = queue.SimpleQueue()
 
-    monkeypatch.setattr("promptscribe._runtime.heritage.Heritage.adopt", broken)
+    def close(self):
+        self.closers.put(threading.current_thread())
+        raise ValueError(*self.bodies)
+
+
+def test_an_error_of_a_transport_s_does_not_quote_the_prompt(tmp_path, caplog, capfd):
+    """Of an exception only the type is told, wherever it was raised."""
+    transport = Complaining()
     with caplog.at_level(logging.DEBUG, "promptscribe"):
-        answer(EVIL)
-        promptscribe.force_flush(0.5)
+        with isolated():
+            promptscribe.configure(
+                transport=transport, journal_dir=tmp_path, export=True
+            )
+            answer(EVIL)
+            promptscribe.force_flush(5)
+        transport.closers.get(timeout=10).join()
 
-    assert log_lines(caplog) == ["promptscribe: exporter: ValueError"]
+    assert transport.bodies[0]["output"] == EVIL
+    (line,) = log_lines(caplog)
+    assert line == "promptscribe: the transport was not closed: ValueError"
+    assert "canary" not in "".join(capfd.readouterr())
 
 
 def test_our_requests_do_not_show_in_httpx_log(sink, deliver, caplog):

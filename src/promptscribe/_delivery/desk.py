@@ -116,7 +116,7 @@ class Desk:
     def settle(self) -> None:
         """Do what the answers say, for all that came back."""
         while self._retired and not self._senders.in_flight:
-            self._retired.pop().close()
+            self._hang_up(self._retired.pop())
         for batch in self._senders.collect():
             self.attempts += 1
             if isinstance(batch.route, Inquiry):
@@ -129,7 +129,16 @@ class Desk:
     def close(self) -> None:
         """Close the connections, once nobody uses them any more."""
         for transport in (*self._retired, self._transport):
+            self._hang_up(transport)
+
+    def _hang_up(self, transport: Transport) -> None:
+        try:
             transport.close()
+        except Exception as problem:  # noqa: BLE001 - a transport of the user's
+            # Not its message: that may quote what a prompt says.
+            kind = type(problem).__name__
+            self._ledger.note("transport_error")
+            self._ledger.warn("transport", "the transport was not closed: %s", kind)
 
     def _choose_route(self, inquiry: Inquiry) -> None:
         if inquiry.problem is not None:
