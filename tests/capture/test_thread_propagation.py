@@ -223,6 +223,114 @@ def test_another_that_wraps_the_same_methods_is_left_alone(asked):
     assert threading.Thread.start is not ours
 
 
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_a_thread_that_could_not_start_goes_on_where_it_does(is_wrapped, monkeypatch):
+    """The log that was current the first time is not that of the second."""
+
+    def refuse(*_):
+        raise RuntimeError("can't start new thread")
+
+    if is_wrapped:
+        monkeypatch.setattr(threading.Thread, "start", _as_sentry())
+    promptscribe.configure(propagate_threads=True)
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(see()))
+    with captured_logs():
+        with log_prompt("one"), monkeypatch.context() as patch:
+            patch.setattr(threading, "_start_new_thread", refuse, raising=False)
+            patch.setattr(threading, "_start_joinable_thread", refuse, raising=False)
+            with pytest.raises(RuntimeError, match="new thread"):
+                thread.start()
+        with log_prompt("two") as two:
+            thread.start()
+            thread.join()
+    promptscribe.configure(propagate_threads=False)
+
+    assert seen == [(two.id, "default")]
+
+
+def _as_sentry():
+    """Return a ``Thread.start`` that is wrapped as Sentry's SDK wraps it."""
+    start = threading.Thread.start
+
+    def sentry_start(thread):
+        before = getattr(thread.run, "__func__", thread.run)
+        thread.run = lambda: before(threading.current_thread())
+        return start(thread)
+
+    return sentry_start
+
+
+SENTRY = """
+    import sys, threading
+    import promptscribe, sentry_sdk
+    from promptscribe import log_prompt
+    from promptscribe.testing import captured_logs
+    from sentry_sdk.integrations.threading import ThreadingIntegration
+
+    class Subclass(threading.Thread):
+        def run(self):
+            leaf()
+
+    @log_prompt(path="leaf")
+    def leaf():
+        seen.append(sentry_sdk.get_isolation_scope()._tags.get("tag"))
+
+    def go():
+        with captured_logs() as logs, log_prompt("around") as log:
+            sentry_sdk.set_tag("tag", "set")
+            for thread in (
+                threading.Thread(target=leaf), Subclass(), threading.Timer(0, leaf)
+            ):
+                thread.start()
+                thread.join()
+        return [leaf.trace_parent_id == log.id for leaf in logs[:-1]]
+
+    def theirs():
+        sentry_sdk.init(
+            dsn="http://key@127.0.0.1:9/1",
+            default_integrations=False,
+            integrations=[ThreadingIntegration(propagate_scope=True)],
+        )
+
+    steps = {
+        "theirs": theirs,
+        "ours": lambda: promptscribe.configure(propagate_threads=True),
+        "no more": lambda: promptscribe.configure(propagate_threads=False),
+    }
+    for step in sys.argv[1:]:
+        seen = []
+        steps[step]()
+        print(step, go(), seen)
+"""
+NO, YES, SET = [False] * 3, [True] * 3, ["set"] * 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("steps", "goes_along"),
+    [
+        (["theirs", "ours", "no more", "ours"], [NO, YES, NO, YES]),
+        (["ours", "theirs", "no more", "ours"], [YES, YES, NO, YES]),
+        (["ours", "no more", "theirs", "ours"], [YES, NO, NO, YES]),
+    ],
+)
+def test_it_goes_together_with_sentrys_sdk(steps, goes_along):
+    """The real one: whichever is there first, and when ours is taken back."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(SENTRY), *steps],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    scopes = [SET if "theirs" in steps[: n + 1] else None for n in range(len(steps))]
+    lines = done.stdout.splitlines()
+    for line, step, along, scope in zip(lines, steps, goes_along, scopes, strict=True):
+        assert line.startswith(f"{step} {along} "), done.stderr
+        assert scope is None or line.endswith(f" {scope}")
+
+
 def test_what_is_bound_by_hand_goes_first(asked):
     """`propagate` says more exactly where a function belongs."""
     with captured_logs(), ThreadPoolExecutor(1) as pool:

@@ -8,7 +8,8 @@ meanwhile stays beneath it and only passes on.
 A thread that a pool keeps for its work is nobody's: each task brings its own log, else
 the one that was current when the pool grew would have all of them. OpenTelemetry's
 threading instrumentation wraps ``Thread.run``, which a subclass overrides; a thread's
-own ``run`` is taken here, so that both go together.
+own ``run`` is taken here, so that both go together. Sentry's SDK takes it as well, in
+``start``: whichever was there first, each runs what the other has put there.
 """
 
 from __future__ import annotations
@@ -73,8 +74,10 @@ class StandIn:
         self._is_asked = True
         if self._replacement is not None:
             return
-        before = getattr(self._owner, self._name)
-        self._before = vars(self._owner).get(self._name, _MISSING)  # or inherited
+        before: Method = getattr(self._owner, self._name)
+        self._before = vars(self._owner).get(self._name, _MISSING)
+        if self._before is _MISSING:
+            before = _inherited(self._owner, before)
         self._replacement = functools.wraps(before)(self._make(before, self))
         setattr(self._owner, self._name, self._replacement)
 
@@ -95,40 +98,51 @@ class StandIn:
         return None if found == _NOTHING else found
 
 
+def _inherited(owner: type, method: Method) -> Method:
+    """Return what calls the base's method, also when another replaces that later."""
+
+    @functools.wraps(method)
+    def inherited(receiver: Any, *args: Any, **kwargs: Any) -> Any:
+        found = getattr(super(owner, receiver), method.__name__)
+        try:
+            return found(*args, **kwargs)
+        except BaseException as error:
+            hide_frame(error)
+            raise
+
+    return inherited
+
+
 def _starting(before: Method, stand_in: StandIn) -> Method:
     def start(thread: threading.Thread, *args: Any, **kwargs: Any) -> Any:
         along = stand_in.along()
-        if along is not None:
-            _take_along(thread, along)
+        run = None if along is None else _take_along(thread, along)
         try:
             return before(thread, *args, **kwargs)
         except BaseException as error:
             hide_frame(error)
-            if along is not None:
-                _leave_behind(thread)
+            if run is not None:
+                run.put_back()
             raise
 
     return start
 
 
-def _take_along(thread: threading.Thread, along: Along) -> None:
+def _take_along(thread: threading.Thread, along: Along) -> _Run | None:
     """Have a thread that is about to start run with what goes along."""
     try:
         if type(vars(thread).get("run")) is _Run:  # a Timer: it starts as a thread
-            return
+            return None
         kind = getattr(thread, "_target", None) or type(thread)
         if str(kind.__module__).startswith(_POOLS) or thread.name.startswith(_OURS):
-            return
+            return None
+        run = _Run(thread, along)
         # The thread's own: a subclass, an instrumentation or the user may say what.
-        thread.run = _Run(thread, along)  # type: ignore[method-assign]
+        thread.run = run  # type: ignore[method-assign]
     except BaseException as problem:  # noqa: BLE001 - an odd thread starts as it is
         failure.note("propagation_failed", problem)
-
-
-def _leave_behind(thread: threading.Thread) -> None:
-    run = vars(thread).get("run")
-    if type(run) is _Run:
-        run.put_back()
+        return None
+    return run
 
 
 class _Run:
@@ -136,19 +150,33 @@ class _Run:
 
     def __init__(self, thread: threading.Thread, along: Along) -> None:
         self._before = vars(thread).get("run", _MISSING)
-        self._run, self._thread, self._along = thread.run, thread, along
+        self._run, self._thread = thread.run, thread
+        self._along: Along | None = along
 
-    def put_back(self) -> None:
-        """Give the thread its own back."""
+    def put_back(self) -> Along | None:
+        """Give the thread its own back; beneath another's that wraps this, pass on.
+
+        Returns:
+            What goes along, for this once.
+        """
+        along, self._along = self._along, None
+        if vars(self._thread).get("run") is not self:
+            return along
         if self._before is _MISSING:
             del self._thread.run
         else:
             self._thread.run = self._before  # type: ignore[method-assign]
+        return along
 
-    def __call__(self) -> None:
-        self.put_back()
+    def __call__(self, *args: Any, **kwargs: Any) -> None:
+        if args and args[0] is self._thread:
+            args = args[1:]  # Sentry's SDK calls what it wraps as a class's function
+        along = self.put_back()
         try:
-            _within(self._along, self._run)
+            if along is None:
+                self._run(*args, **kwargs)
+            else:
+                _within(along, self._run, *args, **kwargs)
         except BaseException as error:
             hide_frame(error)
             raise
