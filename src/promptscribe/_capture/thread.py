@@ -165,7 +165,7 @@ class _Run:
         if self._before is _MISSING:
             del self._thread.run
         else:
-            self._thread.run = self._before  # type: ignore[method-assign]
+            self._thread.run = self._before
         return along
 
     def __call__(self, *args: Any, **kwargs: Any) -> None:
