@@ -190,6 +190,7 @@ dies("SIGKILL after the last call", "sigkill")
 dies("SIGTERM, no handler", "sigterm")
 dies("unhandled exception", "unhandled")
 dies("os.fork, parent and child log", "fork")
+dies("fork in another thread's first call", "fork_in_first_call")
 dies("fork in C, no hooks called", "fork_in_c")
 dies("prefork, workers killed (gunicorn)", "prefork")
 for method in ("fork", "spawn", "forkserver"):

@@ -217,6 +217,43 @@ def prefork(count):
         os.waitpid(worker, 0)
 
 
+class SlowImport:
+    """Holds up the import of one module of ours, and says when it has begun."""
+
+    def __init__(self, name):
+        self.name = name
+        self.has_begun = threading.Event()
+
+    def find_spec(self, name, path=None, target=None):
+        if name == self.name:
+            self.has_begun.set()
+            time.sleep(0.3)
+
+
+def fork_in_first_call(count):
+    """Fork while another thread is in its first call, which imports what it needs."""
+    share = count // 4
+    for number, name in enumerate(FIRST_IMPORTS):
+        child = os.fork()
+        if child == 0:
+            slow = SlowImport(name)
+            sys.meta_path.insert(0, slow)
+            first = threading.Thread(target=work, args=(share, number * 2 * share))
+            first.start()
+            slow.has_begun.wait(10)
+            grandchild = os.fork()
+            work(share if grandchild == 0 else 0, (number * 2 + 1) * share)
+            if grandchild == 0:
+                os._exit(0)
+            first.join()
+            os.waitpid(grandchild, 0)
+            os._exit(0)
+        os.waitpid(child, 0)
+
+
+FIRST_IMPORTS = ("promptscribe._capture.controlled", "promptscribe._runtime.pipeline")
+
+
 def multi(count):
     """Log in the parent and in processes of multiprocessing."""
     share = count // 4

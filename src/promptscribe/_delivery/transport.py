@@ -10,15 +10,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import os
 import sys
-import threading
 import time
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from promptscribe._delivery import unseen
+from promptscribe._fork import ForkLock
 from promptscribe.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -31,15 +30,9 @@ _ANSWER_SECONDS: Final = 30.0
 """What is read of an answer, whatever is wanted of it: an end that is near gives the
 connection back, one that is not takes neither memory nor a thread for ever."""
 
-_importing = threading.Lock()
+_importing = ForkLock()
 """Held while httpx is imported, and by whoever forks: a child that is forked in the
 middle of an import waits for the import lock of a thread that it does not have."""
-
-os.register_at_fork(
-    before=_importing.acquire,
-    after_in_parent=_importing.release,
-    after_in_child=_importing.release,
-)
 
 
 class Request(NamedTuple):

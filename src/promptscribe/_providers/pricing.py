@@ -7,12 +7,11 @@ has no time; nothing is fetched.
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from promptscribe._fork import ForkLock
 from promptscribe._providers.model import provider_name, split_model, split_provider
 from promptscribe._providers.tariff import Tariffs, is_linear, learn
 
@@ -158,15 +157,9 @@ class _Listed:
 _tariffs: Final = Tariffs()
 
 
-_importing: Final = threading.RLock()
+_importing: Final = ForkLock()
 """Held while the list is imported, and by whoever forks: a child that is forked in the
 middle of an import waits for the import lock of a thread that it does not have."""
-
-os.register_at_fork(
-    before=_importing.acquire,
-    after_in_parent=_importing.release,
-    after_in_child=_importing.release,
-)
 
 
 def load_list() -> Any:

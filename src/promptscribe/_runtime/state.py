@@ -10,7 +10,6 @@ import atexit
 import contextlib
 import os
 import sys
-import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -18,6 +17,7 @@ import msgspec
 
 from promptscribe import _clock
 from promptscribe._delivery.ledger import Ledger, add_up
+from promptscribe._fork import ForkLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,7 +66,7 @@ class Runtime:
     )
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = ForkLock()
         self._registered = False
         self._start_over()
 
@@ -177,7 +177,8 @@ class Runtime:
 
     def after_fork(self) -> None:
         """Start afresh in a forked child."""
-        self._lock = threading.RLock()
+        if self._lock.is_torn:
+            self._early = None  # of a thread that is not in this process
         self.ledger = Ledger()
         for pipeline in self._pipelines:
             pipeline.writer.after_fork()

@@ -1,0 +1,96 @@
+"""The fork: it waits for what no process may be copied in the middle of.
+
+A forked child has one thread. What another one held at that moment, a lock or a module
+that it was importing, is held in the child for ever, and whoever wants it waits for
+ever: a call of the user's, if that was its first.
+
+Its law: a fork waits, but not for ever. Somebody else's hook may hold what is waited
+for (that of `logging`, its lock); a child at risk is better than two threads for sure.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from typing import Final
+
+_LONGEST: Final = 2.0
+"""Seconds that a fork waits: what is imported at the first call takes 0.1 on a quiet
+machine."""
+_POLL: Final = 0.001
+_OURS: Final = __name__.partition(".")[0] + "."
+
+
+class ForkLock:
+    """A re-entrant lock that is free in every forked child.
+
+    Attributes:
+        is_torn: Whether this process is the child of one that had it locked all the
+            while that the fork waited: what it guards may be half done.
+    """
+
+    def __init__(self) -> None:
+        self.is_torn = False
+        self._lock = threading.RLock()
+        self._forking: set[int] = set()
+        os.register_at_fork(
+            before=self._before_fork,
+            after_in_parent=self._after_in_parent,
+            after_in_child=self._after_in_child,
+        )
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_problem: object) -> None:
+        self._lock.release()
+
+    def _before_fork(self) -> None:
+        if self._lock.acquire(timeout=_LONGEST):
+            self._forking.add(threading.get_ident())
+
+    def _after_in_parent(self) -> None:
+        if threading.get_ident() in self._forking:
+            self._forking.discard(threading.get_ident())
+            self._lock.release()
+
+    def _after_in_child(self) -> None:
+        self.is_torn = threading.get_ident() not in self._forking
+        if self.is_torn:
+            self._lock = threading.RLock()
+        else:  # nobody else has it, and what a signal interrupted goes on here, too
+            self._lock.release()
+        self._forking.clear()
+
+
+def await_imports() -> None:
+    """Wait until no thread is importing a module of ours.
+
+    Between this and the fork other hooks may let a thread in: microseconds, not the
+    0.1 s of an import.
+    """
+    until = time.monotonic() + _LONGEST
+    while _is_importing() and time.monotonic() < until:
+        time.sleep(_POLL)
+
+
+def _is_importing() -> bool:
+    """Say whether a module of ours is looked for, or is not complete yet.
+
+    A module that is looked for shows only in the import system's table of locks, which
+    is its own affair (``importlib/_bootstrap.py``, ``_module_locks``).
+    """
+    locks = getattr(sys.modules.get("_frozen_importlib"), "_module_locks", {})
+    if any(name.startswith(_OURS) for name in tuple(locks)):
+        return True
+    for name, module in tuple(sys.modules.items()):
+        if name.startswith(_OURS):
+            spec = getattr(module, "__spec__", None)
+            if getattr(spec, "_initializing", False):
+                return True
+    return False
+
+
+os.register_at_fork(before=await_imports)
