@@ -336,14 +336,14 @@ def test_a_server_that_refuses_compressed_bodies_gets_plain_ones(tmp_path):
 
 @pytest.mark.parametrize("door", ["transport", "otlp_endpoint"])
 def test_a_log_that_shrinks_like_a_bomb_goes_as_it_is(tmp_path, door):
-    """Three million dashes are a log all the same, and the receiver takes them."""
+    """Five million dashes are a log all the same, and the receiver takes them."""
     running = start_in_thread(db=tmp_path / "logs.db")
     http = transports.HttpTransport(running.url, use_proxy=True)  # compresses
     doors = {"transport": http, "otlp_endpoint": running.url}
     promptscribe.configure(
         **{door: doors[door]}, journal_dir=tmp_path / "journal", export=True
     )
-    lines = [{"role": "user", "content": "-" * 900_000}] * 3
+    lines = [{"role": "user", "content": "-" * 900_000}] * 6
     record_log("odd/dashes", prompt={"model": "m"}, messages=lines, output="yes")
     result = promptscribe.force_flush(20)
     running.stop()

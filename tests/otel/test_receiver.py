@@ -6,8 +6,13 @@ import gzip
 import itertools
 import json
 import random
+import string
+import subprocess
+import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import httpx
 import msgspec
@@ -173,9 +178,13 @@ def test_any_upload_is_answered(receiver, body, media_type, status):
 
 @pytest.mark.slow
 def test_a_bomb_of_fields_is_refused_and_nobody_waits_for_it(receiver):
-    """20 MB of attributes, 30 KB on the wire; health is answered meanwhile."""
-    small = protobuf.encode({"key": "a", "value": {"intValue": 1}}, "KeyValue")
-    bomb = (b"\x4a" + bytes([len(small)]) + small) * 1_500_000
+    """20 MB of attributes, 1 MB on the wire; health is answered meanwhile."""
+    small = [
+        protobuf.encode({"key": key, "value": {"intValue": 1}}, "KeyValue")
+        for key in string.ascii_letters
+    ]
+    fields = [b"\x4a" + bytes([len(each)]) + each for each in small]
+    bomb = b"".join(random.choices(fields, k=1_500_000))  # noqa: S311 - a test
     for tag in (0x12, 0x12, 0x0A):
         bomb = bytes([tag]) + protobuf._varint(len(bomb)) + bomb
     headers = {
@@ -187,7 +196,7 @@ def test_a_bomb_of_fields_is_refused_and_nobody_waits_for_it(receiver):
         target=lambda: answers.append(
             httpx.post(
                 f"{receiver.url}/v1/traces",
-                content=gzip.compress(bomb),
+                content=gzip.compress(bomb, 1),
                 headers=headers,
                 timeout=100,
             )
@@ -628,6 +637,24 @@ def test_a_call_told_twice_counts_once_across_a_restart(
     assert sorted((log.get("prompt_tokens") for log in logs), key=str) == [1000, None]
 
 
+@pytest.mark.slow
+def test_a_call_inside_of_itself_counts_once_across_a_restart(restarted, make_span):
+    """By one instrumentation, whose outer span came first, with a span between."""
+    parts = ids(0xC4, 1, 2, 3)
+    attributes = {**CHAT, "gen_ai.response.id": "r"}
+    outer = make_span(attributes, **parts[0], scope="framework")
+    agent = make_span({}, **parts[1], parent_id=outer.span_id)
+    inner = make_span(
+        attributes, **parts[2], parent_id=agent.span_id, scope=outer.scope
+    )
+
+    for span in (outer, agent, inner):
+        restarted(upload(span))
+
+    logs = restarted(stored(outer.log_id), stored(inner.log_id))
+    assert [log.get("prompt_tokens") for log in logs] == [1000, None]
+
+
 def test_a_log_of_another_door_that_comes_late_is_brought_under_its_parent(
     send, read, make_span
 ):
@@ -658,3 +685,74 @@ def test_a_span_that_an_exporter_passed_over_is_so_for_later_logs(read):
         httpx.post(f"{read.url}/prompts/log", json=body).raise_for_status()
 
     assert read(inner)["trace_parent_id"] == outer
+
+
+SERVE = """
+import sys
+from promptscribe.receiver.server import serve
+serve(port=0, db=sys.argv[1], announce=lambda url: print(url, flush=True))
+"""
+
+
+@pytest.fixture
+def two(tmp_path):
+    """Two receivers, each a process of its own, on one file."""
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", SERVE, tmp_path / "logs.db"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    with ExitStack() as stack:
+        for each in running:
+            stack.callback(each.wait)
+            stack.callback(each.kill)
+            stack.callback(each.stdout.close)
+        urls = [each.stdout.readline().strip() for each in running]
+        yield [stack.enter_context(httpx.Client(base_url=url)) for url in urls]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("where", ["beside", "inside"])
+def test_a_call_told_twice_counts_once_through_two_receivers(
+    two, make_span, turned, where
+):
+    """Both know the trace before, and each hears of one span, at the same time."""
+    pairs, children = [], []
+    for number in range(20):
+        trace = random.getrandbits(120)
+        parts = ids(trace, 1, 2, 3, 4, 5)
+        attributes = {**CHAT, "gen_ai.response.id": "r"}
+        early = make_span({**CHAT, "gen_ai.response.id": "early"}, **parts[0])
+        outer = make_span(attributes, **parts[1], scope="framework")
+        agent = make_span({}, **parts[2], parent_id=outer.span_id)
+        above = agent.span_id if where == "inside" else None
+        inner = make_span(attributes, **parts[3], parent_id=above, scope="client")
+        below = make_span(CHAT, **parts[4], parent_id=inner.span_id)
+        for client in two:
+            upload(early)(client)
+        if number % 2:  # one after the other
+            first, second = (inner, outer) if turned else (outer, inner)
+            upload(agent, first)(two[0])
+            upload(agent, second)(two[1])
+        pairs.append((outer, agent, inner))
+        children.append(below)
+
+    sides = two[:: -1 if turned else 1]
+    with ThreadPoolExecutor(2) as pool:
+        for outer, agent, inner in pairs:
+            posts = [upload(span, agent) for span in (outer, inner)]
+            list(pool.map(lambda post, client: post(client), posts, sides))
+    for below in children:
+        upload(below)(two[0])
+
+    for (outer, _, inner), below in zip(pairs, children, strict=True):
+        logs = [stored(span.log_id)(two[0]) for span in (outer, inner)]
+        counted = [log["id"] for log in logs if "prompt_tokens" in log]
+        assert len(counted) == 1
+        parent = stored(below.log_id)(two[1]).get("trace_parent_id")
+        told_first = where == "beside" and counted == [outer.log_id]
+        assert parent == (None if told_first else counted[0])

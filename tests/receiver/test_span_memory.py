@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 
 from promptscribe._clock import SystemClock
 from promptscribe.receiver import sqlite_span
@@ -9,26 +10,33 @@ from promptscribe.receiver.sqlite_store import SqliteStore
 from promptscribe.receiver.upload import SpanLink
 
 
+def remembered(path):
+    """Return the ids of the spans in a file, those first that came first."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT span FROM spans ORDER BY seq").fetchall()
+    return [span.hex() for (span,) in rows]
+
+
 def test_spans_are_forgotten_as_logs_are(tmp_path):
     """What stands between logs is of no use without them."""
     path = tmp_path / "logs.db"
     links = [SpanLink(f"{n:032x}", f"{n:016x}") for n in range(1, 31)]
-    traces = [link.trace_id for link in links]
+    ids = [link.span_id for link in links]
 
     async def main():
         store = SqliteStore(path)
-        await store.keep_spans(links)
-        before = len(await store.read_spans(traces))
+        await store.add_upload(links, [])
+        before = len(remembered(path))
         await store.delete_before(1, 10)
-        kept = len(await store.read_spans(traces))
+        kept = len(remembered(path))
         now_us = SystemClock.wall_ns() // 1000 + 1
         await store.delete_before(now_us, 20)
-        left = [link.trace_id for link in await store.read_spans(traces)]
+        left = remembered(path)
         store.close()
         return before, kept, left
 
     before, kept, left = asyncio.run(main())
-    assert (before, kept, left) == (30, 30, traces[20:])
+    assert (before, kept, left) == (30, 30, ids[20:])
 
 
 def test_only_so_many_spans_are_remembered(tmp_path, monkeypatch):
@@ -36,16 +44,17 @@ def test_only_so_many_spans_are_remembered(tmp_path, monkeypatch):
     monkeypatch.setattr(sqlite_span, "MOST", 10)
     links = [SpanLink(f"{n:032x}", f"{n:016x}") for n in range(1, 31)]
 
-    async def main():
-        store = SqliteStore(tmp_path / "logs.db")
-        for link in links:
-            await store.keep_spans([link])
-        await store.keep_spans([links[-1]])  # sent again
-        left = await store.read_spans([link.trace_id for link in links])
-        store.close()
-        return left
+    path = tmp_path / "logs.db"
 
-    assert asyncio.run(main()) == links[-9:]
+    async def main():
+        store = SqliteStore(path)
+        for link in links:
+            await store.add_upload([link], [])
+        await store.add_upload([links[-1]], [])  # sent again
+        store.close()
+
+    asyncio.run(main())
+    assert remembered(path) == [link.span_id for link in links[-10:]]
 
 
 def test_a_chain_of_spans_is_walked_once(tmp_path):
@@ -58,7 +67,7 @@ def test_a_chain_of_spans_is_walked_once(tmp_path):
 
     async def main():
         store = SqliteStore(path)
-        await store.keep_spans(chain)
+        await store.add_upload(chain, [])
         store.close()
 
     asyncio.run(main())

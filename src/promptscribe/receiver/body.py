@@ -21,9 +21,9 @@ MAX_INFLATED_BYTES: Final = 20 * 1024 * 1024  # the OTel collector's default as 
 # Of the inflated to the compressed bytes. Logs with ids and times of their own reach 88
 # at most: 300 of one prompt of 31 KB, which just fits into the window of gzip.
 MAX_RATIO: Final = 100
-# Whatever its ratio, so much may become of a body: one long line of dashes is no bomb,
-# and a bulk request of this library is no larger.
-FREE_BYTES: Final = 1024 * 1024
+# Whatever its ratio, so much may become of a body: a model that says one word over and
+# over until it is stopped (0.6 MB) is no bomb, nor are several of it in one upload.
+FREE_BYTES: Final = 4 * 1024 * 1024
 _SMALL_BYTES: Final = 64 * 1024  # inflated in a millisecond
 BODY_TIMEOUT: Final = 30.0  # a body that takes longer is a slow loris, or a lost one
 # Bytes a second; Apache asks for 500 after 20 s (mod_reqtimeout), Kestrel for 240

@@ -84,33 +84,21 @@ class OtlpRoutes:
         return _answer(rejected, sentence, is_protobuf=is_protobuf)
 
     async def _take(self, spans: list[Span], *, is_large: bool) -> tuple[int, str]:
-        strange = self._spans.strange(spans)
-        if strange:
-            self._spans.learn(strange, await self._store.read_spans(strange))
         async with self._turn:
             understand = partial(self._spans.read, spans)
             read = await asyncio.to_thread(understand) if is_large else understand()
-        # Spans first: logs are placed by them. Both in one commit, as a rule.
-        _, outcome = await asyncio.gather(
-            self._store.keep_spans(read.links), self._keep(read.logs)
-        )
-        return outcome
-
-    async def _keep(self, bodies: list[JSONObject]) -> tuple[int, str]:
-        """Store what can be; return how many cannot, and why the first one."""
         drafts: list[LogDraft] = []
         reasons: list[str] = []
-        for body in bodies:
+        for body in read.logs:
             try:
                 drafts.append(read_log("prompt", body, self._clock.wall_ns() // 1000))
             except BadRequest as wrong:
                 reasons.append(str(wrong.problems[0]))
-        outcomes = await self._store.add_logs(drafts) if drafts else []
-        for outcome in outcomes:
+        for outcome in await self._store.add_upload(read.links, drafts):
             if isinstance(outcome, Refused):
                 reasons.append(outcome.sentence)
                 self._metrics.count_log("prompt", outcome.reason)
-            else:
+            elif outcome is not None:
                 self._metrics.count_log("prompt", "stored")
         return len(reasons), reasons[0] if reasons else ""
 

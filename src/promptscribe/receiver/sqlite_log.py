@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from promptscribe.receiver.log_entry import LogChange
     from promptscribe.receiver.sqlite_row import Entry
     from promptscribe.receiver.sqlite_writer import Batch
+    from promptscribe.receiver.upload import SpanLink
     from promptscribe.schema import JSONObject, JSONValue
 
 _encode = msgspec.json.encode
@@ -48,6 +49,18 @@ def add_logs(batch: Batch, entries: Sequence[Entry]) -> list[LogReceipt | Refuse
     if links:
         sqlite_parent.keep_spans(batch, links)
     return receipts
+
+
+def add_upload(
+    batch: Batch, links: Sequence[SpanLink], entries: Sequence[Entry]
+) -> list[LogReceipt | Refused | None]:
+    """Insert the logs of an upload of spans, but for those that are told already."""
+    # Spans first: by them it is said who is above, of calls and of logs.
+    sqlite_parent.keep_spans(batch, [link for link in links if not link.is_log])
+    told = sqlite_parent.keep_calls(batch, [link for link in links if link.is_log])
+    new = [entry for entry in entries if entry.draft.log_id not in told]
+    outcomes = iter(add_logs(batch, new))
+    return [None if entry.draft.log_id in told else next(outcomes) for entry in entries]
 
 
 def _add(batch: Batch, entry: Entry) -> LogReceipt | Refused:

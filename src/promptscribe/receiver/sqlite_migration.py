@@ -226,4 +226,9 @@ MIGRATIONS: Final = (
     INSERT INTO labels (labels) VALUES ('delete-all');
     UPDATE indexed SET seq = 0;
     """,
+    # Who told of a response first: asked for each call that a span tells of.
+    """
+    CREATE INDEX spans_by_response ON spans (trace, response)
+        WHERE response IS NOT NULL;
+    """,
 )

@@ -58,6 +58,27 @@ def keep_spans(batch: Batch, links: Sequence[SpanLink]) -> None:
     batch.require_room()
     batch.intake.flush()
     sqlite_span.keep(batch.connection, links, batch.now_us)
+    _bring_under(batch, links)
+
+
+def keep_calls(batch: Batch, links: Sequence[SpanLink]) -> set[str]:
+    """Remember calls, and return the ids of logs that are none: they are told already.
+
+    Such a call is a span like any other: its children go to the next log above.
+    """
+    told: list[SpanLink] = []
+    answers: dict[str | None, str | None] = {}
+    for link in links:
+        kept = link
+        if sqlite_span.is_told(batch.connection, link, answers):
+            kept = SpanLink(link.trace_id, link.span_id, link.parent_id)
+            told.append(kept)
+        sqlite_span.keep(batch.connection, [kept], batch.now_us)
+    _bring_under(batch, told)
+    return {f"log_{link.trace_id}{link.span_id}" for link in told}
+
+
+def _bring_under(batch: Batch, links: Sequence[SpanLink]) -> None:
     ids = [f"log_{o.trace_id}{o.span_id}" for o in links if not o.is_log]
     answers: dict[str | None, str | None] = {}
     for at in range(0, len(ids), _MANY):

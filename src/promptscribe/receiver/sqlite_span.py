@@ -9,28 +9,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from promptscribe._clock import format_log_id, parse_log_id
-from promptscribe.receiver.upload import SpanLink
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+
+    from promptscribe.receiver.upload import SpanLink
 
 MOST: Final = 100_000
 """Spans that are kept, some 130 bytes each with their index: 13 MB."""
 
-_MANY: Final = 64
-_MOST_OF_TRACE: Final = 10_000
-
+# A span that is a log stays one, whoever else passed it over.
 _KEEP: Final = (
-    "INSERT OR REPLACE INTO spans"
+    "INSERT INTO spans"
     " (trace, span, parent, is_log, response, scope, began, ended, seen_us)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trace, span) DO UPDATE SET"
+    " (parent, is_log, response, scope, began, ended) = (excluded.parent,"
+    " excluded.is_log, excluded.response, excluded.scope, excluded.began,"
+    " excluded.ended) WHERE excluded.is_log OR NOT is_log"
 )
-_MARKS: Final = ", ".join("?" * _MANY)
-_READ: Final = (
-    "SELECT trace, span, parent, is_log, response, scope, began, ended FROM spans"  # noqa: S608 - our own marks
-    f" WHERE trace IN ({_MARKS}) ORDER BY seq LIMIT ?"
+_FIRST: Final = (
+    "SELECT span, scope, began, ended FROM spans WHERE trace = ? AND response = ?"
+    " ORDER BY seq LIMIT 1"
 )
+_RESPONSE: Final = "SELECT response FROM spans WHERE trace = ? AND span = ?"
 
 
 def keep(
@@ -116,24 +118,35 @@ def nearest(
     return log_id
 
 
-def read(connection: sqlite3.Connection, traces: Sequence[str]) -> list[SpanLink]:
-    """Return what is kept of the spans of some traces, the oldest first."""
-    return list(_read(connection, traces))
+def is_told(
+    connection: sqlite3.Connection,
+    link: SpanLink,
+    answers: dict[str | None, str | None],
+) -> bool:
+    """Say whether another span has told of a call's response.
 
+    See `promptscribe._dialects.identity`. Asked in the transaction that keeps the span:
+    of two processes that hear of one call, the second one finds what the first kept.
 
-def _read(connection: sqlite3.Connection, traces: Sequence[str]) -> Iterator[SpanLink]:
-    for at in range(0, len(traces), _MANY):
-        some = [bytes.fromhex(trace) for trace in traces[at : at + _MANY]]
-        some += some[:1] * (_MANY - len(some))  # one statement, which stays prepared
-        for row in connection.execute(_READ, (*some, _MOST_OF_TRACE)):
-            trace, span, parent, is_log, response, scope, began, ended = row
-            yield SpanLink(
-                trace_id=trace.hex(),
-                span_id=span.hex(),
-                parent_id=None if parent is None else parent.hex(),
-                is_log=bool(is_log),
-                response=response,
-                scope=scope,
-                began=began,
-                ended=ended,
-            )
+    Args:
+        connection: In a transaction, all logs written.
+        link: The call.
+        answers: As for `nearest`.
+    """
+    trace = bytes.fromhex(link.trace_id)
+    first = connection.execute(_FIRST, (trace, link.response)).fetchone()
+    if first is None:
+        return False
+    span, scope, began, ended = first
+    if span.hex() == link.span_id:
+        return False
+    if link.began <= ended and began <= link.ended and scope != link.scope:
+        return True
+    if link.parent_id is None:
+        return False
+    above = nearest(connection, f"log_{link.trace_id}{link.parent_id}", answers)
+    ids = parse_log_id(above or "")
+    if ids is None:
+        return False
+    told = connection.execute(_RESPONSE, (trace, ids[1].to_bytes(8, "big"))).fetchone()
+    return told is not None and told[0] == link.response

@@ -19,10 +19,8 @@ from promptscribe.receiver import (
     sqlite_key,
     sqlite_log,
     sqlite_move,
-    sqlite_parent,
     sqlite_query,
     sqlite_read,
-    sqlite_span,
 )
 from promptscribe.receiver.sqlite_row import prepared
 from promptscribe.receiver.sqlite_schema import connect, migrate
@@ -109,14 +107,14 @@ class SqliteStore:
         """Delete at most so many logs made before a time, the oldest first."""
         return await self._write(sqlite_log.delete_before, before_us, limit)
 
-    async def keep_spans(self, links: Sequence[SpanLink]) -> None:
-        """Remember spans; those that are no logs are nobody's parent."""
-        if links:
-            await self._write(sqlite_parent.keep_spans, links)
-
-    async def read_spans(self, trace_ids: Sequence[str]) -> list[SpanLink]:
-        """Return what is remembered of the spans of some traces, oldest first."""
-        return await self._read(sqlite_span.read, trace_ids)
+    async def add_upload(
+        self, links: Sequence[SpanLink], drafts: Sequence[LogDraft]
+    ) -> list[LogReceipt | Refused | None]:
+        """Keep the logs of an upload of spans, in one transaction."""
+        if not links and not drafts:
+            return []
+        entries = [prepared(draft) for draft in drafts]
+        return await self._write(sqlite_log.add_upload, links, entries)
 
     async def find_logs(self, query: LogQuery) -> LogPage:
         """Return one page of logs, newest first."""

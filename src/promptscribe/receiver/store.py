@@ -86,19 +86,27 @@ class Store(Protocol):
         """
         ...
 
-    async def keep_spans(self, links: Sequence[SpanLink]) -> None:
-        """Remember spans; those that are no logs are nobody's parent.
+    async def add_upload(
+        self, links: Sequence[SpanLink], drafts: Sequence[LogDraft]
+    ) -> list[LogReceipt | Refused | None]:
+        """Keep the logs of an upload of spans, all or none, and remember the spans.
 
-        Logs that name one as their parent, by its ids, are brought under the next log
-        above it, whichever of them arrives first. How many are remembered is bounded.
+        Spans that are no logs are nobody's parent: logs that name one as their parent,
+        by its ids, are brought under the next log above it, whichever of them arrives
+        first. How many are remembered is bounded.
+
+        Args:
+            links: The upload's spans, and the calls whose response another span may
+                tell of as well.
+            drafts: The logs of its calls.
+
+        Returns:
+            In the order of the drafts as `add_logs` does; None for a call that another
+            span has told of, in this process or any other, which is no log then.
 
         Raises:
             StoreUnavailable: Nothing was kept.
         """
-        ...
-
-    async def read_spans(self, trace_ids: Sequence[str]) -> list[SpanLink]:
-        """Return what is remembered of the spans of some traces, oldest first."""
         ...
 
     async def find_logs(self, query: LogQuery) -> LogPage:

@@ -1,10 +1,11 @@
 """The upload: spans of any OpenTelemetry SDK, as log requests of Prompts.
 
-Its law: no store and no HTTP; what it remembers is bounded. Calls of models become
-logs; other spans only say who stands under whom, also those of earlier uploads. A
-parent that has not come yet is named by its span: if it is a log, the two find each
-other when it comes; if it is none, the log is brought under the next one above. What
-has to be known after a restart, or in another process, is given to the store.
+Its law: no store and no HTTP; what it remembers is bounded, and no more than a short
+cut. Calls of models become logs; other spans only say who stands under whom, also those
+of earlier uploads. A parent that has not come yet is named by its span: if it is a log,
+the two find each other when it comes; if it is none, the log is brought under the next
+one above. What has to hold after a restart, or in another process, is for the store:
+whether a call was told of by an earlier upload as well.
 """
 
 from __future__ import annotations
@@ -73,14 +74,6 @@ class Upload(NamedTuple):
 class _Known(NamedTuple):
     parent: str | None
     is_log: bool
-    response: str | None
-
-
-class _Told(NamedTuple):
-    span_id: str
-    scope: str
-    began: int
-    ended: int
 
 
 class Spans:
@@ -88,27 +81,6 @@ class Spans:
 
     def __init__(self) -> None:
         self._known: Recent[Key, _Known] = Recent(MOST)
-        self._told: Recent[Key, _Told] = Recent(MOST)
-        self._traces: Recent[str, None] = Recent(MOST)
-
-    def strange(self, spans: Sequence[Span]) -> list[str]:
-        """Return the traces with calls of which the store is to be asked first."""
-        found = {span.trace_id for span in spans if _response(span) and span.has_ids}
-        return [trace for trace in found if trace not in self._traces]
-
-    def learn(self, traces: Sequence[str], links: Sequence[SpanLink]) -> None:
-        """Take what the store knows of some traces, the oldest first."""
-        for link in links:
-            key = link.trace_id, link.span_id
-            if key not in self._known:
-                known = _Known(link.parent_id, link.is_log, link.response)
-                self._known[key] = known
-            if link.response is not None:
-                told = _Told(link.span_id, link.scope, link.began, link.ended)
-                if (link.trace_id, link.response) not in self._told:
-                    self._told[link.trace_id, link.response] = told
-        for trace in traces:
-            self._traces[trace] = None
 
     def read(self, spans: Sequence[Span]) -> Upload:
         """Return what an upload says."""
@@ -123,7 +95,8 @@ class Spans:
         by_id = {(span.trace_id, span.span_id): span for span in calls}
         known: Answers = {}
         calls = [s for s in calls if not self._is_inside_itself(s, by_id, known)]
-        calls = [span for span in calls if not self._is_told(span)]
+        told: dict[Key, Span] = {}
+        calls = [span for span in calls if not _is_told(span, told)]
         own = {id(span) for span in calls}
         # A span that an application emitted for a log of ours may come before the log.
         others = [
@@ -141,44 +114,25 @@ class Spans:
         )
 
     def _remember(self, span: Span, *, is_log: bool) -> None:
-        response = _response(span) if is_log else None
-        known = _Known(span.parent_id, is_log, response)
-        self._known[span.trace_id, span.span_id] = known
+        self._known[span.trace_id, span.span_id] = _Known(span.parent_id, is_log)
 
     def _is_inside_itself(
         self, span: Span, others: Mapping[Key, Span], answers: Answers
     ) -> bool:
-        """Say whether the span around tells of the same response, as well."""
+        """Say whether the span around tells of the same call, as well."""
+        around = others.get((span.trace_id, self._above(span, answers) or ""))
+        if around is None:
+            return False
         response = _response(span)
-        key = span.trace_id, self._above(span, answers) or ""
-        known = self._known.get(key)
         if response is not None:
-            return known is not None and known.response == response
+            return _response(around) == response
         # Some instrumentations do not tell it of streams.
-        around = others.get(key)
         return (
-            around is not None
-            and around.scope != span.scope
+            around.scope != span.scope
             and around.began <= span.began
             and span.ended <= around.ended
             and identity.is_same_model(span, around)
         )
-
-    def _is_told(self, span: Span) -> bool:
-        """Say whether another span has told of the same response; remember it if not.
-
-        See `promptscribe._dialects.identity`.
-        """
-        response = _response(span)
-        if response is None or not span.has_ids:
-            return False
-        told = self._told.get((span.trace_id, response))
-        if told is not None and told.span_id != span.span_id:
-            is_at_once = span.began <= told.ended and told.began <= span.ended
-            return is_at_once and span.scope != told.scope
-        known = _Told(span.span_id, span.scope, span.began, span.ended)
-        self._told[span.trace_id, response] = known
-        return False
 
     def _parent(self, span: Span, answers: Answers) -> str | None:
         parent = self._above(span, answers)
@@ -224,6 +178,19 @@ class Spans:
 def _response(span: Span) -> str | None:
     found = identity.response_id(span)
     return found if found is not None and len(found) <= LONGEST_RESPONSE else None
+
+
+def _is_told(span: Span, told: dict[Key, Span]) -> bool:
+    """Say whether another span of the upload tells of the response; note it if not.
+
+    See `promptscribe._dialects.identity`.
+    """
+    response = _response(span)
+    if response is None or not span.has_ids:
+        return False
+    first = told.setdefault((span.trace_id, response), span)
+    is_at_once = span.began <= first.ended and first.began <= span.ended
+    return first.span_id != span.span_id and is_at_once and first.scope != span.scope
 
 
 def _link(span: Span) -> SpanLink:
