@@ -137,6 +137,8 @@ def _learn(kind: type) -> _Kind | None:
     if is_model(kind):
         own = _getter(kind, "__dict__")
         extra = _getter(kind, _EXTRA)
+        if not adapter.is_getter(adapter.lookup(kind, _EXTRA)):
+            extra = _none  # mistralai's declare it anew: it is in the dict, then
         if own is None or extra is None:
             return None
     elif not any(base is enum.Enum for base in _mro_of(kind)):
@@ -145,6 +147,10 @@ def _learn(kind: type) -> _Kind | None:
     if len(_kinds) < _MOST_KINDS:
         _kinds[id(kind)] = known
     return known
+
+
+def _none(_model: Any) -> None:
+    """Stand for what reads a member that is elsewhere."""
 
 
 def _getter(kind: type, name: str) -> _Getter | None:

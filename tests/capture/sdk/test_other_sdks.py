@@ -90,7 +90,12 @@ def litellm(base):
     module = sdk("litellm")
     usage = {"include_usage": True}
     asked = {"api_base": f"{base}/v1", "stream": True, "stream_options": usage}
-    return lambda **ask: module.completion(**(ask | asked))
+    whole = {"api_base": f"{base}/v1"}
+
+    def complete(**ask):
+        return module.completion(**ask, **(whole if "stream" in ask else asked))
+
+    return complete
 
 
 def entered(manager):
@@ -250,17 +255,43 @@ def test_a_stream_is_one_log_of_all_it_said(provider, ask, read, facts):
     assert log.error is None
 
 
-@pytest.mark.parametrize(
-    ("ask", "facts"),
-    [
-        (lambda b: anthropic(b).with_raw_response.create(**CLAUDE), ANTHROPIC_FACTS),
-        (lambda b: groq(b).with_raw_response.create(**GPT), OPENAI_FACTS),
-        (lambda b: bedrock(b).converse(**BEDROCK), ANTHROPIC_FACTS),
-    ],
-    ids=["anthropic raw", "groq raw", "bedrock"],
-)
+WHOLE = {
+    "anthropic": (lambda b: anthropic(b).create(**CLAUDE), ANTHROPIC_FACTS),
+    "anthropic raw": (
+        lambda b: anthropic(b).with_raw_response.create(**CLAUDE),
+        ANTHROPIC_FACTS,
+    ),
+    "groq": (lambda b: groq(b).create(**GPT), OPENAI_FACTS),
+    "groq raw": (lambda b: groq(b).with_raw_response.create(**GPT), OPENAI_FACTS),
+    "gemini": (lambda b: gemini(b).models.generate_content(**GEMINI), GEMINI_FACTS),
+    "mistral": (
+        lambda b: mistral(b).complete(model="magistral-medium-latest", messages=ASK),
+        ("Rain.", "stop", 16, 34),
+    ),
+    "cohere": (
+        lambda b: cohere(b).chat(model="command-a-03-2025", messages=ASK),
+        COHERE_FACTS,
+    ),
+    "cohere, first API": (
+        lambda b: cohere_first(b).chat(message="Weather?"),
+        (LOOK, "COMPLETE", 17, 12),
+    ),
+    "ollama": (
+        lambda b: sdk("ollama").Client(b).chat("qwen3:4b", ASK),
+        (LOOK, "stop", 26, 298),
+    ),
+    "bedrock": (lambda b: bedrock(b).converse(**BEDROCK), ANTHROPIC_FACTS),
+    "langchain": (lambda b: langchain(b).invoke("Weather?"), OPENAI_FACTS),
+    "litellm": (
+        lambda b: litellm(b)(model="openai/gpt-5-mini", messages=ASK, stream=False),
+        OPENAI_FACTS,
+    ),
+}
+
+
+@pytest.mark.parametrize(("ask", "facts"), WHOLE.values(), ids=WHOLE)
 def test_a_whole_response_is_handed_on_as_itself(provider, ask, facts):
-    """Raw responses are logged by what they hold."""
+    """Each SDK's answer is logged by what it says; raw ones by what they hold."""
     with captured_logs() as logs:
         answer = log_prompt(ask)(provider)
 
