@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import types
+import weakref
 
 import pytest
 from tests.promises.faults_server import Reply, Server
@@ -372,7 +373,7 @@ def test_where_others_deliver_there_is_nothing_to_wait_for(configured):
 
 
 def test_a_generator_that_is_awaited_still_is(server, configured):
-    """``types.coroutine``."""
+    """``types.coroutine``; it is a generator all the same."""
 
     @log_prompt(path="flush/awaited", flush=True)
     @types.coroutine
@@ -380,7 +381,101 @@ def test_a_generator_that_is_awaited_still_is(server, configured):
         yield from asyncio.sleep(0).__await__()
         return 3
 
-    async def main():
-        return await awaited()
+    @types.coroutine
+    def delegating():
+        return (yield from awaited())
 
-    assert asyncio.run(main()) == 3
+    async def main():
+        return await awaited(), paths(server), await delegating()
+
+    assert asyncio.run(main()) == (3, ["flush/awaited"], 3)
+    assert inspect.isgenerator(awaited())
+
+
+async def test_a_chunk_is_let_go_of_as_soon_as_its_consumer_does(configured):
+    """It may be large, or hold a connection."""
+
+    class Chunk:
+        pass
+
+    @log_prompt(flush=True)
+    async def steps():
+        yield Chunk()
+        yield Chunk()
+
+    @log_prompt(flush=True)
+    def plain_steps():
+        yield Chunk()
+        yield Chunk()
+
+    made, plain = steps(), plain_steps()
+    chunks = weakref.ref(await anext(made)), weakref.ref(next(plain))
+    await anext(made)
+    next(plain)
+    last = weakref.ref(await anext(steps()))
+
+    assert [chunk() for chunk in (*chunks, last)] == [None] * 3
+    await made.aclose()
+
+
+async def test_an_error_before_the_first_step_shows_the_function(configured):
+    """Thrown into what has not begun; no line of ours is in the traceback."""
+
+    @log_prompt(flush=True)
+    def steps():
+        yield 1
+
+    @log_prompt(flush=True)
+    async def async_steps():
+        yield 1
+
+    @log_prompt(flush=True)
+    async def coroutine():
+        return 1
+
+    @log_prompt(flush=True)
+    @types.coroutine
+    def awaited():
+        yield 1
+
+    shown = []
+    for made in (steps(), coroutine(), awaited()):
+        with pytest.raises(KeyError) as caught:
+            made.throw(KeyError("in"))
+        shown.append(caught.traceback[1:])
+    with pytest.raises(KeyError) as caught:
+        await async_steps().athrow(KeyError("in"))
+    shown.append(caught.traceback[1:])
+
+    names = [[entry.name for entry in entries] for entries in shown]
+    files = {str(entry.path) for entries in shown for entry in entries}
+    assert names == [["steps"], ["coroutine"], ["awaited"], ["async_steps"]]
+    assert files == {__file__}
+
+
+def test_a_coroutine_that_nobody_awaits_is_warned_of_once(configured):
+    """By its name."""
+
+    @log_prompt(flush=True)
+    async def forgotten():
+        pass
+
+    with pytest.warns(RuntimeWarning, match="forgotten' was never awaited") as warned:
+        forgotten()
+
+    assert len(warned) == 1
+
+
+def test_a_generator_that_leaves_a_call_that_waits_is_delivered(server, configured):
+    """Made inside of it, read outside: its log ends later than that of the call."""
+
+    @log_prompt(path="flush/steps", flush=True)
+    def steps():
+        yield 1
+
+    @log_prompt(path="flush/outer", flush=True)
+    def outer():
+        return steps()
+
+    assert list(outer()) == [1]
+    assert paths(server) == ["flush/outer", "flush/steps"]

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import msgspec
 
-from promptscribe._capture.context import current, is_unsaved
+from promptscribe._capture.context import current, is_unsaved, reset
 from promptscribe._capture.generator import hide_frame
 from promptscribe._capture.header import Place
-from promptscribe._capture.sink import reset, sink
+from promptscribe._capture.sink import sink
 from promptscribe._runtime.state import runtime
 
 if TYPE_CHECKING:

@@ -66,10 +66,10 @@ def _with_options(declared: Plan, kind: str, call: Call) -> Call:
         from promptscribe._capture import stdout
 
         call = stdout.capturing(call, kind)
-    if declared.options.flush:
+    if declared.options.flush and kind == "function":  # the others do it at their end
         from promptscribe._capture import flushing
 
-        call = flushing.flushing(call, kind)
+        call = flushing.around(call)
     return call
 
 

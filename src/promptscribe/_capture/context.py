@@ -6,6 +6,7 @@ threads that copy the context see the scope of the moment they were made.
 
 from __future__ import annotations
 
+import contextlib
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -14,6 +15,8 @@ import msgspec
 from promptscribe._runtime.state import runtime
 
 if TYPE_CHECKING:
+    from contextvars import Token
+
     from promptscribe._capture.recording import Recording
 
 
@@ -100,3 +103,9 @@ current: Final[ContextVar[Scope | None]] = ContextVar(
     "promptscribe_current", default=None
 )
 """The scope of the code that runs."""
+
+
+def reset(token: Token[Any]) -> None:
+    """Reset a context variable; in another context, there is no need to."""
+    with contextlib.suppress(ValueError):
+        token.var.reset(token)

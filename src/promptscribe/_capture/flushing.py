@@ -11,43 +11,76 @@ cancelled or interrupted is not held up; what failed in another way is delivered
 from __future__ import annotations
 
 import contextlib
-import inspect
 import sys
 import threading
 from contextvars import ContextVar
+from types import coroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from promptscribe._capture import failure, generator
+from promptscribe._capture import failure
+from promptscribe._capture.context import reset
 from promptscribe._capture.generator import hide_frame
+from promptscribe._capture.tape import ABANDONED
 from promptscribe._runtime.state import runtime
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncGenerator, Callable, Generator
+    from collections.abc import Awaitable, Callable
+    from types import TracebackType
 
     from promptscribe._capture.recording import Recording
+    from promptscribe._capture.tape import Finish, Tape
 
 _is_inside: Final = ContextVar("promptscribe_flushing", default=False)
 """Whether a call around this one will deliver."""
 
 
-def flushing(
-    call: Callable[[Any, Any, Any], Any], kind: str
-) -> Callable[[Any, Any, Any], Any]:
-    """Return a wrapper like *call* that delivers the log of each call at its end.
+def _is_due(error: BaseException | None) -> bool:
+    return not _is_inside.get() and (error is None or isinstance(error, Exception))
 
-    Args:
-        call: What stands between a caller and a decorated function.
-        kind: Of the function: ``function``, ``coroutine``, ``generator`` or
-            ``async generator``.
-    """
-    run = _RUN[kind]
+
+class Flush:
+    """Delivers at the end of ``with`` or ``async with``, if nothing around does."""
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> None:
+        self._token = _is_inside.set(True)
+
+    def leave(self, error: BaseException | None) -> bool:
+        """Say whether to deliver now."""
+        reset(self._token)
+        return _is_due(error)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.leave(error):
+            deliver()
+
+    async def __aenter__(self) -> None:
+        self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.leave(error):
+            await deliver_async()
+
+
+def around(call: Callable[[Any, Any, Any], Any]) -> Callable[[Any, Any, Any], Any]:
+    """Return a wrapper of functions like *call* that delivers the log of each call."""
 
     def flushed(wrapped: Any, args: Any, kwargs: Any) -> Any:
-        if runtime.append is None or _is_inside.get():
-            return call(wrapped, args, kwargs)
         try:
-            return run(call, wrapped, args, kwargs)
+            with Flush():
+                return call(wrapped, args, kwargs)
         except BaseException as error:
             hide_frame(error)
             raise
@@ -55,117 +88,71 @@ def flushing(
     return flushed
 
 
-def _run_function(call: Any, wrapped: Any, args: Any, kwargs: Any) -> Any:
-    token = _is_inside.set(True)
-    try:
-        result = call(wrapped, args, kwargs)
-    except BaseException as error:
-        _is_inside.reset(token)
-        hide_frame(error)
-        if isinstance(error, Exception):
-            deliver()
-        raise
-    _is_inside.reset(token)
-    deliver()
-    return result
+def awaiting(run: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a coroutine function like *run* that delivers at its end."""
 
-
-def _run_coroutine(call: Any, wrapped: Any, args: Any, kwargs: Any) -> Any:
-    made = call(wrapped, args, kwargs)
-    return _with_names(_await(made), made)
-
-
-async def _await(made: Any) -> Any:
-    token = _is_inside.set(True)
-    try:
-        result = await made
-    except BaseException as error:
-        _leave(token)
-        hide_frame(error)
-        if isinstance(error, Exception):
-            await deliver_async()
-        raise
-    _leave(token)
-    await deliver_async()
-    return result
-
-
-def _run_generator(call: Any, wrapped: Any, args: Any, kwargs: Any) -> Any:
-    made = call(wrapped, args, kwargs)
-    if made.gi_code.co_flags & inspect.CO_ITERABLE_COROUTINE:  # of types.coroutine
-        return _with_names(_await(made), made)
-    return _with_names(_steps(made), made)
-
-
-def _steps(made: Any) -> Generator[Any, Any, Any]:
-    try:
-        result = yield from made
-    except BaseException as error:
-        hide_frame(error)
-        if isinstance(error, Exception | GeneratorExit):
-            deliver()
-        raise
-    deliver()
-    return result
-
-
-def _run_async_generator(call: Any, wrapped: Any, args: Any, kwargs: Any) -> Any:
-    made = call(wrapped, args, kwargs)
-    return _with_names(_async_steps(made), made)
-
-
-async def _async_steps(made: Any) -> AsyncGenerator[Any, Any]:
-    step: Any = generator._first_step(made)
-    while True:
+    async def flushed(*args: Any) -> Any:
         try:
-            chunk = await step
-        except StopAsyncIteration:
-            await deliver_async()
-            return
+            async with Flush():
+                return await run(*args)
         except BaseException as error:
             hide_frame(error)
-            if isinstance(error, Exception | GeneratorExit):
-                await deliver_async()
             raise
+
+    return flushed
+
+
+def delegating(run: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the same for a *run* whose coroutines are generators."""
+    run = awaiting(run)
+
+    @coroutine
+    def flushed(*args: Any) -> Any:
         try:
-            step = made.asend((yield chunk))
-        except BaseException as thrown:  # noqa: BLE001 - it goes into the body
-            hide_frame(thrown)
-            step = made.athrow(thrown)
+            return (yield from run(*args))
+        except BaseException as error:
+            hide_frame(error)
+            raise
+
+    return flushed
 
 
-_RUN: Final = {
-    "function": _run_function,
-    "coroutine": _run_coroutine,
-    "generator": _run_generator,
-    "async generator": _run_async_generator,
-}
+def finishing(*, is_async: bool) -> Callable[[Finish], Finish]:
+    """Return what makes the end of a generator's log deliver it.
+
+    Args:
+        is_async: Whether the generator is asynchronous: it waits by itself.
+    """
+    at_end: Callable[[], Awaitable[None] | None] = (
+        deliver_async if is_async else deliver
+    )
+
+    def make(finish: Finish) -> Finish:
+        def finish_and_deliver(
+            tape: Tape, ending: str | None, error: BaseException | None = None
+        ) -> Awaitable[None] | None:
+            finish(tape, ending, error)
+            # Nobody waits for one that was thrown away.
+            return at_end() if ending != ABANDONED and _is_due(error) else None
+
+        return finish_and_deliver
+
+    return make
 
 
-def _with_names(made: Any, other: Any) -> Any:
-    for name in ("__name__", "__qualname__"):
-        with contextlib.suppress(AttributeError, TypeError):
-            setattr(made, name, getattr(other, name))
-    return made
-
-
-_blocks: Final[dict[int | None, Any]] = {}
-"""The tokens of the blocks that will deliver, by the key of their log."""
+_blocks: Final[dict[int | None, Flush]] = {}
+"""Those of the blocks that are open, by the key of their log."""
 
 
 def open_block(log: Recording) -> None:
     """Have a ``with log_prompt(…)`` block deliver at its end."""
-    if not _is_inside.get():
-        _blocks[log.key] = _is_inside.set(True)
+    flush = _blocks[log.key] = Flush()
+    flush.__enter__()
 
 
 def close_block(log: Recording, error: BaseException | None) -> bool:
     """Say whether a block that ends now has to deliver."""
-    token = _blocks.pop(log.key, None)
-    if token is None:
-        return False
-    _leave(token)
-    return error is None or isinstance(error, Exception)
+    return _blocks.pop(log.key).leave(error)
 
 
 def deliver() -> None:
@@ -225,8 +212,3 @@ async def _deliver_beside(loop: asyncio.AbstractEventLoop) -> None:
     except RuntimeError:  # a limit, or the interpreter shuts down
         return
     await done
-
-
-def _leave(token: Any) -> None:
-    with contextlib.suppress(ValueError):  # in another context than it was set in
-        _is_inside.reset(token)

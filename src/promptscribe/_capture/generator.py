@@ -109,13 +109,15 @@ async def drive_async(generator: Any, begin: Begin) -> AsyncGenerator[Any, Any]:
                 chunk = await step
             except StopAsyncIteration:
                 leave_scope(token)
-                tape.finish(ending)
+                if (rest := tape.finish(ending)) is not None:
+                    await rest
                 return
             except BaseException as error:
                 leave_scope(token)
                 step = None  # it may hold the error, whose frames lead back to this one
                 hide_frame(error)
-                tape.finish(ending, error)
+                if (rest := tape.finish(ending, error)) is not None:
+                    await rest
                 raise
             try:  # noqa: SIM105 - `contextlib.suppress` costs 0.2 µs
                 leave(token)

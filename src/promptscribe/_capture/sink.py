@@ -7,17 +7,15 @@ just then.
 
 from __future__ import annotations
 
-import contextlib
 from collections import deque
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from promptscribe._capture import cut
 from promptscribe._capture.tee import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextvars import Token
 
 LONGEST_OUTPUT: Final = 65_536
 """Characters that are kept of what one call prints: half from either end."""
@@ -96,12 +94,6 @@ class Sink:
 
 sink: Final[ContextVar[Sink | None]] = ContextVar("promptscribe_stdout", default=None)
 """Where the text goes of the code that runs."""
-
-
-def reset(token: Token[Any]) -> None:
-    """Reset a context variable; in another context, there is no need to."""
-    with contextlib.suppress(ValueError):
-        token.var.reset(token)
 
 
 def _route(text: str) -> None:

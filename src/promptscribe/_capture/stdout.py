@@ -15,11 +15,11 @@ import contextlib
 from types import coroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from promptscribe._capture.context import current
+from promptscribe._capture.context import current, reset
 from promptscribe._capture.generator import hide_frame
 from promptscribe._capture.guise import is_awaited, named_as
 from promptscribe._capture.rule import rules_of
-from promptscribe._capture.sink import Sink, reset, sink, stage
+from promptscribe._capture.sink import Sink, sink, stage
 from promptscribe._runtime.state import runtime
 
 if TYPE_CHECKING:

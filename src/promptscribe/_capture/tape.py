@@ -22,7 +22,7 @@ from promptscribe._runtime.state import runtime
 from promptscribe._wire.record import EXT_CHUNKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 CLOSED: Final = "closed early"
 """The consumer stopped before the end: ``break``, ``close``, a client that left."""
@@ -70,8 +70,11 @@ class Finish(Protocol):
 
     def __call__(
         self, tape: Tape, ending: str | None, error: BaseException | None = None
-    ) -> None:
-        """See `Recording.finish_stream`."""
+    ) -> Awaitable[None] | None:
+        """See `Recording.finish_stream`; what it returns is to be awaited, if anything.
+
+        Who drives a stream that is not asynchronous, or has no driver, gets None.
+        """
 
 
 class Tape:
@@ -156,20 +159,27 @@ class Tape:
             failure.note("snapshot_failed", problem)
         return self._turn
 
-    def finish(self, ending: str | None, error: BaseException | None = None) -> None:
+    def finish(
+        self, ending: str | None, error: BaseException | None = None
+    ) -> Awaitable[None] | None:
         """Hand over what came; a second time does nothing.
 
         Args:
             ending: None if the stream was read to its end, else how it ended.
             error: What broke it off; the ``GeneratorExit`` by which a stream is closed
                 is no error, but an ending.
+
+        Returns:
+            What is to be awaited before the stream ends, see `Finish`.
         """
         if ending is not None and type(error) is GeneratorExit:
             error = None
         finish, self._finish = self._finish, None
-        if finish is not None:
-            finish(self, ending, error)
-            self._forget()
+        if finish is None:
+            return None
+        rest = finish(self, ending, error)
+        self._forget()
+        return rest
 
     def __del__(self) -> None:
         # Who drives the stream was thrown away without a last step: nobody read on, or

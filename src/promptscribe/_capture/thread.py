@@ -19,9 +19,9 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from promptscribe._capture import failure
-from promptscribe._capture.context import current
+from promptscribe._capture.context import current, reset
 from promptscribe._capture.generator import hide_frame
-from promptscribe._capture.sink import reset, sink
+from promptscribe._capture.sink import sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from promptscribe._capture.context import Scope
     from promptscribe._capture.options import Plan
     from promptscribe._capture.recording import Recording
+    from promptscribe._capture.tape import Finish
 
 PLAIN = {str, dict, list, tuple, int, float, bool, type(None)}
 """Types of results that are no streams; grows with what functions return."""
@@ -89,7 +90,12 @@ def around_coroutine(declared: Plan, bind: Binder, function: Any) -> Callable[..
         bind: Names the arguments.
         function: The function: its names are those of the coroutines.
     """
-    run = _awaiting(declared, _body_of(function))
+    body = _body_of(function)
+    run = _as_of(body, _awaiting(declared))
+    if declared.options.flush:
+        from promptscribe._capture import flushing
+
+        run = _as_of(body, flushing.awaiting(run))
 
     def call(wrapped: Any, args: Any, kwargs: Any) -> Any:
         if runtime.append is None:
@@ -126,8 +132,19 @@ def _fail(error: BaseException, recording: Recording | None) -> None:
         recording.fail(error)
 
 
-def _awaiting(declared: Plan, body: Any) -> Callable[..., Any]:
-    """Return what makes the coroutines of one function; they carry its names."""
+def _as_of(body: Any, run: Any) -> Callable[..., Any]:
+    """Return a coroutine function whose coroutines look like those of *body*."""
+    code: Any = getattr(body, "__code__", None)
+    if type(code) is CodeType:  # else it is none of Python's own
+        run = disguise(run, code, getattr(body, "__module__", None))
+    run.__name__ = getattr(body, "__name__", run.__name__)
+    run.__qualname__ = body.__qualname__
+    known: Callable[..., Any] = run
+    return known
+
+
+def _awaiting(declared: Plan) -> Callable[..., Any]:
+    """Return what makes the coroutines of one function."""
     set_current, leave_scope = current.set, generator.leave_scope
     plain = PLAIN
 
@@ -162,11 +179,6 @@ def _awaiting(declared: Plan, body: Any) -> Callable[..., Any]:
             return result
         return settle(recording, result)
 
-    code: Any = getattr(body, "__code__", None)
-    if type(code) is CodeType:  # else it is none of Python's own
-        run = disguise(run, code, getattr(body, "__module__", None))  # type: ignore[arg-type] # a function
-    run.__name__ = getattr(body, "__name__", run.__name__)
-    run.__qualname__ = body.__qualname__
     return run
 
 
@@ -174,6 +186,12 @@ def around_iterator(
     declared: Plan, bind: Binder, drive: Callable[..., Any]
 ) -> Callable[..., Any]:
     """Return what calls a generator function; *drive* runs the generator."""
+    delegate, finishing = _drive_coroutine, None
+    if declared.options.flush:
+        from promptscribe._capture import flushing
+
+        delegate = flushing.delegating(_drive_coroutine)
+        finishing = flushing.finishing(is_async=drive is generator.drive_async)
 
     def call(wrapped: Any, args: Any, kwargs: Any) -> Any:
         if runtime.append is None:
@@ -192,13 +210,11 @@ def around_iterator(
             return made
         try:
             # Inputs and parent as they are now; the log begins with the first step.
-            beginning = _Beginning(declared, inputs)
-            recorded: Any
+            beginning = _Beginning(declared, inputs, finishing)
             if is_awaited(made):
-                recorded = _drive_coroutine(made, beginning)
+                recorded = driver_for(made, delegate)(made, beginning)
             else:
-                driver = driver_for(made, drive)
-                recorded = driver(beginning.steps(made), beginning)
+                recorded = driver_for(made, drive)(beginning.steps(made), beginning)
             return named_as(recorded, made)
         except BaseException as problem:  # noqa: BLE001 - ours
             failure.note("recording_failed", problem)
@@ -229,11 +245,23 @@ def _drive_coroutine(made: Any, beginning: _Beginning) -> Any:
 
 
 class _Beginning:
-    """Begins the log of a generator, as of where and with what it was created."""
+    """Begins the log of a generator, as of where and with what it was created.
 
-    __slots__ = ("_declared", "_inputs", "_outer", "_recording")
+    Args:
+        declared: What the decorator was given.
+        inputs: The arguments.
+        finishing: Adds to what ends the log, if anything does.
+    """
 
-    def __init__(self, declared: Plan, inputs: Any) -> None:
+    __slots__ = ("_declared", "_finishing", "_inputs", "_outer", "_recording")
+
+    def __init__(
+        self,
+        declared: Plan,
+        inputs: Any,
+        finishing: Callable[[Finish], Finish] | None,
+    ) -> None:
+        self._finishing = finishing
         self._declared = declared
         self._inputs = msgspec.Raw(snapshot.encode(inputs))
         self._outer = current.get() or Inherited(None, runtime.members)
@@ -251,7 +279,8 @@ class _Beginning:
             return self._outer, Tape(NOTHING.finish_stream)
         recording.leave()  # it is entered with each step
         self._recording = recording
-        return recording, Tape(recording.finish_stream)
+        finish: Finish = recording.finish_stream
+        return recording, Tape(self._finishing(finish) if self._finishing else finish)
 
     def begin(self) -> Recording | None:
         """Begin the log; None if that fails."""
