@@ -6,7 +6,6 @@ import json
 import random
 import threading
 
-import httpx
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -86,19 +85,20 @@ def log_of(request):
 
     def upload(span):
         url = request.getfixturevalue("receiver").url
+        http = request.getfixturevalue("http")
         body = otlp.write_upload(span.resource, span.scope, [span])
         is_json = request.param == "json"
         content = json.dumps(body).encode() if is_json else protobuf.encode(body)
         kind = "application/json" if is_json else "application/x-protobuf"
-        seen = httpx.get(f"{url}/logs").json()["total"]
-        answer = httpx.post(
+        seen = http.get(f"{url}/logs").json()["total"]
+        answer = http.post(
             f"{url}/v1/traces", content=content, headers={"content-type": kind}
         )
         assert answer.status_code == 200
         assert answer.content in {b"", b"{}"}, answer.content
-        found = httpx.get(f"{url}/logs").json()
+        found = http.get(f"{url}/logs").json()
         logs = found["records"][: found["total"] - seen]
-        return [httpx.get(f"{url}/logs/{log['id']}").json() for log in logs]
+        return [http.get(f"{url}/logs/{log['id']}").json() for log in logs]
 
     send = {"exporter": export, "processor": process}.get(request.param, upload)
     number = iter(range(1, 100))
