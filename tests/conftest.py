@@ -16,10 +16,21 @@ settings.register_profile(
 settings.load_profile("steady")
 
 
+NOT_THEIRS = ("PROMPTSCRIBE_", "HUMANLOOP_", "PYTEST_ADDOPTS", "PYTEST_XDIST_")
+"""Variables that say how these tests are run, not how those that a test runs are."""
+
+
+def pytest_collection_modifyitems(config, items):
+    """Where several processes share the files, have them begin with the longest."""
+    if hasattr(config, "workerinput"):
+        long = {item.path for item in items if item.get_closest_marker("peers")}
+        items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture(autouse=True)
 def _fresh_runtime(monkeypatch, tmp_path):
     for name in list(os.environ):
-        if name.startswith(("PROMPTSCRIBE_", "HUMANLOOP_")):
+        if name.startswith(NOT_THEIRS):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
