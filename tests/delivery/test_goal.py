@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from promptscribe._delivery import goal as goals
@@ -27,7 +29,8 @@ def clock(monkeypatch):
     class Clock:
         now = 0.0
 
-    monkeypatch.setattr(goals.time, "monotonic", lambda: Clock.now)
+    # In that module alone: the machine's clock is everybody's.
+    monkeypatch.setattr(goals, "time", SimpleNamespace(monotonic=lambda: Clock.now))
     return Clock
 
 

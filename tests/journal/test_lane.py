@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -227,7 +228,7 @@ def test_a_lock_file_that_is_a_link_is_not_followed(root, tmp_path):
 
 def test_a_name_that_is_taken_is_no_obstacle(root, monkeypatch):
     """Two containers may have one process id at one moment."""
-    monkeypatch.setattr(lanes.time, "time_ns", lambda: 7)
+    monkeypatch.setattr(lanes, "time", SimpleNamespace(time_ns=lambda: 7))
 
     one, other = Lane.create(root), Lane.create(root)
 

@@ -9,6 +9,7 @@ import pytest
 from promptscribe._journal import frame
 from promptscribe._journal.lane import Lane, find_lanes
 from promptscribe._journal.reader import Reader
+from promptscribe._journal.record import acknowledge
 from promptscribe._journal.writer import Writer
 
 
@@ -49,6 +50,37 @@ def test_dropping_the_oldest_counts_every_log_once(dead, calls):
     assert freed > 0
     assert len(taken) + reader.lost["journal_cap"] == 201
     assert reader.is_drained()
+
+
+@pytest.mark.parametrize("fate", ["delivered", "given up"])
+def test_a_file_that_cannot_be_removed_is_not_read_again(
+    dead, calls, monkeypatch, fate
+):
+    """Its folder became read-only: who comes next finds nothing to send in it."""
+    path = dead()
+
+    def refuse(*_words, **_more):
+        raise PermissionError(13, "read-only")
+
+    first = Reader.of_lane(Lane.adopt(path))
+    with monkeypatch.context() as patch:
+        patch.setattr(type(path), "unlink", refuse)
+        if fate == "given up":
+            while first.drop_oldest("journal_cap"):
+                pass
+        taken = first.take(1000)
+        if taken:
+            acknowledge(taken)
+        first.clean()
+        first.abandon()
+    left = list(path.glob("*.seg"))
+    second = Reader.of_lane(Lane.adopt(path))
+
+    assert len(taken) + first.lost["journal_cap"] == 200
+    assert len(left) > 2
+    assert second.count() == 0
+    assert calls.drain(second) == []
+    assert list(path.glob("*.seg")) == []
 
 
 def test_what_is_being_sent_is_not_dropped(dead, calls):

@@ -117,11 +117,8 @@ class AppendedSegment(Segment):
             finally:
                 os.close(fd)
 
-    def add_checksum(self, offset: int) -> None:
-        """Do nothing: every frame was stored with its checksum, unless by others."""
-
     def add_checksums(self, bare: list[frame.Piece]) -> None:
-        """Do nothing, see `add_checksum`."""
+        """Do nothing: every frame was stored with its checksum, unless by others."""
 
 
 def is_mappable(folder: Path) -> bool:

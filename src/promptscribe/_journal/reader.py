@@ -187,7 +187,7 @@ class Reader:
                 self._dropped.pop(key, None)
                 logs += 1
         self._segments.remove(victim)
-        victim.unlink()
+        self._scan.discard(victim)
         self._lose(reason, logs)
         return victim.size
 

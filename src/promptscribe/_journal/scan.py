@@ -123,9 +123,14 @@ class Scan:
         """Remove segments in which everything was acknowledged."""
         for segment in [s for s in self._done if s.live <= 0]:
             self._done.remove(segment)
-            segment.unlink()
+            self.discard(segment)
             if segment in self._segments:
                 self._segments.remove(segment)
+
+    def discard(self, segment: Segment) -> None:
+        """Remove a segment's file; one that cannot be removed has nothing to send."""
+        if not segment.unlink():
+            segment.acknowledge([found.offset for found in self.frames(segment)])
 
     def _is_abandoned(self, segment: Segment) -> bool:
         """Say whether a segment gets no more frames though nobody sealed it.
@@ -221,7 +226,8 @@ class Scan:
 
 
 def _piece(segment: Segment, mapping: mmap.mmap, found: frame.Frame) -> frame.Piece:
-    if not found.has_checksum:
-        segment.add_checksum(found.offset)
     payload = frame.payload_of(mapping, found)
-    return found.offset, found.kind, found.acknowledged, payload
+    piece = found.offset, found.kind, found.acknowledged, payload
+    if not found.has_checksum:
+        segment.add_checksums([piece])
+    return piece

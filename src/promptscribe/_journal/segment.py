@@ -181,15 +181,6 @@ class Segment:
             mapping[offset + frame.STATE_OFFSET] = frame.ACKNOWLEDGED
             reach("acknowledged")
 
-    def add_checksum(self, offset: int) -> None:
-        """Add the checksum of a frame that was too long for the caller to do it."""
-        mapping = self.map
-        found = frame.peek_frame(mapping, offset) if mapping is not None else None
-        if mapping is not None and found is not None and not found.has_checksum:
-            where = offset + frame.COMMIT.size
-            value = frame.checksum(found.kind, frame.payload_of(mapping, found))
-            mapping[where : where + frame.CRC.size] = frame.CRC.pack(value)
-
     def add_checksums(self, bare: list[frame.Piece]) -> None:
         """Add the checksums of frames that were just read."""
         if self.map is not None:
@@ -244,13 +235,20 @@ class Segment:
         if self.path is not None:
             self.map = None
 
-    def unlink(self) -> None:
-        """Remove the file: everything in it was acknowledged, or is given up."""
+    def unlink(self) -> bool:
+        """Remove the file: everything in it was acknowledged, or is given up.
+
+        Returns:
+            Whether there is none any more.
+        """
         self.map = None
         if self.path is not None:
-            with contextlib.suppress(OSError):
-                self.path.unlink()
+            try:
+                self.path.unlink(missing_ok=True)
+            except OSError:
+                return False
             reach("unlinked")
+        return True
 
     def truncate(self) -> None:
         """Give back the disk space after the last frame.

@@ -271,14 +271,15 @@ class Pipeline:
         readers = (
             (*self._heritage.counted, self._reader) if self.settings.export else ()
         )
+        desk = self._exporter.desk
+        is_stuck = desk is not None and desk.circuit.is_open
         for reader in readers:
             while held + self.writer.supply.segment_bytes > most:
                 freed = reader.drop_oldest("journal_cap")
                 if not freed:
                     break
                 held -= freed
-            desk = self._exporter.desk
-            if desk is None or desk.circuit.is_open:
+            if is_stuck:
                 before = time.time() - LONGEST_AGE
                 while reader.drop_oldest("journal_age", before=before):
                     pass
