@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from opentelemetry import trace
+from opentelemetry import context, trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -276,6 +276,62 @@ def test_a_span_that_is_not_sampled_costs_no_log(monkeypatch, captured_logs):
     answer("q")
 
     assert len(captured_logs) == 1
+
+
+@log_prompt(path="kind/coroutine")
+async def coroutine():
+    return 1
+
+
+@log_prompt(path="kind/generator")
+def steps():
+    yield 1
+    yield 2
+
+
+@log_prompt(path="kind/async")
+async def async_steps():
+    yield 1
+
+
+async def read_all():
+    return [number async for number in async_steps()]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: answer("q"),
+        lambda: asyncio.run(coroutine()),
+        lambda: list(steps()),
+        lambda: asyncio.run(read_all()),
+    ],
+    ids=["function", "coroutine", "generator", "async generator"],
+)
+@pytest.mark.parametrize("broken", ["attach", "reset"])
+def test_a_context_that_fails_costs_no_log_and_makes_no_second_one(
+    call, broken, spans, monkeypatch
+):
+    """One of OpenTelemetry's context's own making; the calls inside are as ever."""
+
+    class Broken:
+        @property
+        def var(self):
+            raise LookupError("no context")
+
+    def attach(_context):
+        if broken == "attach":
+            raise LookupError("no context")
+        return Broken()
+
+    monkeypatch.setattr(context, "attach", attach)
+    with captured_logs() as logs:
+        call()
+
+    (log,), (span,) = logs, spans.get_finished_spans()
+    assert log.log_id == id_of(span)
+    assert log.error is None
+    assert promptscribe.stats().reasons["otel_failed"] > 0
 
 
 def test_what_sampling_leaves_out_is_no_span_and_traces_stay_whole(

@@ -54,12 +54,12 @@ class ControlledRecording(Recording):
     def enter(self) -> None:
         """Make the log's span active, if it has one."""
         if self._emission is not None:
-            self._emission.enter()
+            emitted.attempt(self._emission.enter)
 
     def leave(self) -> None:
         """Make the span active that was before."""
         if self._emission is not None:
-            self._emission.leave()
+            emitted.attempt(self._emission.leave)
 
     def finish(self, result: Any) -> None:
         """End the log of a call that returned."""

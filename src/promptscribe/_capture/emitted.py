@@ -74,6 +74,14 @@ def emit(members: dict[str, Any], outer: Scope | None) -> Emission | None:
     return emission
 
 
+def attempt(step: Callable[[], None]) -> None:
+    """Make a span active, or no more; the log goes on where that fails."""
+    try:
+        step()
+    except BaseException as problem:  # noqa: BLE001 - OpenTelemetry's context
+        failure.note("otel_failed", problem)
+
+
 def parent_of(outer: Scope | None, trace: bytes) -> int | str | None:
     """Return the parent as it is written down: in another trace, by its whole id."""
     if outer is None or outer.key is None:
