@@ -252,7 +252,8 @@ class Recording:
         try:
             packed, told = self._unwind(tape, ending)
             described = None if error is None else self._describe(error)
-            self._end(tape.count > 0 or error is None, packed, described, told)
+            has_result = tape.count > 0 or (error is None and ending is None)
+            self._end(has_result, packed, described, told)
         except BaseException as problem:  # noqa: BLE001 - the stream belongs to the user
             self._give_up(problem, error)
 

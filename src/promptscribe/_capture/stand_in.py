@@ -19,6 +19,7 @@ import wrapt
 
 from promptscribe._capture.generator import drive, drive_along, drive_async, hide_frame
 from promptscribe._capture.guise import driver_for, named_as
+from promptscribe._capture.raw_body import READERS, RawBody, reading
 from promptscribe._capture.stream_kind import kind_of, known
 from promptscribe._capture.tape import CLOSED
 
@@ -232,6 +233,16 @@ class BothStandIn(IteratorStandIn, _AsyncReading):
 
 class ResponseStandIn(StandIn):
     """Stands for a raw response that is not read yet."""
+
+    def __init__(self, stream: Any, tape: Tape) -> None:
+        super().__init__(stream, tape)
+        self._self_body = RawBody(tape)
+
+    def __getattr__(self, name: str) -> Any:
+        value = super().__getattr__(name)
+        if name in READERS and type(value) is MethodType:
+            return reading(value, self._self_body)
+        return value
 
     def parse(self, *args: Any, **kwargs: Any) -> Any:
         """Return the response, or the stream, that it holds."""

@@ -1,0 +1,150 @@
+"""``with_streaming_response``: what is read of an answer without parsing it, is logged.
+
+Needs the SDKs (``pip install promptscribe[sdks]``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+
+import pytest
+
+from promptscribe import log_prompt
+from promptscribe.testing import captured_logs
+
+openai = pytest.importorskip("openai")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+ASK = [{"role": "user", "content": "Weather?"}]
+CHAT = {"model": "gpt-5-mini", "messages": ASK}
+STREAM = CHAT | {"stream": True, "stream_options": {"include_usage": True}}
+CLAUDE = {"model": "claude-sonnet-5", "max_tokens": 99, "messages": ASK}
+FACTS = ("Let me look.", "tool_calls", 2006, 300)
+CLAUDE_FACTS = ("Let me look.", "tool_use", 2009, 393)
+PIECES = ["iter_lines", "iter_text", "iter_bytes"]
+WHOLE = ["read", "text"]
+
+
+def facts(log):
+    return log.output, log.finish_reason, log.prompt_tokens, log.output_tokens
+
+
+def read(manager, way):
+    with manager as answer:
+        found = getattr(answer, way)()
+        return list(found) if way in PIECES else found
+
+
+async def read_async(manager, way):
+    async with manager as answer:
+        found = getattr(answer, way)()
+        return [x async for x in found] if way in PIECES else await found
+
+
+@pytest.mark.parametrize("way", [*PIECES, *WHOLE])
+@pytest.mark.parametrize("asked", [CHAT, STREAM], ids=["whole", "stream"])
+def test_what_is_read_is_logged_as_if_it_was_parsed(client, way, asked):
+    """It arrives as undecorated, and the log has output, reason and tokens."""
+    ask = client.chat.completions.with_streaming_response.create
+    undecorated = read(ask(**asked), way)
+
+    with captured_logs() as logs:
+        got = read(log_prompt(ask)(**asked), way)
+
+    assert got == undecorated
+    assert facts(logs[0]) == FACTS
+    assert logs[0].output_message["tool_calls"][0]["function"]["name"]
+    assert len(logs) == 1
+    assert ("time_to_first_token" in logs[0].metadata) == (asked is STREAM)
+
+
+@pytest.mark.parametrize("way", [*PIECES, *WHOLE])
+def test_an_asynchronous_client_is_read_likewise(provider, way):
+    """The same of events that are read by an event loop."""
+
+    async def main(d):
+        async with openai.AsyncOpenAI(base_url=f"{provider}/v1") as client:
+            ask = client.chat.completions.with_streaming_response.create
+            return await read_async(d(ask)(**STREAM), way)
+
+    undecorated = asyncio.run(main(lambda f: f))
+    with captured_logs() as logs:
+        got = asyncio.run(main(log_prompt))
+
+    assert got == undecorated
+    assert facts(logs[0]) == FACTS
+
+
+@pytest.mark.parametrize("way", ["iter_lines", "text", "json"])
+def test_anthropics_answers_are_read_likewise(provider, way):
+    """Its classes are of the same make."""
+    client = pytest.importorskip("anthropic").Anthropic(base_url=provider)
+    asked = CLAUDE | {"stream": way == "iter_lines"}
+
+    with client, captured_logs() as logs:
+        read(log_prompt(client.messages.with_streaming_response.create)(**asked), way)
+
+    assert facts(logs[0]) == CLAUDE_FACTS
+
+
+def test_a_loop_over_lines_that_stops_leaves_what_came(client):
+    """As of a stream that is parsed: partial output, closed early, no error."""
+    ask = log_prompt(client.chat.completions.with_streaming_response.create)
+
+    with captured_logs() as logs, ask(**STREAM) as answer:
+        for line in answer.iter_lines():
+            if "Let" in line:
+                break
+
+    assert logs[0].output.startswith("Let")
+    assert logs[0].metadata["stream"] == "closed early"
+    assert logs[0].error is None
+
+
+def test_a_connection_that_breaks_is_the_logs_error(provider):
+    """The SDK's own exception passes, with what came before in the log."""
+    with openai.OpenAI(base_url=f"{provider}/cut/v1", max_retries=0) as client:
+        ask = log_prompt(client.chat.completions.with_streaming_response.create)
+
+        with captured_logs() as logs, contextlib.ExitStack() as stack:
+            answer = stack.enter_context(ask(**STREAM))
+            with pytest.raises(Exception, match="peer closed") as caught:
+                list(answer.iter_lines())
+
+    assert logs[0].error.startswith(type(caught.value).__name__)
+    assert logs[0].output
+
+
+def test_the_readers_look_as_the_sdk_made_them(client):
+    """Names, signatures and kinds; and nothing is left on the SDK's object."""
+    with client.chat.completions.with_streaming_response.create(**CHAT) as plain:
+        members = set(vars(plain))
+        with (
+            captured_logs(),
+            log_prompt(client.chat.completions.with_streaming_response.create)(
+                **CHAT
+            ) as answer,
+        ):
+            for name in [*PIECES, *WHOLE, "json"]:
+                ours, theirs = getattr(answer, name), getattr(plain, name)
+                assert ours.__name__ == theirs.__name__
+                assert inspect.signature(ours) == inspect.signature(theirs)
+            answer.read()
+            assert set(vars(answer)) == members
+
+
+def test_of_an_answer_that_nobody_read_there_is_no_output(client):
+    """Not an empty one, which would say that the model was silent."""
+    ask = log_prompt(client.chat.completions.with_streaming_response.create)
+
+    with captured_logs() as logs, ask(**CHAT) as answer:
+        assert answer.status_code == 200
+
+    assert logs[0].output is None
+    assert logs[0].metadata["stream"] == "closed early"
