@@ -361,6 +361,37 @@ async def test_blocks_capture_in_with_and_async_with():
     assert printed(logs) == {"inner": "two\n", "block": "one\n", "failed": "three\n"}
 
 
+class _Unbound:
+    """A proxy outside of what it stands for, as werkzeug's."""
+
+    def __getattribute__(self, name):
+        raise RuntimeError("working outside of request context")
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_stream_that_cannot_be_replaced_costs_no_log_and_no_call(name, monkeypatch):
+    """It stays where it is, the other one is captured; blocks and functions alike."""
+
+    @captures
+    def work():
+        other.write("work\n")
+        return getattr(sys, name)
+
+    with monkeypatch.context() as patch, captured_logs() as logs:
+        odd = _Unbound()
+        patch.setattr(sys, name, odd)
+        with log_prompt("a/block", capture_stdout=True):
+            other = sys.stderr if name == "stdout" else sys.stdout
+            other.write("block\n")
+            seen = getattr(sys, name)
+        seen_inside = work()
+
+    assert seen is odd
+    assert seen_inside is odd
+    assert printed(logs) == {"block": "block\n", "work": "work\n"}
+    assert promptscribe.stats().reasons["stdout_failed"] == 2
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 def test_a_call_that_raises_keeps_its_text_and_its_traceback(error):
     """The exception is the same, and shows none of our frames."""

@@ -76,16 +76,16 @@ class LogPrompt:
             if self._block is None:
                 self._block = self._plan_block()
             recording = begin(append, self._block, None, self._given())
-            if self._options.capture_stdout:
-                from promptscribe._capture import stdout
-
-                stdout.open_block(recording)
         except BaseException as problem:  # noqa: BLE001 - ours must not reach the block
             failure.note("recording_failed", problem)
             return NOTHING
-        current.set(recording)
+        current.set(recording)  # at once: what has begun has to end
         self._entered.append((recording, outer))
-        if self._options.flush:
+        if options.capture_stdout:
+            from promptscribe._capture import stdout
+
+            stdout.open_block(recording)
+        if options.flush:
             from promptscribe._capture import flushing
 
             flushing.open_block(recording)

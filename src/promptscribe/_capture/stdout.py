@@ -15,6 +15,7 @@ import contextlib
 from types import coroutine
 from typing import TYPE_CHECKING, Any, Final
 
+from promptscribe._capture import failure
 from promptscribe._capture.context import current, reset
 from promptscribe._capture.generator import hide_frame
 from promptscribe._capture.guise import is_awaited, named_as
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Capture:
-    """Collects what is printed inside of ``with``, for one log.
+    """Collects what is printed inside of ``with``, for one log; never raises.
 
     Args:
         outer: The scope around the call: if it is current still when the call begins,
@@ -65,15 +66,18 @@ class Capture:
         if self._log is None and scope is not None and scope is not self._outer:
             self._log = scope.recording
         self._token = sink.set(self._sink)
-        stage.enter(self._sink)
+        _attempt(stage.enter, self._sink)
 
     def pause(self) -> None:
         """Collect nothing from now on."""
-        stage.leave(self._sink)
+        _attempt(stage.leave, self._sink)
         reset(self._token)
 
     def finish(self) -> None:
         """Hand over what was printed."""
+        _attempt(self._hand_over)
+
+    def _hand_over(self) -> None:
         rules = rules_of(self._log)
         text = self._sink.close(None if rules is None else rules.cleaner())
         if not text or self._log is None:
@@ -82,6 +86,14 @@ class Capture:
         said, self._log._updates = self._log._updates, []
         self._log.update(stdout=text)
         self._log._updates += said or []
+
+
+def _attempt(step: Callable[..., None], *arguments: Any) -> None:
+    """Take a step of ours; the call goes on where that fails."""
+    try:
+        step(*arguments)
+    except BaseException as problem:  # noqa: BLE001 - ours must not reach the call
+        failure.note("stdout_failed", problem)
 
 
 _blocks: Final[dict[int | None, Capture]] = {}

@@ -117,7 +117,11 @@ class Stage:
         os.register_at_fork(after_in_child=self._after_fork)
 
     def enter(self, who: Hashable) -> None:
-        """Put the tees in place, where they are not."""
+        """Put the tees in place, where they are not.
+
+        A stream that is none, as a proxy outside of what it stands for, is left alone.
+        """
+        problem: BaseException | None = None
         with self.lock:
             self._audience.add(who)
             for name in _STREAMS:
@@ -125,9 +129,14 @@ class Stage:
                 if type(stream) is Tee:
                     stream.set_offer(self._offer)
                 elif stream is not None:  # pythonw has none
-                    setattr(sys, name, self._stand_in(stream))
+                    try:
+                        setattr(sys, name, self._stand_in(stream))
+                    except BaseException as raised:  # noqa: BLE001 - told below
+                        problem = raised
             if self._tap is None:
                 self._tap = _Tap(self._offer)
+        if problem is not None:  # without the lock: whose handlers log may wait for it
+            failure.note("stdout_failed", problem)
 
     def leave(self, who: Hashable) -> None:
         """Take the tees away with the last of the audience."""
