@@ -30,6 +30,7 @@ class OddServer:
     Attributes:
         stored: The bodies it was sent, by log id.
         requests: How many there were.
+        has_stored: Set when there is a first one.
     """
 
     def __init__(self, reply, family=socket.AF_INET):
@@ -38,6 +39,7 @@ class OddServer:
         self.port = self.listening.getsockname()[1]
         self.reply = reply
         self.stored = {}
+        self.has_stored = threading.Event()
         self.requests = 0
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -66,6 +68,7 @@ class OddServer:
     def store(self, body):
         log = json.loads(body)
         self.stored[log["log_id"]] = log
+        self.has_stored.set()
         return json.dumps({"id": log["log_id"]}).encode()
 
     def close(self):
@@ -237,7 +240,16 @@ def test_an_answer_without_end_takes_no_memory(odd):
 
 
 @pytest.mark.slow
-def test_an_answer_that_drips_for_ever_is_given_up(odd, monkeypatch):
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX-Endless: ",
+        b"",
+    ],
+    ids=["body", "header", "status line"],
+)
+def test_an_answer_that_drips_for_ever_is_given_up(odd, monkeypatch, begun):
     """Each byte comes in time; the whole does not."""
     monkeypatch.setattr(transports, "_ANSWER_SECONDS", 0.2)
     is_over = threading.Event()
@@ -245,15 +257,14 @@ def test_an_answer_that_drips_for_ever_is_given_up(odd, monkeypatch):
     def drip(server, connection, path, body):
         if path == "/health" or is_over.is_set():
             return closing(server, connection, path, body)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-        while not is_over.is_set():
-            connection.sendall(b" ")
-            time.sleep(0.01)
+        connection.sendall(begun)
+        while not is_over.wait(0.01):
+            connection.sendall(b"x")
         return False
 
     server = odd(drip)
     answer(0)
-    before = promptscribe.force_flush(2)
+    before = promptscribe.force_flush(3)
     is_over.set()
     after = promptscribe.force_flush(20)
 
@@ -261,6 +272,35 @@ def test_an_answer_that_drips_for_ever_is_given_up(odd, monkeypatch):
     assert before.reasons["retry_unreachable"] > 0
     assert after.delivered == 1
     assert marks(server) == [0]
+
+
+@pytest.mark.slow
+def test_a_server_that_hardly_reads_is_given_up(odd, monkeypatch):
+    """Each send gets rid of some bytes in time; the request does not end."""
+    monkeypatch.setattr(transports, "_REQUEST_SECONDS", 0.2)
+    is_over = threading.Event()
+    server = odd(closing)
+    server.listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+    serve = server.serve
+
+    def reads_slowly(connection):
+        if is_over.is_set():
+            return serve(connection)
+        with connection:
+            while b"GET" in connection.recv(40_000):
+                connection.sendall(ok(b"{}"))
+            while not is_over.wait(0.05) and connection.recv(40_000):
+                pass
+
+    server.serve = reads_slowly
+    answer(["x" * 900_000] * 7)  # more than the system buffers
+    before = promptscribe.force_flush(3)
+    is_over.set()
+    after = promptscribe.force_flush(20)
+
+    assert before.pending == 1
+    assert before.reasons["retry_unreachable"] > 0
+    assert after.delivered == 1
 
 
 @pytest.mark.slow
@@ -285,10 +325,8 @@ def test_retry_after_may_be_a_date(odd):
 
     server = odd(busy)
     answer(0)
-    deadline = time.monotonic() + 20
-    while not server.stored and time.monotonic() < deadline:
-        time.sleep(0.01)
 
+    assert server.has_stored.wait(20)
     assert marks(server) == [0]
     assert times[1] - times[0] > 1.4  # dates have whole seconds
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import math
 import sys
 import time
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ _ANSWER_BYTES: Final = 256 << 10
 _ANSWER_SECONDS: Final = 30.0
 """What is read of an answer, whatever is wanted of it: an end that is near gives the
 connection back, one that is not takes neither memory nor a thread for ever."""
+_REQUEST_SECONDS: Final = 300.0
+"""A mebibyte over a line of 32 kbit/s; what is slower takes a thread for ever."""
 
 _importing = ForkLock()
 """Held while httpx is imported, and by whoever forks: a child that is forked in the
@@ -165,7 +168,7 @@ class HttpTransport:
                 url.copy_with(params=asked.query) if asked.query else url,
                 headers={**line.headers, **asked.headers},
                 content=asked.body or None,
-                extensions=line.extensions,
+                extensions={"timeout": _timeouts(self.timeout)},
             )
             with unseen.uninstrumented():
                 response = line.send(request)
@@ -208,8 +211,7 @@ class HttpTransport:
             )
             send, close = transport.handle_request, transport.close
         unseen.keep_quiet()
-        timeout = {"timeout": httpx.Timeout(self.timeout).as_dict()}
-        self._line = _Line(httpx, send, close, headers, timeout, {})
+        self._line = _Line(httpx, send, close, headers, {})
         return self._line
 
 
@@ -222,7 +224,6 @@ class _Line:
         send: Takes a request, returns its response.
         close: Closes the connections.
         headers: Header fields of every request.
-        extensions: The timeouts, as httpx wants them in a request.
         urls: Those used so far, by their path: reading one takes 20 µs.
     """
 
@@ -230,8 +231,38 @@ class _Line:
     send: Callable[[Any], Any]
     close: Callable[[], None]
     headers: dict[str, str]
-    extensions: dict[str, Any]
     urls: dict[str, Any]
+
+
+class _TimeLeft:
+    """Seconds for one wait for bytes: fewer when all together have taken too long.
+
+    httpx knows no bound for a whole exchange, and a server that sends a byte now and
+    then stays within any for one wait. But it hands on what it is given for that to
+    `socket.socket.settimeout` before each wait, which takes it for a whole number.
+    """
+
+    __slots__ = ("_all", "_one", "_until")
+
+    def __init__(self, one: float, all_together: float) -> None:
+        self._one = one
+        self._all = all_together
+        self._until: float | None = None
+
+    def __index__(self) -> int:
+        now = time.monotonic()
+        if self._until is None:  # the first wait begins
+            self._until = now + self._all
+        return max(math.ceil(min(self._one, self._until - now)), 0)  # 0: not at all
+
+
+def _timeouts(one: float) -> dict[str, Any]:
+    return {
+        "connect": one,
+        "pool": one,
+        "write": _TimeLeft(one, _REQUEST_SECONDS),
+        "read": _TimeLeft(one, _ANSWER_SECONDS),
+    }
 
 
 def _read_body(response: Any, most: int) -> bytes:
