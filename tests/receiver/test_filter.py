@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from promptscribe.receiver import sqlite_search
+from promptscribe.receiver import sqlite_every
 from promptscribe.receiver.sqlite_schema import connect
 from promptscribe.receiver.sqlite_words import index_some
 
@@ -109,16 +109,18 @@ def test_every_combination_of_filters_finds_what_it_should(client, logs):
 
 
 # For a few and for many of what is found, and of what else is asked for.
-LOOKED_UP = {"_FEW": 10**9, "_MOST_ASKED": 0, "_LOOKED_UP_FOR_WALKED": 1}
-WALKED = {"_FEW": 0, "_MOST_ASKED": 0, "_LOOKED_UP_FOR_WALKED": 10**9}
-ASKED = {"_FEW": 0, "_MOST_ASKED": 10**9, "_ASKED_FOR_FOUND": 0}
+TOGETHER = {"_FEW": 10**9, "_MOST_ASKED": 0}
+ASKED = {"_FEW": 0, "_MOST_ASKED": 10**9, "_FOUND_FOR_ASKED": 0}
+PAGE_ASKED = {"_FEW": 0, "_MOST_ASKED": 60, "_FOUND_FOR_ASKED": 10**9}
+GIVEN_UP = PAGE_ASKED | {"_TRIED": 3}
+GATHERED = {"_FEW": 0, "_MOST_ASKED": 0}
 
 
-@pytest.fixture(params=[LOOKED_UP, WALKED, ASKED])
+@pytest.fixture(params=[TOGETHER, ASKED, PAGE_ASKED, GIVEN_UP, GATHERED])
 def indexed(request, logs, tmp_path, monkeypatch):
     """The same logs with their words indexed, and one way to look for them."""
     for name, value in request.param.items():
-        monkeypatch.setattr(sqlite_search, name, value)
+        monkeypatch.setattr(sqlite_every, name, value)
     with closing(connect(tmp_path / "logs.db")) as connection:
         while index_some(connection):
             pass
@@ -136,6 +138,7 @@ def test_a_text_is_found_whichever_way_is_the_shortest(client, indexed, text):
         "failed": ("true", lambda log: "error" in log),
         "user": ("this-user", lambda log: "user" in log),
         "end_date": ("1970-01-01T00:00:15", lambda log: everything.index(log) < 49),
+        "start_date": ("1970-01-01T00:00:00", lambda log: True),
     }
 
     for number in range(len(filters)):
@@ -155,3 +158,19 @@ def test_a_text_is_found_whichever_way_is_the_shortest(client, indexed, text):
             found = [log["id"] for page in pages for log in page["records"]]
             assert found == wanted, names
             assert {page["total"] for page in pages} == {len(wanted)}, names
+
+
+def test_bounds_that_everything_is_within_are_none(client, logs):
+    """The first log and the last are within, and out where the bound is closer."""
+    bounds = {
+        "start_date": ("1970-01-01T00:00:00", "1970-01-01T00:00:00.000001", 3),
+        "end_date": ("1970-01-01T00:00:21", "1970-01-01T00:00:20.999999", 1),
+    }
+
+    for name, (wide, close, less) in bounds.items():
+        for more in ({}, {"search": "needle"}, {"in_trace_filter": "false"}):
+            total = client.get("/logs", params=more).json()["total"]
+            widely = client.get("/logs", params=more | {name: wide}).json()["total"]
+            assert widely == total
+        closely = client.get("/logs", params={name: close}).json()["total"]
+        assert closely == len(logs) - less

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from promptscribe.receiver.log_entry import LogPage, LogQuery
+from promptscribe.receiver.sqlite_every import find_among_all
 from promptscribe.receiver.sqlite_read import (
     NEWEST_FIRST,
     OLDEST_FIRST,
@@ -35,6 +38,7 @@ def find_logs(connection: sqlite3.Connection, query: LogQuery) -> LogPage:
     """Return one page of logs and their number."""
     if query.nothing:
         return LogPage([], 0)
+    query = _without_idle_bounds(connection, query)
     found = _find_by_text(connection, query)
     if found is not None:
         sequence, total = found
@@ -88,15 +92,38 @@ def _way(query: LogQuery, where: str) -> str:
     return ""
 
 
+def _without_idle_bounds(connection: sqlite3.Connection, query: LogQuery) -> LogQuery:
+    """Return a query without bounds in time that every log is within."""
+    if query.start_us is None and query.end_us is None:
+        return query
+    first, last = connection.execute(
+        "SELECT (SELECT min(created_us) FROM logs), (SELECT max(created_us) FROM logs)"
+    ).fetchone()
+    if first is None:
+        return query
+    if query.start_us is not None and query.start_us <= first:
+        query = msgspec.structs.replace(query, start_us=None)
+    if query.end_us is not None and query.end_us >= last:
+        query = msgspec.structs.replace(query, end_us=None)
+    return query
+
+
 def _find_by_text(
     connection: sqlite3.Connection, query: LogQuery
 ) -> tuple[list[int], int] | None:
-    """Return what `find_newest` does, where nothing but one text is asked for."""
+    """Return what is found by one text, in quicker ways than the general one."""
     asked = _asked(query)
-    if asked == {"search"}:
-        return find_newest(connection, "words", query.search or "", query)
-    if asked == {"metadata_search"}:
-        return find_newest(connection, "labels", query.metadata_search or "", query)
+    if ("search" in asked) == ("metadata_search" in asked) or "sample" in asked:
+        return None
+    index = "words" if "search" in asked else "labels"
+    text = query.search or query.metadata_search or ""
+    if query.most is None:
+        else_asked = msgspec.structs.replace(query, search=None, metadata_search=None)
+        condition = _condition(connection, else_asked)
+        page = query.size, min((query.page - 1) * query.size, 2**62)
+        return find_among_all(connection, index, text, condition, page)
+    if len(asked) == 1:
+        return find_newest(connection, index, text, query)
     return None
 
 

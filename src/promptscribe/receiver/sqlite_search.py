@@ -29,12 +29,8 @@ _WORD: Final = re.compile(r"\w")
 # Logs that are looked up one by one for their time: 60 µs each off a disk, so that a
 # page of more is found sooner by going back in time.
 _FEW: Final = 500
-# Logs that are asked one by one, going back in time, whether they have the text: 50 µs
-# each. Beyond it all that have it are gathered first: 150 ms for a million.
-_MOST_ASKED: Final = 1000
-# What one step costs in another: 0.4 µs to gather a log that has the text, 40 to ask
-# one whether it has; 0.15 to walk past an entry of an index, 6 to look up a log.
-_ASKED_FOR_FOUND: Final = 100
+# What one step costs in another: 0.15 µs to walk past an entry of an index, 6 to look
+# up a log.
 _LOOKED_UP_FOR_WALKED: Final = 40
 # Logs that are gone through where a text is signs only, on a page: 7 µs each.
 MOST_WALKED: Final = 10_000
@@ -56,17 +52,15 @@ def search_term(
     """
     limit = -1 if most is None else most
     one_by_one, values = _one_by_one(index, text)
-    phrase = _phrase(connection, index, text)
+    phrase = phrase_for(connection, index, text)
     if phrase is None:
         if most is not None:
             one_by_one += f" AND b.seq > (SELECT max(seq) FROM bodies) - {MOST_WALKED}"
         return f"l.seq IN ({one_by_one} {_LAST})", [*values, limit]
     late = f"SELECT * FROM ({one_by_one} AND {_LATE} {_LAST})"
-    asking = most is None and not phrase.endswith("*") and among <= _MOST_ASKED
-    enough = among * _ASKED_FOR_FOUND if asking else among // _LOOKED_UP_FOR_WALKED
-    hits = _count(connection, index, phrase, enough + 1)
-    if asking and hits > enough:
-        return f"({_has_it(index)} OR +l.seq IN ({late}))", [phrase, *values, limit]
+    enough = among // _LOOKED_UP_FOR_WALKED
+    most_hits = enough + 1 if most is None else min(enough + 1, most)
+    hits = count_hits(connection, index, phrase, most_hits)
     # With the sign, SQLite goes through what else is asked for, and sees of each
     # whether it was found; without, it looks up each that was found.
     sign = "+" if hits > enough else ""
@@ -79,8 +73,9 @@ def find_newest(
 ) -> tuple[list[int], int] | None:
     """Return the numbers of a page of logs with a text, and how many have it.
 
-    For a query that asks for a text and nothing else: what has it is counted by the
-    index alone, and only the page is looked for among the logs.
+    For a query of a page, which asks for a text and nothing else: what has it is
+    counted by the index alone, and only the page is looked for among the logs. For
+    one without a bound see `sqlite_every`.
 
     Args:
         connection: Where to look.
@@ -91,18 +86,12 @@ def find_newest(
     Returns:
         None where the text has no words that the index knows.
     """
-    phrase = _phrase(connection, index, text)
+    phrase = phrase_for(connection, index, text)
     if phrase is None:
         return None
     limit = -1 if query.most is None else query.most
-    one_by_one, patterns = _one_by_one(index, text)
-    late = [
-        seq
-        for (seq,) in connection.execute(
-            f"{one_by_one} AND {_LATE} {_LAST}", (*patterns, limit)
-        )
-    ]
-    total = _count(connection, index, phrase, limit) + len(late)
+    late = late_hits(connection, index, text, limit)
+    total = count_hits(connection, index, phrase, limit) + len(late)
     offset = (query.page - 1) * query.size
     size = min(query.size, total - offset)
     if size <= 0:
@@ -111,12 +100,6 @@ def find_newest(
         f"SELECT * FROM ({_indexed(index)}) UNION ALL SELECT value FROM json_each(?)"
     )
     term, values = f"l.seq IN ({among})", [phrase, limit]
-    (every,) = connection.execute("SELECT sum(logs) FROM versions").fetchone()
-    # Half a word is put together from all words that it may be, for each log anew.
-    whole = query.most is None and not phrase.endswith("*")
-    if whole and (offset + size) * every <= _MOST_ASKED * total:
-        term = f"({_has_it(index)} OR l.seq IN (SELECT value FROM json_each(?)))"
-        values = [phrase]
     # Only the index that is in the order of time; a look-up for each one else.
     way = "INDEXED BY logs_by_time" if total > _FEW else ""
     rows = connection.execute(
@@ -125,6 +108,15 @@ def find_newest(
         (*values, msgspec.json.encode(late).decode(), size, offset),
     )
     return [row[0] for row in rows], total
+
+
+def late_hits(
+    connection: sqlite3.Connection, index: str, text: str, limit: int = -1
+) -> list[int]:
+    """Return the logs with a text that are not indexed yet, the last ones first."""
+    one_by_one, patterns = _one_by_one(index, text)
+    rows = connection.execute(f"{one_by_one} AND {_LATE} {_LAST}", (*patterns, limit))
+    return [row[0] for row in rows]
 
 
 def is_partial(connection: sqlite3.Connection, query: LogQuery) -> bool:
@@ -142,7 +134,10 @@ def _indexed(index: str) -> str:
     )
 
 
-def _count(connection: sqlite3.Connection, index: str, phrase: str, limit: int) -> int:
+def count_hits(
+    connection: sqlite3.Connection, index: str, phrase: str, limit: int = -1
+) -> int:
+    """Return how many indexed logs have a phrase, or so many if there are more."""
     found = f"SELECT rowid FROM {index} WHERE {index} MATCH ? LIMIT ?"
     counted = f"SELECT count(*) FROM ({found})"
     if limit < 0:  # a third less than with a limit that there is not
@@ -150,10 +145,6 @@ def _count(connection: sqlite3.Connection, index: str, phrase: str, limit: int) 
     bound = (phrase,) if limit < 0 else (phrase, limit)
     (number,) = connection.execute(counted, bound).fetchone()
     return int(number)
-
-
-def _has_it(index: str) -> str:
-    return f"EXISTS (SELECT 1 FROM {index} WHERE {index} MATCH ? AND rowid = l.seq)"
 
 
 def _one_by_one(index: str, text: str) -> tuple[str, list[object]]:
@@ -165,7 +156,7 @@ def _one_by_one(index: str, text: str) -> tuple[str, list[object]]:
     return f"SELECT b.seq FROM bodies b WHERE ({like})", values
 
 
-def _phrase(connection: sqlite3.Connection, index: str, text: str) -> str | None:
+def phrase_for(connection: sqlite3.Connection, index: str, text: str) -> str | None:
     """Return what FTS5 is asked for, or None for a text without words."""
     if not _WORD.search(text):
         return None
