@@ -25,6 +25,9 @@ _random: Final = Random()  # ids must be unique, not secret
 _last: tuple[int, Callable[..., datetime]] = 0, partial(datetime, 1970, 1, 1, 0, 0, 0)
 """The second that `from_ns` was asked for last, and what makes the times in it."""
 
+_last_text: tuple[int, str] = 0, "1970-01-01T00:00:00"
+"""The same for `to_text`."""
+
 getrandbits = _random.getrandbits
 
 os.register_at_fork(after_in_child=_random.seed)
@@ -111,6 +114,17 @@ def from_ns(nanoseconds: int) -> datetime:
         at = partial(datetime, *fields)
         _last = second, at
     return at(rest // 1000, UTC)
+
+
+def to_text(nanoseconds: int) -> str:
+    """Return the same time as JSON has it (RFC 3339), in the time of `from_ns`."""
+    global _last_text  # noqa: PLW0603 - one store, of a pair that never changes
+    second, rest = divmod(nanoseconds, 1_000_000_000)
+    known, text = _last_text
+    if known != second:
+        text = (_EPOCH + timedelta(seconds=second)).isoformat()[:19]
+        _last_text = second, text
+    return f"{text}.{rest // 1000:06d}Z" if rest >= 1000 else text + "Z"
 
 
 def to_ns(moment: datetime) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -111,6 +113,54 @@ def test_both_ways_say_the_same(call):
     expected_query, expected = body.write(there)
     assert query == expected_query
     assert json.loads(content) == json.loads(expected)
+
+
+DETAILS = {"prompt_tokens_details": {"cached_tokens": 7, "audio_tokens": 0}}
+TOOLS = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+DECLARED = [
+    None,
+    {"path": "a/b", "prompt": {"model": "gpt-4o-mini", "provider": "openai"}},
+    {"path": "a", "prompt": "---\nmodel: m\n---\nhi", "version_environment": "prod"},
+    {"metadata": {"reasoning_tokens": "mine", "tags": [1.5, None]}, "run_id": "r"},
+]
+ANSWERS = [
+    "text",
+    CHAT,
+    as_model(CHAT),
+    CHAT | {"model": "gemini-2.5-flash", "service_tier": ""},
+    CHAT | {"model": "deepseek-chat", "id": None, "system_fingerprint": {True: 1}},
+    CHAT | {"usage": CHAT["usage"] | DETAILS},
+    CHAT | {"usage": {"prompt_tokens": 0, "completion_tokens": 0}},
+    CHAT | {"usage": {"prompt_tokens": "5", "completion_tokens": 2.0}},
+    CHAT | {"prompt_filter_results": []},
+    CHAT | {"choices": CHAT["choices"] * 2},
+    CHAT | {"choices": [{"message": {"content": "", "tool_calls": TOOLS}}]},
+    {"type": "message", "model": "claude-x", "content": [], "usage": {}},
+    {"type": "message", "role": "assistant", "model": "claude-sonnet-4-5"}
+    | {"content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn"}
+    | {"usage": {"input_tokens": 5, "output_tokens": 2}},
+]
+PARENTS = [None, KEY + 1, "log_of_another"]
+LATE = [0, 5_000, -123_456_789]
+INPUTS = [None, {}, {"q": 1, "messages": []}, {"messages": [{"role": "user"}], 1: 2}]
+
+
+@pytest.mark.parametrize("declared", DECLARED)
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_a_usual_log_says_the_same(declared, answer):
+    """What is read the short way is what is read by asking for everything."""
+    for parent, asked, late in itertools.product(PARENTS, INPUTS, LATE):
+        first = (KEY, bytes(range(16)), parent, BEGAN, declared, None, asked, None)
+        last = (KEY, BEGAN + late, True, answer, None, None, None)
+        start, end = map(msgspec.msgpack.encode, (first, last))
+        log = render.read_log(start, end)
+        there = {n: v for n, v in msgspec.structs.asdict(log).items() if v is not None}
+
+        _, query, content = render.write_log(start, end)
+
+        expected_query, expected = body.write(there)
+        assert query == expected_query
+        assert json.loads(content) == json.loads(expected)
 
 
 def test_one_log_does_not_change_the_next():

@@ -100,7 +100,7 @@ _VARIANT: Final = re.compile(r":(?:free|extended|nitro|floor|online|exacto|think
 _PATH: Final = ("models/", "publishers/google/models/", "accounts/fireworks/models/")
 
 
-_NAMES: Final = 256
+NAMES: Final = 256
 """Names that are remembered: a program uses few of them."""
 
 
@@ -119,7 +119,7 @@ def provider_name(name: str | None) -> str | None:
     return PROVIDERS.get(lower, lower) or None
 
 
-@lru_cache(_NAMES)
+@lru_cache(NAMES)
 def maker_of(model: str | None) -> str | None:
     """Give the provider of a model that its maker alone serves under this name."""
     lower = (model or "").lower()
@@ -147,7 +147,7 @@ def split_model(name: str) -> tuple[str | None, str]:
     return provider, _DATE.sub("", _VARIANT.sub("", model))
 
 
-@lru_cache(_NAMES)
+@lru_cache(NAMES)
 def split_provider(name: str) -> tuple[str | None, str]:
     """Split off what names the provider only; the model keeps tuning and date."""
     name = name.strip()

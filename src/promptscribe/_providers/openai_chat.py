@@ -7,12 +7,14 @@ servers differ, the place that says so.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from promptscribe._providers.dialogue import is_only_text, read_answer
+from promptscribe._providers import openai_usual
+from promptscribe._providers.dialogue import read_answer
 from promptscribe._providers.facts import ResponseFacts, Usage
 from promptscribe._providers.message import answered
-from promptscribe._providers.model import maker_of, split_provider
+from promptscribe._providers.model import NAMES, maker_of, split_provider
 from promptscribe._providers.stream import fused, merge, sealed
 from promptscribe._providers.value import (
     at,
@@ -92,7 +94,7 @@ def _unwrapped(chunk: JSONValue) -> JSONValue:
 def interpret(response: JSONValue) -> ResponseFacts:
     """Read a whole completion."""
     body = table(response)
-    usual = _read_usual(body)
+    usual = read_usual(body)
     if usual is not None:
         return usual
     choices = tables(body.get("choices"))
@@ -107,41 +109,31 @@ def interpret(response: JSONValue) -> ResponseFacts:
     )
 
 
-def _read_usual(body: JSONObject) -> ResponseFacts | None:
+def read_usual(body: JSONObject) -> ResponseFacts | None:
     """Read a completion with one answer that is text, and no mark of any provider.
 
-    Nearly all are like that: this takes 2 µs, the rest of this file 4.
+    Nearly all are like that: this takes 1.3 µs, the rest of this file 4.
     """
-    choices, model = body.get("choices"), body.get("model")
-    if not body.keys() <= _USUAL or type(choices) is not list or len(choices) != 1:
+    whole = openai_usual.read(body)
+    if whole is None:
         return None
-    choice = choices[0]
-    if type(choice) is not dict or not choice.keys() <= _USUAL_CHOICE:
-        return None
-    message, usage = choice.get("message"), body.get("usage")
-    if type(message) is not dict or not is_only_text(message):
-        return None
-    if type(usage) is not dict or not usage.keys() <= _USUAL_USAGE:
-        return None
+    (choice,), model = whole.choices, whole.model
+    answer, counts = choice.message, whole.usage
+    if counts.is_bare() and not _is_gemini(model):
+        usage: Usage | None = Usage(
+            prompt_tokens=counts.prompt_tokens, output_tokens=counts.completion_tokens
+        )
+    else:
+        usage = read_usage(body)
     return ResponseFacts(
-        output=message["content"],
-        output_message={"role": message["role"], "content": message["content"]},
-        finish_reason=word(choice.get("finish_reason")),
-        usage=read_usage(body),
-        model=word(model),
-        provider=maker_of(word(model)),
-        service_tier=word(body.get("service_tier")),
+        output=answer.content,
+        output_message={"role": answer.role, "content": answer.content},
+        finish_reason=choice.finish_reason or None,
+        usage=usage,
+        model=model,
+        provider=maker_of(model),
+        service_tier=whole.service_tier or None,
     )
-
-
-_USUAL: Final = frozenset(
-    {"id", "object", "created", "model", "choices", "usage"}
-    | {"service_tier", "system_fingerprint"}
-)
-_USUAL_CHOICE: Final = frozenset({"index", "message", "logprobs", "finish_reason"})
-_USUAL_USAGE: Final = frozenset(
-    {*TOTAL, "prompt_tokens_details", "completion_tokens_details"}
-)
 
 
 def _message(choice: JSONObject) -> JSONObject:
@@ -184,7 +176,7 @@ def read_usage(body: JSONObject) -> Usage | None:
     if given == said == 0:
         return None  # no prompt has no tokens: the server does not count
     model = word(body.get("model"))
-    if usage.keys() <= _TOTALS and not _is_gemini(model):
+    if not _is_gemini(model) and usage.keys() <= _TOTALS:
         return Usage(prompt_tokens=given, output_tokens=said)
     reasoning = _reasoning(usage, model)
     prompt = table(usage.get("prompt_tokens_details"))
@@ -229,6 +221,7 @@ def _reasoning(usage: JSONObject, model: str | None) -> int | None:
     return max(total - prompt - said, 0) or None
 
 
+@lru_cache(NAMES)
 def _is_gemini(model: str | None) -> bool:
     return model is not None and maker_of(split_provider(model)[1]) == "google"
 

@@ -94,6 +94,10 @@ def interpret(
     """
     if not isinstance(response, (dict, list)):
         return None
+    if type_name is None and type(response) is dict:
+        facts = openai_chat.read_usual(response)
+        if facts is not None:
+            return facts  # as below, in a third of the time
     if isinstance(response, list) and not _holds_wholes(response):
         response = join(response, type_name)
     for shape in SHAPES:

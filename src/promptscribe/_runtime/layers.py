@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from promptscribe import schema
+from promptscribe._runtime.usual import make_form
 from promptscribe._wire import body, member, record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from promptscribe._runtime.usual import Form
 
 Members = dict[str, Any]
 
@@ -33,15 +36,17 @@ class Draft:
         members: What is known so far. A value that cannot be sent is among them until
             the end: nothing else takes its place.
         unfit: The names of those.
+        form: What the usual logs with these members are like; None in a copy.
         is_hasty: Whether somebody waits for it: nothing is loaded then.
     """
 
-    __slots__ = ("_prompt", "_written", "is_hasty", "members", "unfit")
+    __slots__ = ("_prompt", "_written", "form", "is_hasty", "members", "unfit")
 
     def __init__(self) -> None:
         self.members: Members = {}
         self.unfit: set[str] = set()
         self.is_hasty = False
+        self.form: Form | None = None
         self._prompt: Any = None
         self._written: msgspec.Raw | None = None
 
@@ -51,6 +56,7 @@ class Draft:
         other.members = members = self.members.copy()
         other.unfit = self.unfit.copy()
         other.is_hasty = False
+        other.form = None
         other._prompt, other._written = self._prompt, self._written
         if "metadata" in members and type(members["metadata"]) is dict:
             members["metadata"] = members["metadata"].copy()
@@ -114,6 +120,8 @@ class Draft:
         self._prompt = prompt = self.members.get("prompt")
         if type(prompt) is dict:
             self._written = msgspec.Raw(msgspec.json.encode(body.jsonable(prompt)))
+        if not self.unfit:
+            self.form = make_form(self.members, self._written or prompt)
 
     def write_prompt(self) -> None:
         """Put the prompt as it was written down in its place, if it is still that."""
@@ -126,6 +134,19 @@ _known: Final[dict[tuple[bytes, bytes], Draft]] = {}
 
 def read(first: record.Start) -> Draft:
     """Return what context, decorator and the call's own arguments say."""
+    return take(find(first), first)
+
+
+def take(said: Draft, first: record.Start) -> Draft:
+    """Return a copy of what these say, and what the call's own arguments do."""
+    draft = said.copy()
+    if first.given:
+        draft.say(first.given)
+    return draft
+
+
+def find(first: record.Start) -> Draft:
+    """Return what context and decorator say; it is that of many logs."""
     key = bytes(first.context), bytes(first.declared)
     draft = _known.get(key)
     if draft is None:
@@ -134,9 +155,6 @@ def read(first: record.Start) -> Draft:
             if len(_known) >= MOST:
                 _known.clear()
             _known[key] = draft
-    draft = draft.copy()
-    if first.given:
-        draft.say(first.given)
     return draft
 
 

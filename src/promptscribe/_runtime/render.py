@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from promptscribe import _clock, schema
 from promptscribe._providers import request
-from promptscribe._runtime import answer, layers
+from promptscribe._runtime import answer, layers, usual
 from promptscribe._wire import body, member, record
 
 if TYPE_CHECKING:
@@ -78,7 +78,12 @@ def write_log(
         ValueError: The bytes are no record.
     """
     first, last, is_plain = record.read(start, end)
-    draft = layers.read(first)
+    said = layers.find(first)
+    if is_plain and last is not None and said.form is not None:
+        written = usual.write(said.form, first, last)
+        if written is not None:
+            return body.PATH, *written
+    draft = layers.take(said, first)
     members = _read(draft, first, last, _same if is_plain else record.plain)
     draft.write_prompt()
     query, content = body.write(members, is_plain=is_plain)

@@ -38,21 +38,30 @@ def write(
         members: Those of the log, none of them None; it is used up.
         is_plain: Whether JSON can hold the values as they are, but perhaps for keys.
     """
-    query = _NO_QUERY
-    if not _KEPT_BACK.isdisjoint(members):
-        query = {
-            parameter: members[member]
-            for member, parameter in schema.QUERY_MEMBERS.items()
-            if member in members
-        }
-        for name in _KEPT_BACK & members.keys():
-            del members[name]
-    if is_plain:
-        try:
-            return query, _encode(members)
-        except TypeError:  # true, false and null as keys
-            members = record.plain(members)
-    return query, _encode(jsonable(members))
+    query = take_query(members)
+    return query, encode(members) if is_plain else _encode(jsonable(members))
+
+
+def take_query(members: JSONObject) -> Mapping[str, str]:
+    """Take out of *members* what a body does not have; return the query of it."""
+    if _KEPT_BACK.isdisjoint(members):
+        return _NO_QUERY
+    query = {
+        parameter: members[member]
+        for member, parameter in schema.QUERY_MEMBERS.items()
+        if member in members
+    }
+    for name in _KEPT_BACK & members.keys():
+        del members[name]
+    return query
+
+
+def encode(members: JSONObject) -> bytes:
+    """Return the JSON of a body whose values JSON can hold, but perhaps for keys."""
+    try:
+        return _encode(members)
+    except TypeError:  # true, false and null as keys
+        return _encode(jsonable(record.plain(members)))
 
 
 def jsonable(value: Any) -> Any:
