@@ -13,6 +13,7 @@ import promptscribe
 from promptscribe import log_prompt
 from promptscribe._journal import deadletter
 from promptscribe._runtime.state import runtime
+from promptscribe.testing import MemoryTransport
 
 
 @log_prompt(path="test/answer")
@@ -330,6 +331,41 @@ def test_bodies_are_what_the_contract_says(sink, deliver):
     (log,) = sink.stored.values()
     assert {"path", "inputs", "output", "log_id", "start_time", "end_time"} <= set(log)
     assert json.loads(json.dumps(log)) == log
+
+
+class _Leaving(MemoryTransport):
+    """One of a user's, which ends the program where it cannot go on, or so it means."""
+
+    def __init__(self, failure):
+        super().__init__()
+        self.failure = failure
+        self.left = 3
+
+    def send(self, request):
+        self.left -= 1
+        if self.left >= 0:
+            raise self.failure
+        return super().send(request)
+
+    def close(self):
+        raise self.failure
+
+
+@pytest.mark.parametrize("failure", [SystemExit(1), KeyboardInterrupt(), KeyError("x")])
+def test_a_transport_that_raises_anything_at_all_does_not_end_the_delivery(
+    failure, tmp_path
+):
+    """Nor when it is closed: it is tried again, and what replaces it is used."""
+    first, second = _Leaving(failure), MemoryTransport()
+    promptscribe.configure(transport=first, journal_dir=tmp_path, export=True)
+    call(1)
+    results = [promptscribe.force_flush(10) for _ in range(4)]
+    promptscribe.configure(transport=second)
+    call(1, start=1)
+
+    assert results[-1].delivered == 1
+    assert promptscribe.force_flush(10).delivered == 2
+    assert [body["inputs"]["mark"] for body in second.bodies] == [1]
 
 
 def test_late_logs_stay_for_the_next_process(sink, deliver, tmp_path):

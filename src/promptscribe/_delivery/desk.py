@@ -134,7 +134,7 @@ class Desk:
     def _hang_up(self, transport: Transport) -> None:
         try:
             transport.close()
-        except Exception as problem:  # noqa: BLE001 - a transport of the user's
+        except BaseException as problem:  # noqa: BLE001 - a transport of the user's
             # Not its message: that may quote what a prompt says.
             kind = type(problem).__name__
             self._ledger.note("transport_error")

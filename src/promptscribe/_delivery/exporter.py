@@ -216,7 +216,7 @@ class Exporter:
             wait = _POLL
             try:
                 wait = self._step()
-            except Exception as problem:  # noqa: BLE001 - the thread must live on
+            except BaseException as problem:  # noqa: BLE001 - the thread must live on
                 self._ledger.note("exporter_error")
                 # Not its message: that may quote what a prompt says.
                 self._ledger.warn("exporter", "exporter: %s", type(problem).__name__)

@@ -84,7 +84,7 @@ class Senders:
             reach("sent")
             try:
                 batch.route.send(batch)
-            except Exception as problem:  # noqa: BLE001 - a transport of the user's
+            except BaseException as problem:  # noqa: BLE001 - a transport of the user's
                 failed = Unreachable(f"the transport failed: {type(problem).__name__}")
                 batch.outcomes = [failed] * len(batch.parcels)
                 batch.is_whole = True
