@@ -259,6 +259,54 @@ def test_one_process_that_changes_its_key_sends_each_log_with_its_own(bank, tmp_
     assert bank.came_with == {m: {"key-b" if m % 2 else "key-a"} for m in range(20)}
 
 
+@pytest.mark.parametrize("who", ["the same process", "drain"])
+def test_who_uses_several_keys_at_a_time_has_no_heirs(bank, tmp_path, who):
+    """One program, several customers: one's key is revoked, and another one comes."""
+    bank.environment["PROMPTSCRIBE_JOURNAL_DIR"] = str(tmp_path / "own")
+
+    def log(key, mark):
+        promptscribe.configure(
+            base_url=bank.server.url,
+            journal_dir=tmp_path / "own",
+            api_key=key,
+            export=True,
+        )
+        log_prompt(path="test/call")(lambda mark: mark)(mark)
+        promptscribe.force_flush(5)
+
+    log("key-a", 1)
+    log("key-b", 2)
+    bank.known.discard("key-a")
+    log("key-a", 3)
+    bank.known.add("key-c")
+    if who == "the same process":
+        log("key-c", 4)
+    promptscribe.shutdown(1)
+    if who == "drain":
+        assert "wait for another key" in bank.command("drain", key="key-c")
+    before = dict(bank.came_with)
+    bank.known.add("key-a")
+    bank.command("drain", key="key-a")
+
+    assert {"key-c"} not in [before.get(mark) for mark in (1, 2, 3)]
+    assert 3 not in before
+    assert bank.came_with[3] == {"key-a"}
+
+
+def test_the_list_of_programs_does_not_grow_for_ever(bank):
+    """A job that runs in a new folder each time adds one; the last ones stay."""
+    bank.flush("key-a")
+    (programs,) = (bank.folder / "journal").glob("*/programs")
+    (mine,) = programs.read_text().splitlines()
+    programs.write_text("".join(f"{number:032x}\n" for number in range(100_000)))
+    bank.flush("key-a")
+
+    lines = programs.read_text().splitlines()
+    assert lines[-2:] == [f"{99_999:032x}", mine]
+    assert len(lines) < 1000
+    assert programs.stat().st_mode & 0o077 == 0
+
+
 def test_the_folders_do_not_tell_the_keys(bank):
     """Neither their names nor what is in them."""
     bank.run("plain", PROMPTSCRIBE_API_KEY="revoked")

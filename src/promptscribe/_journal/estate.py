@@ -10,11 +10,13 @@ next key of a project looks like any key of another one. So a folder has heirs o
 * the server refused its key (the file ``refused`` says so, until it takes it again);
 * the heir's folder came after that: who was there before has a project of its own;
 * the heir is the same program, run in the same folder, as one that wrote there (the
-  file ``programs``), or somebody has it deliver what others recorded (``drain``).
+  file ``programs``), or somebody has it deliver what others recorded (``drain``);
+* neither of the two keys was ever used by a process beside another one that was not
+  refused (the file ``several``): such a program serves several projects.
 
-One program that serves several projects can still be mistaken. It names each by the
-setting *project*: that folder is the project's, whatever its key is at the time, and
-has no heirs. What was recorded without a key is for the programs that wrote it, once
+A program of several projects whose very first key is refused can still be mistaken. It
+names each by the setting *project*: that folder is the project's, whatever its key is at
+the time, and has no heirs. What was recorded without a key is for the programs that wrote it, once
 they have one, and for who delivers for others; who does that without a key delivers
 what any key recorded: it can reach nobody's project. All other folders are left alone.
 """
@@ -37,6 +39,10 @@ _PROJECT: Final = "~project-"
 """What divides a folder's name: the server's before it, the mark behind."""
 _PROGRAMS: Final = "programs"
 _REFUSED: Final = "refused"
+_SEVERAL: Final = "several"
+_MOST_PROGRAMS: Final = 1000
+"""Lines of a file ``programs``, 33 KB: a job that runs in a new folder each time would
+add one for ever. One that goes is added again when it runs the next time."""
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -57,8 +63,24 @@ class Estate:
         """Leave word that this program writes here, before it does."""
         with contextlib.suppress(OSError, JournalError):
             prepare_root(self.root)
-            if self._program not in _lines(self.root / _PROGRAMS):
+            known = _lines(self.root / _PROGRAMS)
+            if self._program in known:
+                return
+            if len(known) < _MOST_PROGRAMS:
                 _append(self.root / _PROGRAMS, [self._program])
+            else:
+                kept = known[-_MOST_PROGRAMS // 2 :]
+                _replace(self.root / _PROGRAMS, [*kept, self._program])
+
+    def part(self, other: Estate) -> None:
+        """Take note that one process uses the keys of two folders, for two projects."""
+        if self.root == other.root or not self._is_beside(other.root):
+            return
+        for root in (self.root, other.root):
+            if not _is_keyless(root) and _PROJECT not in root.name:
+                with contextlib.suppress(OSError, JournalError):
+                    prepare_root(root)
+                    _append(root / _SEVERAL, [])
 
     def settle(self, *, is_refused: bool) -> None:
         """Take note that the server refuses this folder's key, or takes it."""
@@ -68,10 +90,8 @@ class Estate:
         with contextlib.suppress(OSError):
             if not is_refused:
                 path.unlink(missing_ok=True)
-            elif not path.exists():  # whole or not at all: an heir may be reading
-                new = path.with_name(f"{_REFUSED}-{os.getpid()}")
-                _append(new, sorted(r.name for r in self._siblings()))
-                new.replace(path)
+            elif not path.exists():
+                _replace(path, sorted(r.name for r in self._siblings()))
             self._is_refused = is_refused  # a disk that was full is tried again
 
     def inherited(self, *, is_for_others: bool = False) -> list[Path]:
@@ -93,9 +113,7 @@ class Estate:
 
     def may_inherit(self, root: Path, *, is_for_others: bool = False) -> bool:
         """Say whether what lies in another folder of the server's is for this one."""
-        if root.parent != self.root.parent or _server(root) != _server(self.root):
-            return False
-        if not is_own(root):
+        if not self._is_beside(root) or not is_own(root):
             return False
         if _PROJECT in root.name or root == self.root:
             return False
@@ -103,8 +121,13 @@ class Estate:
             return False
         if _is_keyless(root) or (is_for_others and _is_keyless(self.root)):
             return True
+        if any((each / _SEVERAL).exists() for each in (root, self.root)):
+            return False
         refused = root / _REFUSED
         return refused.exists() and self.root.name not in _lines(refused)
+
+    def _is_beside(self, root: Path) -> bool:
+        return root.parent == self.root.parent and _server(root) == _server(self.root)
 
     def _siblings(self) -> list[Path]:
         with contextlib.suppress(OSError):
@@ -143,6 +166,13 @@ def _lines(path: Path) -> list[str]:
     with contextlib.suppress(OSError):
         return path.read_text("utf-8", "replace").splitlines()
     return []
+
+
+def _replace(path: Path, lines: list[str]) -> None:
+    """Write a file, whole or not at all: another process may be reading it."""
+    new = path.with_name(f"{path.name}-{os.getpid()}")
+    _append(new, lines)
+    new.replace(path)
 
 
 def _append(path: Path, lines: list[str]) -> None:

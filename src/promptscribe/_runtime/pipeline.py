@@ -224,6 +224,13 @@ class Pipeline:
         transport = make_transport(self.settings, None, self.ledger)
         self._exporter.use_transport(transport)
 
+    def part(self, other: Pipeline) -> None:
+        """Take note that another key is used beside this one, unless it replaces it."""
+        desk = self._exporter.desk
+        is_refused = desk is not None and desk.is_key_refused is True
+        if not (self._given_transport or self._is_handed_over or is_refused):
+            self._heritage.estate.part(other._heritage.estate)
+
     def flush(self, timeout: float, *, eager: bool = True) -> FlushResult:
         """Wait until everything recorded so far is delivered; see `Exporter.flush`."""
         if self.settings.export:

@@ -241,6 +241,8 @@ class Runtime:
         from promptscribe._runtime.pipeline import Pipeline
 
         pipeline = Pipeline(self.settings, self._transport)
+        for before in self._pipelines:
+            before.part(pipeline)
         self._pipelines.append(pipeline)
         if self.append == self._first_append:
             self.append = pipeline.writer.append
