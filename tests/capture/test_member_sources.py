@@ -198,6 +198,10 @@ def test_an_unknown_name_in_an_update_is_told_and_passed_over(caplog):
         ("output_message", "hi", {"role": "assistant", "content": "hi"}),
         ("messages", {"role": "user"}, [{"role": "user"}]),
         ("inputs", {1: 2}, {"1": 2}),
+        ("output", {"answer": [1]}, '{"answer":[1]}'),
+        ("output", [1, "ü"], '[1,"ü"]'),
+        ("error", ValueError("no"), "ValueError: no"),
+        ("error", KeyboardInterrupt(), "KeyboardInterrupt"),
     ],
 )
 def test_a_value_that_can_be_understood_is_taken_as_meant(name, given, kept):

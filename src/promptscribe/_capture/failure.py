@@ -36,6 +36,12 @@ def note(kind: str, problem: BaseException | str) -> None:
     runtime.ledger.warn(kind, "%s: %s", kind, problem)
 
 
+def sentence(error: BaseException) -> str:
+    """Return type and message of an exception, as ``error`` says them."""
+    name, message, _ = describe(error)
+    return f"{name}: {message}" if message else name
+
+
 def describe(
     error: BaseException, clean: Callable[[str], str] | None = None
 ) -> tuple[str, str, str | None]:

@@ -118,6 +118,9 @@ class Recording:
         unknown = [name for name in members if name not in schema.MEMBERS]
         if unknown:
             failure.note("unknown_member", f"update() got {', '.join(unknown)}")
+        error: Any = members.get("error")
+        if issubclass(type(error), BaseException):  # a caught one, handed in as it is
+            members["error"] = failure.sentence(error)
         self._add(members)
 
     def record(self, response: T) -> T:

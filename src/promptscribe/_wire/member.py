@@ -12,7 +12,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
+import msgspec
+
 from promptscribe import _clock, schema
+from promptscribe._wire import body
 
 Check: TypeAlias = Callable[[Any], bool]
 Rule: TypeAlias = tuple[Check, str]
@@ -113,7 +116,7 @@ def coerce(name: str, value: Any) -> Any:
     if value is None or check(value):
         return value
     if check is _is_text:
-        return _to_text(value)
+        return _to_text(value, as_json=name == "output")
     if check is _is_time:
         return _to_time(value)
     if check in {_is_integer, _is_number}:
@@ -127,9 +130,11 @@ def coerce(name: str, value: Any) -> Any:
     return None
 
 
-def _to_text(value: Any) -> str | None:
+def _to_text(value: Any, *, as_json: bool) -> str | None:
     if type(value) in {int, float, bool}:
         return str(value)
+    if as_json and type(value) in {dict, list, tuple}:  # as of what a function returns
+        return msgspec.json.encode(body.jsonable(value)).decode()
     return None
 
 
