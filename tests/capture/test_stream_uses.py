@@ -6,6 +6,7 @@ be the same, and nothing may stay current in its context.
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import contextlib
 import contextvars
@@ -370,8 +371,112 @@ def test_a_generator_may_be_used_as_undecorated(scenario):
     assert decorated == list(scenario(undecorated))
 
 
+def silent():
+    yield 1
+
+
+def stopping():
+    with contextlib.nullcontext():
+        yield 1
+        return
+    yield 2
+
+
+def answering():
+    yield 1
+    return "end"
+
+
+def answering_at_times():
+    if (yield 1) is not None:
+        return "asked"
+
+
+def answering_or_not():
+    return (yield 1) or None
+
+
+def answering_from_a_handler():
+    try:
+        yield 1
+    except KeyError:
+        return "caught"
+
+
+def answering_for_another():
+    return (yield from answering())
+
+
+lazily = lambda: (yield 1)  # noqa: E731 - it returns what it is sent
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        silent,
+        stopping,
+        answering,
+        answering_at_times,
+        answering_or_not,
+        answering_from_a_handler,
+        answering_for_another,
+        lazily,
+    ],
+)
+@pytest.mark.parametrize("last", [None, "sent", KeyError])
+def test_whatever_a_generator_returns_is_returned(body, last):
+    """By whichever of its ways out, after whatever was sent or thrown."""
+
+    def see(decorate):
+        stream = decorate(body)()
+        got = [next(stream)]
+        try:
+            if last is KeyError:
+                got.append(stream.throw(KeyError("k")))
+            else:
+                got.append(stream.send(last))
+            got.append(next(stream))
+        except (StopIteration, KeyError) as ended:
+            got.append(repr(ended))
+        return got
+
+    with captured_logs() as logs:
+        decorated = see(log_prompt)
+    assert decorated == see(undecorated)
+    assert logs[0].metadata["chunks"] == 1
+
+
+@pytest.mark.slow  # two hundred interrupts
+@pytest.mark.parametrize("returns", [None, "something"])
+def test_an_interrupt_between_two_steps_is_the_one_that_is_raised(returns):
+    """A signal may come while the scope changes; it neither is lost nor leaves that."""
+
+    @log_prompt
+    def words():
+        while True:
+            yield "a"
+            if returns is not None and current_log() == returns:
+                return returns
+
+    def silent_words():
+        while True:
+            yield "a"
+
+    with captured_logs(), log_prompt("outer") as outer:
+        for n in range(100):
+            stream = words() if returns else log_prompt(silent_words)()
+            next(stream)
+            timer = threading.Timer(0.0005 + n * 1e-6, _thread.interrupt_main)
+            with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - it may come early
+                timer.start()
+                for _ in stream:
+                    pass
+            timer.join()
+            assert current_log() is outer
+
+
 def test_a_generator_that_calls_itself_reaches_a_useful_depth():
-    """Python counts our step and our frame: a third of its limit is left."""
+    """Python counts our frame: half of its limit is left."""
 
     @log_prompt
     def walk(depth):
@@ -380,5 +485,5 @@ def test_a_generator_that_calls_itself_reaches_a_useful_depth():
         yield depth
 
     with captured_logs() as logs:
-        assert list(walk(200)) == list(range(201))
-    assert len(logs) == 201
+        assert list(walk(400)) == list(range(401))
+    assert len(logs) == 401

@@ -214,7 +214,9 @@ def around_iterator(
             if is_awaited(made):
                 recorded = driver_for(made, delegate)(made, beginning)
             else:
-                recorded = driver_for(made, drive)(beginning.steps(made), beginning)
+                steps = beginning.steps(made)
+                driver = driver_for(made, generator.fastest(drive, steps))
+                recorded = driver(steps, beginning)
             return named_as(recorded, made)
         except BaseException as problem:  # noqa: BLE001 - ours
             failure.note("recording_failed", problem)
