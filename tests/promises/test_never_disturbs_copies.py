@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import pickle
+import shutil
 import subprocess
 import sys
 import textwrap
 
+import cloudpickle
 import pytest
 
 from promptscribe import log_prompt
@@ -85,3 +87,118 @@ def test_decorated_functions_go_into_a_spawned_process_pool(tmp_path):
     )
 
     assert done.stdout.split() == ["14", "21", "28"], done.stderr
+
+
+SENDER = """
+    import asyncio, sys
+    from {package} import dumps, register_pickle_by_value
+    from promptscribe import log_prompt
+    import importable, registered
+
+    register_pickle_by_value(registered)
+
+    @log_prompt(path="sent/factorial", output_transform=lambda number: f"<{{number}}>")
+    def factorial(n):
+        return 1 if n < 2 else n * factorial(n - 1)
+
+    @log_prompt(path="sent/coroutine")
+    async def coroutine():
+        return "a"
+
+    @log_prompt(path="sent/steps", capture_stdout=True, flush=True)
+    def steps():
+        yield "s"
+
+    class Bot:
+        @log_prompt(path="sent/method")
+        def method(self):
+            return "m"
+
+        @classmethod
+        @log_prompt(path="sent/made")
+        def made(cls):
+            return "c"
+
+        @log_prompt(path="sent/static")
+        @staticmethod
+        def static():
+            return "s"
+
+    def nested():
+        @log_prompt(path="sent/nested")
+        def inner():
+            return factorial(1)
+        return inner
+
+    def work():
+        return [
+            factorial(2), asyncio.run(coroutine()), list(steps()), Bot().method(),
+            Bot.made(), Bot.static(), nested()(),
+        ]
+
+    sent = (
+        work, factorial, coroutine, steps, Bot().method, Bot.made, Bot.static,
+        nested(), importable.function, registered.function,
+    )
+    sys.stdout.buffer.write(dumps(sent))
+"""
+
+WORKER = """
+    import asyncio, pickle, sys
+    from promptscribe.testing import captured_logs
+
+    (
+        work, factorial, coroutine, steps, method, made, static, nested, importable,
+        registered,
+    ) = pickle.load(sys.stdin.buffer)
+
+    with captured_logs() as logs:
+        factorial(2), asyncio.run(coroutine()), list(steps()), method(), made()
+        static(), nested(), importable(), registered()
+        apart = len(logs)
+        work()
+
+    print(*(log.path for log in logs[:apart]))
+    print(*(log.path for log in logs[apart:]))
+    print(logs[0].output, importable is sys.modules["importable"].function)
+    print("registered" in sys.modules)
+"""
+
+MODULE = """
+    from promptscribe import log_prompt
+
+    @log_prompt(path="sent/{name}")
+    def function():
+        return 1
+"""
+
+OWN = [f"sent/{name}" for name in ("coroutine", "steps", "method", "made", "static")]
+ALL = ["sent/factorial"] * 2 + OWN + ["sent/factorial", "sent/nested"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("package", ["cloudpickle", "framework.cloudpickle"])
+def test_functions_that_are_sent_with_their_code_arrive_decorated(package, tmp_path):
+    """By cloudpickle, as Dask does, or a copy of it, as Ray and Spark do."""
+    for name in ("importable", "registered"):
+        text = textwrap.dedent(MODULE.format(name=name))
+        (tmp_path / f"{name}.py").write_text(text)
+    if "." in package:
+        copied = tmp_path.joinpath(*package.split("."))
+        shutil.copytree(cloudpickle.__path__[0], copied)
+    sender = tmp_path / "sender.py"
+    sender.write_text(textwrap.dedent(SENDER.format(package=package)))
+    worker = tmp_path / "worker.py"
+    worker.write_text(textwrap.dedent(WORKER))
+
+    sent = subprocess.run([sys.executable, sender], capture_output=True, check=True)
+    (tmp_path / "registered.py").unlink()
+    done = subprocess.run(
+        [sys.executable, worker], input=sent.stdout, capture_output=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr.decode()
+    apart, inside, *others = done.stdout.decode().splitlines()
+    assert apart.split() == [*ALL, "sent/importable", "sent/registered"]
+    assert inside.split() == ALL
+    assert others == ["<1> True", "False"]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import wrapt
 
+from promptscribe._capture.cloud import is_asking, takes_code
 from promptscribe._capture.generator import hide_frame
 from promptscribe._runtime.state import runtime
 
@@ -43,6 +44,12 @@ def _find(module: str, qualname: str) -> Any:
 def _ask(name: str) -> Any:
     """Return a property for what the class would answer instead of the function."""
     return property(operator.attrgetter(f"__wrapped__.{name}"))
+
+
+def _class_of(logged: Logged) -> Any:
+    """Return the function's class; to who takes functions apart, the real one."""
+    is_truth = is_asking(sys._getframe(1))
+    return type(logged) if is_truth else logged.__wrapped__.__class__
 
 
 def finish(kind: type) -> None:
@@ -137,7 +144,10 @@ class Logged:
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickle as functions do, by name; what has none of its own, by its parts."""
         name: str = self.__qualname__
-        return name if _find(self.__module__, name) is self else self._self_again
+        is_known = _find(self.__module__, name) is self
+        if is_known and not takes_code(sys._getframe(1), self.__module__):
+            return name
+        return self._self_again
 
     def __copy__(self) -> Any:
         return self
@@ -145,7 +155,7 @@ class Logged:
     def __deepcopy__(self, memo: Any) -> Any:
         return self
 
-    __class__ = _ask("__class__")  # pyright: ignore[reportIncompatibleMethodOverride]
+    __class__ = property(_class_of)  # pyright: ignore[reportIncompatibleMethodOverride]
     __dict__ = _ask("__dict__")
 
 
