@@ -210,9 +210,10 @@ class Scan:
             if segment not in self._done:
                 self._current = segment
                 self._offset = frame.SEGMENT_HEADER_BYTES
-                if segment.map is None and segment.open() is not None:
-                    # To be marked as well: a page that is first read and then written
-                    # is faulted in twice, 2 µs instead of 0.4.
+                if segment.end is not None and segment.open() is not None:
+                    # Its pages may have been let go of. To be marked as well: one that
+                    # is first read and then written is faulted in twice, 2 µs instead
+                    # of 0.4.
                     segment.populate(0, segment.size)
                 return segment
         return None

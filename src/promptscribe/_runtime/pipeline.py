@@ -39,9 +39,10 @@ _CHORES_EVERY: Final = 5.0
 _STOPPING: Final = 0.2
 """Seconds of the time for closing that are kept for stopping the thread: with a server
 that hangs and four busy threads the end of a program came 0.12 s late without."""
-_NEAR: Final = 3 << 20
-"""Bytes that are read in a moment where the server answers; to let go of them, and to
-come back, costs 3 µs a log."""
+_NEAR: Final = 48 << 20
+"""Bytes that are read in a second where the server answers: to let go of them, and to
+come back, costs 3 µs a log, and to keep them a file descriptor a mebibyte. Their pages
+count as the system's, see `Segment.unload`."""
 _SMALLEST_SEGMENT: Final = 64 << 10
 
 
