@@ -12,7 +12,7 @@ import time
 
 import pytest
 from tests.promises.faults import Lab
-from tests.promises.faults_server import Reply
+from tests.promises.faults_server import Reply, Server
 
 import promptscribe
 from promptscribe import log_prompt
@@ -291,6 +291,25 @@ def test_who_uses_several_keys_at_a_time_has_no_heirs(bank, tmp_path, who):
     assert {"key-c"} not in [before.get(mark) for mark in (1, 2, 3)]
     assert 3 not in before
     assert bank.came_with[3] == {"key-a"}
+
+
+def test_an_otlp_endpoint_that_refuses_makes_no_heirs(bank):
+    """It says nothing of the server's own key: that one is taken, and keeps its logs."""
+    with Server() as gate:
+        gate.judge = lambda seen: Reply(401, body=b"", store=False)
+        bank.run("flush_shortly", **_environment("key-a", {"otlp_endpoint": gate.url}))
+        (report,) = bank.reports
+        bank.flush("key-b", otlp_endpoint=gate.url)
+        asked = len(gate.requests)
+        gate.judge = lambda seen: Reply(200, body=b"", store=False)
+        bank.flush("key-a", otlp_endpoint=gate.url)
+        gate.close()
+
+    assert asked > 0
+    assert (report["pending"], report["reasons"].get("hold_http_401")) == (CALLS, None)
+    assert report["reasons"]["retry_unreachable"] > 0
+    assert not list((bank.folder / "journal").glob("*/refused"))
+    assert bank.came_with == all_with("key-a")
 
 
 def test_the_list_of_programs_does_not_grow_for_ever(bank):

@@ -164,9 +164,14 @@ def no_content(server, connection, path, body):
     return True
 
 
-@pytest.mark.parametrize(
-    "reply", [chunked, old_http, closing, dripping, created, empty, no_content]
-)
+def fine(server, connection, path, body):
+    if path != "/health":
+        server.store(body)
+    connection.sendall(ok(b"ok", extra="Content-Type: text/plain\r\n"))
+    return True
+
+
+@pytest.mark.parametrize("reply", [chunked, old_http, closing, dripping, created])
 def test_each_log_arrives(odd, reply):
     """However the answer is put into bytes."""
     server = odd(reply)
@@ -174,6 +179,21 @@ def test_each_log_arrives(odd, reply):
     result = deliver(20)
 
     assert (result.delivered, result.pending) == (20, 0)
+    assert "unconfirmed" not in result.reasons
+    assert marks(server) == list(range(20))
+
+
+@pytest.mark.parametrize("reply", [empty, no_content, fine])
+def test_a_server_that_names_no_log_is_believed_and_told_of(odd, reply, caplog):
+    """The contract's answer has an id. One of one's own may leave it out; but so does
+    whoever answers 200 to anything, and that must not go unsaid."""
+    server = odd(reply)
+
+    result = deliver(20)
+
+    assert (result.delivered, result.pending) == (20, 0)
+    assert result.reasons["unconfirmed"] == 20
+    assert ["without naming them" in r.getMessage() for r in caplog.records] == [True]
     assert marks(server) == list(range(20))
 
 

@@ -85,6 +85,11 @@ def flush(count):
     tell(promptscribe.force_flush(60))
 
 
+def flush_shortly(count):
+    work(count)
+    tell(promptscribe.force_flush(1))
+
+
 def os_exit(count):
     work(count)
     os._exit(0)

@@ -73,6 +73,7 @@ class Desk:
         self._window = 1
         self._retired: list[Transport] = []
         self._passed = 0
+        self._is_confirmed = True
 
     @property
     def is_busy(self) -> bool:
@@ -222,8 +223,24 @@ class Desk:
             verdict = retry.judge(outcome.status, outcome.headers, now=0.0)
             if verdict.fate != "delivered":
                 return False
+        if outcome.body[:1] != b"{":
+            self._note_unconfirmed()
         self._identity.learn(parcel, outcome)
         return True
+
+    def _note_unconfirmed(self) -> None:
+        """Say once that nothing but the status speaks for a log's being stored.
+
+        The contract's answer is an object with its id. But servers of one's own often
+        say nothing, or "ok"; to send them all again for ever would store all again.
+        """
+        self._ledger.note("unconfirmed")
+        if self._is_confirmed:
+            self._is_confirmed = False
+            self._ledger.warn(
+                "unconfirmed",
+                "the server takes logs without naming them: is it the right address?",
+            )
 
     def _is_refused(self, parcel: Parcel, outcome: Outcome) -> bool:
         """Bury a log that the server refused for good; False if it must go again."""

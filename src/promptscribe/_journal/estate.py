@@ -15,10 +15,11 @@ next key of a project looks like any key of another one. So a folder has heirs o
   refused (the file ``several``): such a program serves several projects.
 
 A program of several projects whose very first key is refused can still be mistaken. It
-names each by the setting *project*: that folder is the project's, whatever its key is at
-the time, and has no heirs. What was recorded without a key is for the programs that wrote it, once
-they have one, and for who delivers for others; who does that without a key delivers
-what any key recorded: it can reach nobody's project. All other folders are left alone.
+names each by the setting *project*: that folder is the project's, whatever its key is
+at the time, and has no heirs. What was recorded without a key is for the programs that
+wrote it, once they have one, and for who delivers for others; who does that without a
+key delivers what any key recorded: it can reach nobody's project. All other folders are
+left alone, until nobody has come for a lane of theirs for a week: see `Heritage`.
 """
 
 from __future__ import annotations
