@@ -294,7 +294,7 @@ def test_who_uses_several_keys_at_a_time_has_no_heirs(bank, tmp_path, who):
 
 
 def test_an_otlp_endpoint_that_refuses_makes_no_heirs(bank):
-    """It says nothing of the server's own key: that one is taken, and keeps its logs."""
+    """It says nothing of the server's own key: that is taken, and keeps its logs."""
     with Server() as gate:
         gate.judge = lambda seen: Reply(401, body=b"", store=False)
         bank.run("flush_shortly", **_environment("key-a", {"otlp_endpoint": gate.url}))

@@ -185,8 +185,7 @@ def test_each_log_arrives(odd, reply):
 
 @pytest.mark.parametrize("reply", [empty, no_content, fine])
 def test_a_server_that_names_no_log_is_believed_and_told_of(odd, reply, caplog):
-    """The contract's answer has an id. One of one's own may leave it out; but so does
-    whoever answers 200 to anything, and that must not go unsaid."""
+    """One of one's own may leave the id out; but so does who says 200 to anything."""
     server = odd(reply)
 
     result = deliver(20)
