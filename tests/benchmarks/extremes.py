@@ -213,8 +213,8 @@ def _handles():
     waiting = coroutine()
     waiting.close()
     return [
-        pathlib.Path(os.devnull).open(), socket.socket(), threading.Lock(), threading.RLock(),
-        (n for n in range(3)), waiting, os, sys, logging, Row, type, len, print,
+        pathlib.Path(os.devnull).open(), socket.socket(), threading.Lock(),
+        threading.RLock(), (n for n in range(3)), waiting, os, sys, logging, Row, len,
         _handles, lambda: None, asyncio.Queue, memoryview(b"x"), sys._getframe(),
         threading.current_thread(), NotImplemented, ..., slice(1, 2), property(),
     ]  # fmt: skip

@@ -91,7 +91,7 @@ def caught(function, *arguments):
         syntax_error,
         lambda: caught(in_a_handler),
         lambda: caught(lambda: [].appendix),
-        lambda: caught(eval, 'unknown'),
+        lambda: caught(eval, "unknown"),
         lambda: caught(fall, 20),
     ],
     ids=[

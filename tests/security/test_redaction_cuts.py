@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from promptscribe import log_context, log_prompt
-from promptscribe._capture import account, cut, failure, redaction, sanitizer, sink
+from promptscribe._capture import account, cut, failure, redaction, room, sink
 from promptscribe.testing import captured_logs
 
 KEY = "sk-proj-aB3dE5gH7jK9mN1pQ4rS6tU8"
@@ -127,7 +127,7 @@ def test_what_is_printed_is_cut_around_secrets(name, how):
 def test_long_texts_are_cut_around_secrets(name):
     """Arguments, those of generators too, results and what a context says."""
     secret = SECRETS[name]
-    longest = sanitizer.LONGEST_TEXT
+    longest = room.LONGEST_TEXT
     words = "words " * (longest // 6 + 100)
 
     @log_prompt(redact=True)

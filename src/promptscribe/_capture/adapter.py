@@ -37,11 +37,21 @@ def placeholder(value: Any, why: str = "not recorded") -> dict[str, str]:
     return {MARK: why, "type": full_name(type(value))}
 
 
+_names: dict[int, tuple[type, str]] = {}
+"""By the class's id, since a metaclass may hash; the class is so kept alive."""
+_MOST_NAMES: Final = 1_000
+
+
 def full_name(kind: type) -> str:
     """Return a type's module and qualified name, without running its code."""
-    module = module_of(kind)
-    name = type.__dict__["__qualname__"].__get__(kind)
-    return str(name) if module in {None, "builtins"} else f"{module}.{name}"
+    known = _names.get(id(kind))
+    if known is None:
+        module = module_of(kind)
+        name = str(type.__dict__["__qualname__"].__get__(kind))
+        known = kind, name if module in {None, "builtins"} else f"{module}.{name}"
+        if len(_names) < _MOST_NAMES:
+            _names[id(kind)] = known
+    return known[1]
 
 
 def module_of(kind: type) -> str | None:
@@ -117,6 +127,16 @@ class Items(NamedTuple):
 
     pairs: list[tuple[Any, Any]]
     total: int
+
+
+class Memory(NamedTuple):
+    """Bytes that are not copied, because they are too many.
+
+    Attributes:
+        content: A ``bytearray``, or a view of single bytes.
+    """
+
+    content: bytearray | memoryview
 
 
 class Fields(NamedTuple):

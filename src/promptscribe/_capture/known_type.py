@@ -178,9 +178,6 @@ def _model_reader(kind: type) -> Reader:
     is_root = shown is not None and [field for field, _ in shown] == ["root"]
 
     def read_model(value: Any, _clean: Clean) -> Any:
-        whole = sdk_model.write(value)
-        if whole is not None:
-            return whole
         if shown is None:
             return adapter.placeholder(value, _OWN_SERIALIZER)
         fields: Any = _read_fields(value, shown)

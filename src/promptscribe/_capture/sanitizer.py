@@ -11,39 +11,40 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from promptscribe._capture import cut, known_type
-from promptscribe._capture.adapter import Fields, Items, full_name, placeholder
-from promptscribe._capture.digest import Digests
-from promptscribe._capture.plain import encode_plain, is_plain
+from promptscribe._capture import known_type, sdk_model
+from promptscribe._capture.adapter import Fields, Items, Memory, full_name, placeholder
+from promptscribe._capture.plain import encode_plain
+from promptscribe._capture.room import LEAST_TEXT, LONGEST_MEDIA, Room
+from promptscribe._capture.splice import Splice
+from promptscribe._capture.weight import weigh
 from promptscribe._wire import record
 from promptscribe._wire.record import EXT_BIG_INT, EXT_MODEL, MARK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 DEEPEST: Final = 64
-MOST_NODES: Final = 20_000
-LONGEST_TEXT: Final = 1 << 20
-"""Characters of one text: a context window of a quarter million tokens."""
-MOST_TEXT: Final = 4 << 20
-"""Characters of all texts together: under the 10 MB that our receiver takes."""
-LONGEST_MEDIA: Final = 256 << 10
-"""Bytes of base64, or of bytes, from which on only size and digest are kept."""
-LARGE_INTEGERS: Final = 4_096, 1 << 20
-"""Bits of one integer beyond 64, and of all together: decimal digits are slow."""
-
+MOST_NODES: Final = 15_000
+"""Values that are looked at one by one: 0.7 µs each; plain ones count a quarter."""
 LONGEST_KEY: Final = 1_000
 """Characters of a dict's key."""
-_MOST_CUTS: Final = 16
-"""Texts that are cut, each between secrets: 1 ms. Of any other nothing is kept."""
-_LEAST_TEXT: Final = 200
-"""Characters of a text that are kept whatever came before."""
 
+_LONGEST_NAME: Final = 4_096
+"""Of a type."""
 _SHALLOW: Final = 3
 """Levels down to which a part is tried as a whole; else it would be looked at often."""
-_MOST_TRIES: Final = 1_000
+_BLOCK: Final = 64
+"""Values of a long container that are tried together."""
+_MOST_TRIES: Final = 300
+"""In vain."""
+_MOST_TRIED: Final = 8_192
+"""Values in a part that is tried: 0.4 ms, if it is in vain."""
+_PLAIN_SHARE: Final = 2
+"""What plain values count for less, as a power of two: 0.05 µs each. Where secrets go
+out they count as any other: to look for one takes 0.5 µs."""
 _WEIGHT: Final = 3
-"""What an object counts for more than a plain value: 2 µs."""
+"""What an object counts for more than a plain value: 2 µs. A text likewise, once there
+is no room for texts."""
 _MEDIA_TYPES: Final = ("media_type", "mime_type", "mimeType", "format")
 _MEDIA_NAMES: Final = ("data", "b64_json")
 
@@ -58,165 +59,182 @@ class Sanitizer:
 
     # Of the class, until something is taken off: an object costs nothing then.
     _nodes = 0
-    _text_left = MOST_TEXT
-    _bits_left = LARGE_INTEGERS[1]
-    _cuts_left = _MOST_CUTS
     _tries_left = _MOST_TRIES
     _in_model = False
 
     def __init__(self, large: int, clean: Callable[[str], str] | None = None) -> None:
         self._large = large
-        self._clean_secrets = clean
+        self._share = _PLAIN_SHARE if clean is None else 0
         self._above: set[int] = set()
-        self._digests = Digests()
+        self._room = Room(clean)
 
     def clean(self, value: Any) -> Any:
         """Return what can be kept of a value, marked where something is missing."""
         self._nodes += 1
         kind = type(value)
+        if kind is str:
+            if self._room.left <= 0:
+                self._nodes += _WEIGHT
+            return self._room.fit(value)
         if value is None or kind is bool or kind is float:
             return value
-        if kind is str:
-            return self._clean_text(value)
         if kind is int:
-            return self._clean_integer(value)
+            return self._room.fit_integer(value)
         if kind is bytes:
-            return self._clean_bytes(value)
+            return self._room.fit_bytes(value, is_shared=True)
+        above = self._above
         if self._nodes > MOST_NODES:
             return placeholder(value, "too many values")
-        if id(value) in self._above:
+        if id(value) in above:
             return placeholder(value, "circular")
-        if len(self._above) >= DEEPEST:
+        if len(above) >= DEEPEST:
             return placeholder(value, "too deep")
-        self._above.add(id(value))
+        above.add(id(value))
         try:
             if _is_container(kind):
-                return self._clean_container(value, kind)
-            return self._clean_object(value)
+                return self._clean_container(value)
+            return self._clean_object(value, kind)
         finally:
-            self._above.discard(id(value))
+            above.discard(id(value))
 
-    def _clean_container(self, value: Any, kind: type) -> Any:
-        # The outermost was tried before all this began.
-        if 1 < len(self._above) <= _SHALLOW and not self._in_model:
+    def _is_tried(self) -> bool:
+        """Say whether parts are tried as a whole here; the outermost was, before."""
+        return not self._in_model and len(self._above) <= _SHALLOW
+
+    def _clean_container(self, value: Any) -> Any:
+        if len(value) <= _BLOCK and len(self._above) > 1 and self._is_tried():
             whole = self._encode_whole(value)
             if whole is not None:
-                return whole
-        if kind is dict:
-            return self._clean_items(Items(_first(value.items()), len(value)))
-        cleaned: list[Any] = []
-        for item in _first(value):
-            if self._nodes > MOST_NODES:
-                cleaned.append({MARK: f"{len(value) - len(cleaned)} more values"})
+                return msgspec.Raw(whole)
+        if type(value) is dict:
+            pairs = _first(value.items(), MOST_NODES)
+            return self._clean_items(Items(pairs, len(value)))
+        cleaned, total = Splice(list), len(value)
+        parts = _first(value, MOST_NODES << self._share)
+        for encoded, part in self._in_blocks(parts, list):
+            if encoded is not None:
+                cleaned.add_block(encoded, part)
+            elif self._nodes > MOST_NODES:
+                cleaned.pending.append({MARK: f"{total - len(cleaned)} more values"})
                 break
-            cleaned.append(self.clean(item))
-        return cleaned
+            elif type(part) is float or part is None:  # a call less, for many
+                self._nodes += 1
+                cleaned.pending.append(part)
+            else:
+                cleaned.pending.append(self.clean(part))
+        return cleaned.value()
 
-    def _encode_whole(self, value: Any) -> msgspec.Raw | None:
-        """Return a part that is plain, beside others that are not, encoded."""
-        self._tries_left -= 1
+    def _in_blocks(
+        self, parts: list[Any], join: Callable[[list[Any]], Any]
+    ) -> Iterator[tuple[bytes | None, Any]]:
+        """Return many plain parts encoded, with their number, and others one by one.
+
+        Args:
+            parts: A container's.
+            join: Makes such a container of some; None, of those that are odd.
+        """
+        is_tried = len(parts) > _BLOCK and self._is_tried()
+        at, again, pause = 0, 0, _BLOCK
+        while at < len(parts):
+            if is_tried and at >= again and self._nodes <= MOST_NODES:
+                block = parts[at : at + _BLOCK]
+                joined = join(block)
+                encoded = None if joined is None else self._encode_whole(joined)
+                if encoded is not None:
+                    yield encoded, len(block)
+                    at, pause = at + len(block), _BLOCK
+                    continue
+                again, pause = at + pause, 2 * pause
+            yield None, parts[at]
+            at += 1
+
+    def _encode_whole(self, value: Any) -> bytes | None:
+        """Return a part encoded if it is plain and little, beside others that are not.
+
+        Looking counts as well: what is looked at in vain cannot be very much.
+        """
         if self._tries_left < 0:
             return None
+        self._tries_left -= 1
+        room = min(self._large, self._room.left)
+        most = min((MOST_NODES - self._nodes) << self._share, _MOST_TRIED)
         try:
-            payload = encode_plain(value) if is_plain(value) else None
+            count, length = weigh(value, most, room)
+            self._nodes += count >> (self._share if length >= 0 else _PLAIN_SHARE)
+            payload = encode_plain(value) if length >= 0 else None
         except Exception:  # noqa: BLE001 - lone surrogates, large integers, odd keys
             return None
-        if payload is None or len(payload) > min(self._large, self._text_left):
+        if payload is None or len(payload) > room:
             return None
-        self._text_left -= len(payload)
-        return msgspec.Raw(payload)
+        self._room.left -= len(payload)
+        self._tries_left += 1
+        return payload
 
-    def _clean_items(self, items: Items) -> dict[Any, Any]:
-        cleaned: dict[Any, Any] = {}
+    def _clean_items(self, items: Items) -> Any:
+        cleaned = Splice(dict)
         media: dict[str, str] = {}
         media_type = None
-        for key, part in items.pairs:
+        for encoded, pair in self._in_blocks(items.pairs, _join):
+            if encoded is not None:
+                cleaned.add_block(encoded, pair)
+                continue
             if self._nodes > MOST_NODES:
-                cleaned[MARK] = f"{items.total - len(cleaned)} more values"
+                cleaned.pending[MARK] = f"{items.total - len(cleaned)} more values"
                 break
+            key, part = pair
             if type(key) is str and type(part) is str:
                 if key in _MEDIA_TYPES:
                     media_type = media_type or part
                 elif key in _MEDIA_NAMES and len(part) > LONGEST_MEDIA:
                     media[key] = part  # until its type is known
-                    cleaned[key] = None
+                    cleaned.pending[key] = None
                     continue
-            cleaned[self._clean_key(key)] = self.clean(part)
+            cleaned.pending[self._clean_key(key)] = self.clean(part)
         for name, data in media.items():
-            described = self._digests.describe_base64(data, media_type)
-            cleaned[name] = self._clean_text(data) if described is None else described
-        return cleaned
+            cleaned.pending[name] = self._room.fit_base64(data, media_type)
+        return cleaned.value()
 
     def _clean_key(self, key: Any) -> str:
         kind = type(key)
         if kind is str:
-            return self._clean_text(key, LONGEST_KEY)
+            room, text = self._room, str(key)
+            if len(text) <= LEAST_TEXT and room.left > 0 and text.isascii():
+                room.left -= len(text)  # a call less, for many
+                return text
+            return room.fit(text, LONGEST_KEY)
         if key is None or kind is bool:
             return str(key).lower().replace("none", "null")
-        if kind is float or (kind is int and key.bit_length() <= LARGE_INTEGERS[0]):
+        if kind is float:
             return str(key)
+        if kind is int:
+            return str(key) if self._room.has_room_for(key) else "<int>"
         if kind is bytes:  # as the encoder's way has it; headers have such names
-            return self._clean_text(repr(key[:LONGEST_KEY]), LONGEST_KEY)
+            return self._room.fit(repr(key[:LONGEST_KEY]), LONGEST_KEY)
         if not _is_container(kind):
             known = self.clean(key)
             if type(known) is str:
                 return known
         return f"<{full_name(kind)}>"
 
-    def _clean_text(self, text: str, longest: int = LONGEST_TEXT) -> str:
-        if len(text) > LONGEST_MEDIA and text.startswith("data:"):
-            head, is_media, data = text.partition(";base64,")
-            media_type = head.removeprefix("data:")
-            described = is_media and self._digests.describe_base64(data, media_type)
-            if described:
-                return described
-        allowed = min(longest, max(self._text_left, _LEAST_TEXT))
-        if len(text) > allowed:
-            text = f"{self._cut(text, allowed)}… [{len(text) - allowed} characters cut]"
-        if not text.isascii():
-            try:
-                text.encode()
-            except UnicodeEncodeError:  # lone surrogates
-                text = text.encode("utf-8", "backslashreplace").decode()
-        self._text_left -= len(text)
-        return text
-
-    def _cut(self, text: str, allowed: int) -> str:
-        """Return the beginning of a text, if there is time for it."""
-        self._cuts_left -= 1
-        if self._cuts_left < 0:
-            return ""
-        clean = self._clean_secrets
-        mark = cut.REDACTED if clean is not None else ""
-        return cut.head(text, allowed, clean or _built_in(), mark)
-
-    def _clean_integer(self, number: int) -> Any:
-        if -(1 << 63) <= number < 1 << 64:
-            return number
-        bits = number.bit_length()
-        if bits > min(LARGE_INTEGERS[0], self._bits_left):
-            return {MARK: "not recorded", "type": "int", "bits": bits}
-        self._bits_left -= bits
-        return msgspec.msgpack.Ext(EXT_BIG_INT, str(number).encode())
-
-    def _clean_bytes(self, value: bytes) -> Any:
-        if len(value) > min(LONGEST_MEDIA, max(self._text_left, _LEAST_TEXT)):
-            return self._digests.describe(len(value), value, None)
-        self._text_left -= len(value)
-        return value
-
-    def _clean_object(self, value: Any) -> Any:
+    def _clean_object(self, value: Any, kind: type) -> Any:
         self._nodes += _WEIGHT
         try:
+            if type(kind) is not type:  # pydantic's classes have one of its own
+                model = sdk_model.write(value, min(self._large, self._room.left))
+                if model is not None:
+                    self._room.left -= len(bytes(model.data))
+                    return model
+            if kind is msgspec.msgpack.Ext and value.code == EXT_MODEL:
+                return self._fit_model(value)
             known = known_type.read(value, self.clean)
             if type(known) is Fields:
                 return self._clean_model(known)
             if type(known) is Items:
                 return self._clean_items(known)
             if type(known) is bytes:
-                return self._clean_bytes(known)
-            if type(known) is msgspec.msgpack.Ext and known.code == EXT_MODEL:
-                return self._fit_model(known)
+                return self._room.fit_bytes(known)
+            if type(known) is Memory:
+                return self._room.fit_bytes(known.content)
         except Exception:  # noqa: BLE001 - total, see the law
             return placeholder(value)
         if self._in_model and type(known) is msgspec.Raw:
@@ -238,11 +256,11 @@ class Sanitizer:
     def _fit_model(self, model: msgspec.msgpack.Ext) -> Any:
         """Return an SDK's model, looked into if it is large."""
         data = bytes(model.data)
-        if len(data) <= min(self._large, max(self._text_left, _LEAST_TEXT)):
-            self._text_left -= len(data)
-            return model
-        _, _, text = data.partition(b"\0")
-        return self.clean(msgspec.json.decode(text))
+        if len(data) <= min(self._large, max(self._room.left, LEAST_TEXT)):
+            self._room.left -= len(data)
+            return known_type.read(model, self.clean)
+        start = data.find(b"\0", 0, _LONGEST_NAME) + 1
+        return self.clean(msgspec.json.decode(memoryview(data)[start:]))
 
 
 def _is_container(kind: type) -> bool:
@@ -255,19 +273,20 @@ def _is_container(kind: type) -> bool:
     )
 
 
-def _built_in() -> Callable[[str], str]:
-    """Return what knows secrets, for texts that are redacted only later, if at all."""
-    from promptscribe._capture.redaction import built_in
-
-    return built_in
-
-
-def _first(values: Any) -> list[Any]:
+def _first(values: Any, most: int) -> list[Any]:
     """Return a container's first values: no more than can be kept, and one."""
     try:
-        return list(itertools.islice(values, MOST_NODES + 1))
+        return list(itertools.islice(values, most + 1))
     except RuntimeError:  # another thread changes it meanwhile
-        return list(values)[: MOST_NODES + 1]
+        return list(values)[: most + 1]
+
+
+def _join(pairs: list[tuple[Any, Any]]) -> dict[str, Any] | None:
+    """Return a dict of pairs, if its keys are short texts; others may hash."""
+    for key, _ in pairs:
+        if type(key) is not str or len(key) > LONGEST_KEY:
+            return None
+    return dict(pairs)
 
 
 def _write_extension(value: Any) -> Any:

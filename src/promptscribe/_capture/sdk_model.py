@@ -39,6 +39,8 @@ _SDKS: Final = frozenset(
     }
 )
 """Packages whose models hold what came as JSON, and no code of the user's."""
+LONGEST: Final = 256 << 10
+"""Characters of all texts in a model; in more of them may be media."""
 _MOST_VALUES: Final = 20_000
 
 _Getter: TypeAlias = "Callable[[Any], Any]"
@@ -48,6 +50,8 @@ _kinds: dict[int, _Kind] = {}
 """By the class's id, since a metaclass may hash: the class, which is so kept alive,
 what gives an instance's dict and its extra members (nothing, for an enum), and the
 class's full name with a zero byte."""
+_others: dict[int, type] = {}
+"""Classes of which none of that is known: the user's own models."""
 _MOST_KINDS: Final = 2_000
 
 
@@ -70,14 +74,21 @@ def is_of_an_sdk(kind: type) -> bool:
     )
 
 
-def write(value: Any) -> msgspec.msgpack.Ext | None:
-    """Return an SDK's model as its JSON; None for all else, and if that is in it."""
+def write(value: Any, longest: int = LONGEST) -> msgspec.msgpack.Ext | None:
+    """Return an SDK's model as its JSON; None for all else, and if that is in it.
+
+    Args:
+        value: Anything.
+        longest: Characters that may be in it; with more, it is None as well.
+    """
     kind = type(value)
+    if id(kind) in _others:
+        return None
     known = _kinds.get(id(kind)) or _learn(kind)
     if known is None or known[1] is None:
         return None
     try:
-        if not _is_sound(value):
+        if not _is_sound(value, longest):
             return None
         # pydantic replaces it when it builds a class, which is often put off.
         serializer = _dict_of(kind).get(_SERIALIZER) or adapter.lookup(
@@ -89,7 +100,7 @@ def write(value: Any) -> msgspec.msgpack.Ext | None:
     return msgspec.msgpack.Ext(EXT_MODEL, known[3] + text)
 
 
-def _is_sound(model: Any) -> bool:  # noqa: C901 - 4 µs for a completion
+def _is_sound(model: Any, longest: int) -> bool:  # noqa: C901, PLR0912 - 4 µs for a completion
     """Say whether a model holds nothing but JSON's values and models of SDKs."""
     left = _MOST_VALUES
     parts = [model]
@@ -97,7 +108,10 @@ def _is_sound(model: Any) -> bool:  # noqa: C901 - 4 µs for a completion
         containers: list[Any] = []
         for part in parts:
             kind = type(part)
-            if kind is str or kind is int or part is None or kind is float:
+            if kind is str:
+                longest -= len(part)
+                continue
+            if kind is int or part is None or kind is float:
                 continue
             if kind is dict or kind is list or kind is tuple:
                 left -= len(part)
@@ -105,7 +119,10 @@ def _is_sound(model: Any) -> bool:  # noqa: C901 - 4 µs for a completion
                 continue
             known = _kinds.get(id(kind))
             if known is None:
-                if kind is bool or kind is bytes or _is_moment(part):
+                if kind is bytes:
+                    longest -= len(part)
+                    continue
+                if kind is bool or _is_moment(part):
                     continue
                 known = _learn(kind)
                 if known is None:
@@ -123,7 +140,7 @@ def _is_sound(model: Any) -> bool:  # noqa: C901 - 4 µs for a completion
                     return False
                 left -= len(more)
                 containers.append(more)
-        if left < 0:
+        if left < 0 or longest < 0:
             return False
         parts = get_referents(*containers) if containers else containers
     return True
@@ -133,6 +150,8 @@ def _learn(kind: type) -> _Kind | None:
     """Return how instances of a class are looked into; None if they must not be."""
     own = extra = None
     if not is_of_an_sdk(kind):
+        if len(_others) < _MOST_KINDS:
+            _others[id(kind)] = kind
         return None
     if is_model(kind):
         own = _getter(kind, "__dict__")

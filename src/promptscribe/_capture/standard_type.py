@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from promptscribe._capture import adapter
-from promptscribe._capture.adapter import Items
+from promptscribe._capture.adapter import Items, Memory
 from promptscribe._wire import record
 from promptscribe._wire.record import EXT_BIG_INT, EXT_CHUNKS, EXT_MODEL
 
@@ -33,8 +33,14 @@ if TYPE_CHECKING:
 
 MOST_PARTS: Final = 20_001
 """Of any container: no more than can be kept, and one."""
-_LARGEST: Final = 8 << 20
-"""Bytes of memory that are copied; of what is larger, only the size is told."""
+_LARGEST: Final = 256 << 10
+"""Bytes of memory that are copied; of what is larger, size and digest are told."""
+_LONGEST_PATH: Final = 1 << 16
+"""Characters; Linux has 4,096, Windows 32,767."""
+_LARGEST_DECIMAL: Final = 1_024
+"""Bytes of one in memory: some 2,000 digits."""
+_LARGEST_PART: Final = 512
+"""Bits of a fraction's halves: digits are slow, 1 µs for these."""
 
 _MOMENT: Final = tuple(
     (name, {**dt.date.__dict__, **dt.datetime.__dict__}[name].__get__)
@@ -105,15 +111,34 @@ def _read_memory(value: Any, _clean: Clean) -> Any:
     try:
         if value.nbytes <= _LARGEST:
             return value.tobytes()
+        if value.c_contiguous:
+            return Memory(value.cast("B"))
     except ValueError:  # it was released
         return adapter.placeholder(value)
     return {**adapter.placeholder(value), "bytes": value.nbytes}
 
 
 def _read_bytearray(value: Any, _clean: Clean) -> Any:
-    if len(value) <= _LARGEST:
-        return bytes(value)
-    return {**adapter.placeholder(value), "bytes": len(value)}
+    return bytes(value) if len(value) <= _LARGEST else Memory(value)
+
+
+def _read_path(value: Any, _clean: Clean) -> Any:
+    """Return a path; none of more parts than any system has."""
+    for name in ("_raw_paths", "_parts"):  # from Python 3.12 on, before
+        parts = adapter.slot(value, name)
+        if type(parts) is list and (
+            len(parts) > _LONGEST_PATH
+            or sum(len(part) for part in parts if type(part) is str) > _LONGEST_PATH
+        ):
+            return adapter.placeholder(value)
+    return str(value)
+
+
+def _read_decimal(value: Any, clean: Clean) -> Any:
+    size = decimal.Decimal.__sizeof__(value)
+    if size > _LARGEST_DECIMAL:
+        return {**adapter.placeholder(value), "bytes": size}
+    return clean(str(value))
 
 
 def _read_range(value: Any, _clean: Clean) -> Any:
@@ -124,8 +149,9 @@ def _read_range(value: Any, _clean: Clean) -> Any:
 
 def _read_fraction(value: Any, _clean: Clean) -> Any:
     parts = adapter.slot(value, "_numerator"), adapter.slot(value, "_denominator")
-    if not all(type(part) is int for part in parts):
-        return adapter.placeholder(value)
+    for part in parts:
+        if type(part) is not int or part.bit_length() > _LARGEST_PART:
+            return adapter.placeholder(value)
     return f"{parts[0]}/{parts[1]}"
 
 
@@ -169,10 +195,13 @@ def _read_chain(value: Any, _clean: Clean) -> Any:
     """Read a ``ChainMap``: what comes first wins."""
     maps = adapter.instance_dict(value).get("maps")
     found: dict[str, Any] = {}
-    for each in reversed(maps) if type(maps) is list else ():
-        if type(each) is dict:
-            pairs = list(itertools.islice(each.items(), MOST_PARTS))
-            found |= {key: part for key, part in pairs if type(key) is str}
+    left = MOST_PARTS
+    for each in maps[:MOST_PARTS] if type(maps) is list else ():
+        if type(each) is dict and left > 0:
+            pairs = list(itertools.islice(each.items(), left))
+            left -= len(pairs)
+            named = {key: part for key, part in pairs if type(key) is str}
+            found = {**named, **found} if len(named) <= len(found) else named | found
     return Items(list(found.items()), len(found))
 
 
@@ -198,7 +227,7 @@ EXACT: Final[dict[type, Reader]] = {
     array.array: _by(array.array),
     bytearray: _read_bytearray,
     collections.deque: _by(collections.deque),
-    decimal.Decimal: _as_is,
+    decimal.Decimal: _read_decimal,
     dt.date: _as_is,
     dt.time: _read_time,
     dt.timedelta: _as_is,
@@ -210,10 +239,10 @@ EXACT: Final[dict[type, Reader]] = {
     memoryview: _read_memory,
     msgspec.Raw: _read_raw,
     msgspec.msgpack.Ext: _read_extension,
-    pathlib.PosixPath: _as_text,
-    pathlib.PurePosixPath: _as_text,
-    pathlib.PureWindowsPath: _as_text,
-    pathlib.WindowsPath: _as_text,
+    pathlib.PosixPath: _read_path,
+    pathlib.PurePosixPath: _read_path,
+    pathlib.PureWindowsPath: _read_path,
+    pathlib.WindowsPath: _read_path,
     range: _read_range,
     re.Pattern: _read_pattern,
     type({}.items()): _by(type({}.items())),
