@@ -261,7 +261,6 @@ class Tape:
 
 def _snapshot(chunk: Any) -> bytes:
     model = delta.write(chunk)
-    if model is not None:
-        encoded = encode_plain(model)
-        return encoded if len(encoded) <= snapshot.LARGE else snapshot.encode(model)
-    return snapshot.encode(chunk)
+    if model is not None and len(bytes(model.data)) <= snapshot.LARGE:
+        return encode_plain(model)
+    return snapshot.encode(chunk if model is None else model)
