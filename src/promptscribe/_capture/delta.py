@@ -7,6 +7,7 @@ before: that is left out.
 
 from __future__ import annotations
 
+from gc import get_referents
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -22,9 +23,45 @@ _HELPERS: Final = ("anthropic.lib.streaming.", "openai.lib.streaming.")
 _REPEATED: Final = frozenset({"snapshot", "parsed", "parsed_arguments"})
 """Where they do: of 10,000 chunks of text it would be 300 MB."""
 
+_FEW: Final = 200
+"""Values in one chunk, each counted as often as it is referred to."""
+_LONGEST: Final = 4_000
+"""Characters of one of them."""
+
 _MOST_TYPES: Final = 1_000
 
 _writers: Final[dict[type, Callable[[Any], msgspec.msgpack.Ext] | None]] = {}
+
+
+def is_little(chunk: dict[Any, Any]) -> bool:  # noqa: C901 - as `is_plain`
+    """Say whether a dict holds nothing but plain data, and few and short values.
+
+    As `plain.is_plain`, in two thirds of the time; what is more is its matter.
+    """
+    if len(chunk) > _FEW:
+        return False
+    parts = get_referents(chunk)
+    for part in parts:  # which grows meanwhile
+        kind = type(part)
+        if kind is str:
+            if len(part) > _LONGEST:
+                return False
+        elif part is None or kind is int:
+            pass
+        elif kind is dict:
+            if len(part) + len(parts) > _FEW:
+                return False
+            parts += get_referents(part)
+        elif kind is list:
+            if len(part) + len(parts) > _FEW:
+                return False
+            if len(part) == 1 and type(part[0]) is dict and len(part[0]) <= _FEW:
+                parts += get_referents(part[0])  # the only choice
+            else:
+                parts += part
+        elif kind is not float and kind is not bool:
+            return False
+    return True
 
 
 def write(chunk: Any) -> msgspec.msgpack.Ext | None:
