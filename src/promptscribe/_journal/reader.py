@@ -236,30 +236,52 @@ class Reader:
     def _join(
         self, segment: Segment, pieces: list[frame.Piece], records: list[Record]
     ) -> None:
-        """Add the logs that end among *pieces* to *records*."""
-        starts = self._starts
-        for offset, kind, is_done, payload in pieces:
-            key = payload[frame.KEY]
-            place = (segment, offset, len(payload))
+        """Add the logs that end among *pieces* to *records*.
+
+        Most calls begin and end in one run: nothing is remembered of these, and what
+        was read of them is not read again.
+        """
+        starts, begun = self._starts, dict[bytes, frame.Piece]()
+        for piece in pieces:
+            offset, kind, is_done, payload = piece
+            key = payload[2:10]  # see `frame.KEY`, which takes longer to look up
             if is_done:
-                segment.live -= 1
-                if kind == frame.START:
-                    self._delivered.add(key)
-                else:
-                    self._delivered.discard(key)
-            elif kind == frame.START:
-                if key in starts:  # damage, or forged: one call begins once
-                    mark(*starts[key][:2])
-                starts[key] = place
-            elif kind == frame.WHOLE:
-                records.append(Record(None, payload, None, place))
+                self._pass(segment, kind, key)
+            elif kind == 1:  # `frame.START`
+                if key in begun:  # damage, or forged: one call begins once
+                    mark(segment, begun[key][0])
+                elif key in starts:
+                    mark(*starts.pop(key)[:2])
+                begun[key] = piece
+            elif kind == 3:  # `frame.WHOLE`
+                records.append(Record(None, payload, segment, -1, offset))
+            elif (first := begun.pop(key, None)) is not None:
+                records.append(Record(first[3], payload, segment, first[0], offset))
             else:
-                begun = starts.pop(key, None)
-                start = None if begun is None else read(begun)
-                if start is None:
-                    self._drop_end(key, place)
-                else:
-                    records.append(Record(start, payload, begun, place))
+                self._join_earlier(segment, piece, key, records)
+        for key, (offset, _, _, payload) in begun.items():
+            starts[key] = segment, offset, len(payload)
+
+    def _join_earlier(
+        self, segment: Segment, end: frame.Piece, key: bytes, records: list[Record]
+    ) -> None:
+        """Add a log that began in an earlier run than the one that it ends in."""
+        place = self._starts.pop(key, None)
+        start = None if place is None else read(place)
+        if place is None or start is None:
+            self._drop_end(key, (segment, end[0], len(end[3])))
+            return
+        before = None if place[0] is segment else place[0]
+        found = Record(start, end[3], segment, place[1], end[0], before=before)
+        records.append(found)
+
+    def _pass(self, segment: Segment, kind: int, key: bytes) -> None:
+        """Take note of a frame that was acknowledged before."""
+        segment.live -= 1
+        if kind == frame.START:
+            self._delivered.add(key)
+        else:
+            self._delivered.discard(key)
 
     def _drop_end(self, key: bytes, place: Place) -> None:
         """Give up an end whose start is gone."""
@@ -288,4 +310,4 @@ class Reader:
                 return
             start = read(place)
             if start is not None:
-                records.append(Record(start, None, place, None))
+                records.append(Record(start, None, place[0], place[1], -1))

@@ -26,6 +26,14 @@ class Record:
     Attributes:
         start: Payload of the frame that began the call; None in a whole frame.
         end: Payload of the frame that ended it; None if the process died before.
+
+    Args:
+        start: As above.
+        end: As above.
+        segment: Where it lies.
+        begun: Offset of the frame that began the call; -1 for none.
+        ended: Offset of the frame that ended it; -1 for none.
+        before: Where the former lies if it is another segment.
     """
 
     __slots__ = ("_before", "_begun", "_ended", "_segment", "end", "start")
@@ -36,19 +44,18 @@ class Record:
         self,
         start: bytes | None,
         end: bytes | None,
-        begun: Place | None,
-        ended: Place | None,
+        segment: Segment,
+        begun: int,
+        ended: int,
+        *,
+        before: Segment | None = None,
     ) -> None:
         self.start = start
         self.end = end
-        self._before: Segment | None = None
-        self._begun = self._ended = -1
-        if begun is not None:
-            self._segment, self._begun, _ = begun
-        if ended is not None:
-            self._segment, self._ended, _ = ended
-            if begun is not None and begun[0] is not ended[0]:
-                self._before = begun[0]
+        self._segment = segment
+        self._begun = begun
+        self._ended = ended
+        self._before = before
 
     def acknowledge(self) -> None:
         """Mark the log as done with: delivered, or kept elsewhere."""
