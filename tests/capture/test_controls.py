@@ -411,6 +411,57 @@ def test_a_block_has_a_template_too():
     assert logs[0].messages == messages
 
 
+PROMPT_FILE = """---
+model: gpt-4o
+temperature: 0.5
+---
+<system>
+You are {{persona}}.
+</system>
+
+<user>
+  {{question}}
+</user>
+"""
+
+
+@pytest.mark.parametrize(
+    ("prompt", "messages"),
+    [
+        (
+            PROMPT_FILE,
+            [
+                {"role": "system", "content": "You are a pirate."},
+                {"role": "user", "content": "  why?"},
+            ],
+        ),
+        (
+            "---\nmodel: m\n---\nSay {{question}}",
+            [{"role": "user", "content": "Say why?"}],
+        ),
+        ("---\nmodel: m\n---\n", []),
+        (
+            lambda question: {"model": "m", "template": f"{question} {{{{persona}}}}"},
+            [{"role": "user", "content": "why? a pirate"}],
+        ),
+    ],
+    ids=["messages", "text", "nothing", "made of the arguments"],
+)
+def test_the_template_of_a_prompt_file_or_function_is_filled(prompt, messages):
+    """Wherever the prompt comes from."""
+
+    @log_prompt(prompt=prompt)
+    def call(question):
+        return current_log().populate(persona="a pirate")
+
+    with captured_logs() as logs:
+        assert call("why?") == messages
+
+    assert logs[0].messages == (messages or None)
+    if isinstance(prompt, str):
+        assert logs[0].prompt == prompt
+
+
 @pytest.mark.parametrize(
     "text", ["Pay with 378282246310005.", "4111-1111-1111-1111. Thanks"]
 )

@@ -39,11 +39,13 @@ _WITHHELD: Final = "withheld"
 class ControlledRecording(Recording):
     """A recording that looks at each value before it is written."""
 
-    __slots__ = ("_emission", "_inputs", "_plan", "_rules")
+    __slots__ = ("_emission", "_inputs", "_plan", "_rules", "_template")
 
     _plan: Plan
     _rules: Rules
     _inputs: Any
+    """What a template is filled with; None where there is none: it may be large."""
+    _template: Any
     _emission: emitted.Emission | None
 
     @property
@@ -131,13 +133,20 @@ class ControlledRecording(Recording):
             super()._add(members)
         return kept
 
+    def _remember(self, given: dict[str, Any], inputs: Any) -> None:
+        """Keep what `populate` needs, if there is a template."""
+        plan = self._plan
+        is_made = plan.make_prompt is not None
+        self._template = template.of(given["prompt"]) if is_made else plan.template
+        self._inputs = None if self._template is None else inputs
+
     def _fill_template(
         self, inputs: dict[str, Any]
     ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         bound = self._inputs if type(self._inputs) is dict else {}
         known = {**bound, **inputs}
         kept: dict[str, Any] = _select(known, self._plan.options)
-        return template.fill(self._plan.template, known), kept
+        return template.fill(self._template, known), kept
 
 
 class DroppedRecording(ControlledRecording):
@@ -196,7 +205,7 @@ def begin_controlled(
         given = ambient.with_parent(given, span[1])
     recording._plan, recording._rules = plan, rules
     recording.members = _members_inside(recording.members, save, plan.options)
-    recording._inputs = inputs if inputs is not None else said.get("inputs")
+    recording._remember(given, inputs if inputs is not None else said.get("inputs"))
     first = (
         recording.key,
         recording.trace,

@@ -15,6 +15,7 @@ import msgspec
 
 from promptscribe import schema
 from promptscribe._capture import snapshot
+from promptscribe._capture.template import of as template_of
 from promptscribe.errors import ConfigurationError
 from promptscribe.schema import JSONObject  # noqa: TC001 - a TypedDict reads it
 
@@ -113,7 +114,7 @@ def make_plan(members: dict[str, Any], options: Options) -> Plan:
     make_prompt = None
     if callable(prompt):
         make_prompt = _caller_of(members.pop("prompt"))
-    template = prompt.get("template") if isinstance(prompt, dict) else None
+    template = template_of(prompt)
     return Plan(
         members=members,
         declared=msgspec.Raw(snapshot.encode(members)) if members else None,

@@ -12,7 +12,26 @@ from typing import Any, Final
 
 from promptscribe._capture import failure
 
+_FRONT: Final = re.compile(r"\A---[ \t]*\n.*?\n---[ \t]*(?:\n|\Z)", re.DOTALL)
+_MESSAGE: Final = re.compile(
+    r"<(system|developer|user|assistant)\s*>\n?(.*?)\s*</\1\s*>", re.DOTALL
+)
+"""A ``.prompt`` file of the hosted service: details between lines of dashes, as YAML,
+then messages, each between tags of its role; or a text without any."""
 _SLOT: Final = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+
+
+def of(prompt: Any) -> Any:
+    """Return the template of a prompt: a dict's own, or that of a ``.prompt`` file."""
+    if isinstance(prompt, dict):
+        return prompt.get("template")
+    if type(prompt) is not str:
+        return None
+    body = _FRONT.sub("", prompt, 1)
+    messages = [
+        {"role": found[1], "content": found[2]} for found in _MESSAGE.finditer(body)
+    ]
+    return messages or body.strip() or None
 
 
 def fill(template: Any, inputs: dict[str, Any]) -> list[dict[str, Any]]:
