@@ -202,6 +202,26 @@ class Odd(Exception):
         raise RuntimeError("no text")
 
 
+def test_what_a_coroutine_lets_go_of_is_free_while_it_waits():
+    """An argument that nobody else holds goes with the body's own name for it."""
+
+    class Large:
+        pass
+
+    async def call(document):
+        held = weakref.ref(document)
+        del document
+        await asyncio.sleep(0)
+        return held() is None
+
+    async def main(d):
+        return await d(call)(Large())
+
+    with captured_logs() as logs:
+        assert asyncio.run(main(log_prompt)) is asyncio.run(main(lambda f: f)) is True
+    assert len(logs) == 1
+
+
 @pytest.mark.slow
 def test_any_arguments_any_result_and_any_exception_pass_unchanged():
     """Ten thousand random calls: the same objects in and out, decorated or not."""

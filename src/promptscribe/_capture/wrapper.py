@@ -158,7 +158,10 @@ def _awaiting(declared: Plan) -> Callable[..., Any]:
             return await wrapped(*args, **kwargs)
         token = set_current(recording)
         try:
-            result = await wrapped(*args, **kwargs)
+            # Whatever the body lets go of is free while it waits: 10 MB of it, say.
+            wrapped, inputs, args = wrapped(*args, **kwargs), None, None
+            kwargs = None
+            result = await wrapped
         except BaseException as error:
             leave_scope(token)
             generator.hide_frame(error)
