@@ -331,6 +331,65 @@ def test_lists_fit_a_phone(open_page, path):
         assert wider <= 0, box
 
 
+def test_a_trace_is_read_log_by_log(open_page):
+    """In the order of the picture, from the top to the last call and back."""
+    page = open_page("/log/top")
+
+    seen = [page.locator("h1").inner_text()]
+    for _ in range(2):
+        page.get_by_role("link", name="After").click()
+        seen.append(page.locator(".sub").inner_text())
+    assert page.get_by_role("link", name="After").count() == 0
+    page.get_by_role("link", name="Before").click()
+
+    assert seen == ["shop/agent", "call-0", "call-1"]
+    expect(page).to_have_url(re.compile("/log/call-0$"))
+
+
+def test_a_path_breaks_where_a_step_ends(open_page, site):
+    """On a phone a name stays whole as long as it fits into its line."""
+    body = {"path": "billing/monthly-report/summarise", "log_id": "narrow"}
+    httpx.post(f"{site}/prompts/log", json=body)
+    page = open_page(f"/?path={body['path']}", viewport={"width": 390, "height": 844})
+
+    name = page.locator(".name", has_text="summarise").first
+    lines = name.evaluate("e => e.getClientRects().length")
+
+    assert lines == 1
+
+
+def test_what_scrolls_is_reached_by_the_keyboard(open_page, site):
+    """A long text is moved by the arrow keys, once the tabulator has come to it."""
+    said = [{"role": "user", "content": "a line\n" * 100}]
+    long = {"messages": said, "error": "e\n" * 100, "output": "o\n" * 100}
+    httpx.post(f"{site}/prompts/log", json={"path": "p", "log_id": "scrolls", **long})
+    page = open_page("/log/scrolls")
+
+    unreached = page.evaluate(
+        "[...document.querySelectorAll('main *')].filter(e => e.tabIndex < 0"
+        " && e.scrollHeight > e.clientHeight + 1 && e.clientHeight"
+        " && getComputedStyle(e).overflowY === 'auto').length"
+    )
+    reached = page.locator("[tabindex='0']:visible").count()
+
+    assert (unreached, reached) == (0, 3)
+
+
+@pytest.mark.parametrize("path", ["/", "/log/call-0", "/trace/call-0", "/library"])
+def test_a_screen_reader_finds_its_way(open_page, path):
+    """One main part, one heading at the top, every place and field with a name."""
+    page = open_page(path)
+
+    assert page.get_by_role("main").count() == 1
+    assert page.get_by_role("heading", level=1).count() == 1
+    assert page.get_by_role("navigation", name="Pages", exact=True).count() == 1
+    assert page.locator("nav:not([aria-label]), img:not([alt])").count() == 0
+    fields = page.locator("input:not([type=hidden]), select").all()
+    for field in fields:
+        named = field.evaluate("e => e.ariaLabel || e.labels.length")
+        assert named, field
+
+
 def test_a_text_is_printed_to_its_end(open_page, site):
     """On paper nothing scrolls, and the ground is white."""
     body = {"path": "shop/long", "log_id": "long", "output": "a line\n" * 500}

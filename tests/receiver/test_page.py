@@ -180,6 +180,30 @@ def test_an_unknown_log_has_a_page(client, path):
     assert "No log nope" in answer.text
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "sentence"),
+    [
+        ("GET", "/nope", 404, "Not Found"),
+        ("GET", "/static/nope.css", 404, "Not Found"),
+        ("GET", "/?page=none", 422, "query page: Input should be an integer"),
+        ("POST", "/trace/x", 405, "Method Not Allowed"),
+    ],
+)
+def test_a_browser_is_told_of_an_error_on_a_page(
+    client, method, path, status, sentence
+):
+    """Where a client gets JSON; with the same status, and a way back."""
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    page = client.request(method, path, headers=browser)
+    answer = client.request(method, path)
+
+    assert (page.status_code, answer.status_code) == (status, status)
+    assert page.headers.get("allow") == answer.headers.get("allow")
+    assert sentence in page.text
+    assert '<a href="/">' in page.text
+    assert isinstance(answer.json(), dict)
+
+
 def test_lists_are_searched_filtered_and_paged(client, post):
     """Text, path and errors narrow a list; more than fifty make a second page."""
     for number in range(51):

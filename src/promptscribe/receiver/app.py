@@ -27,6 +27,7 @@ from promptscribe.receiver.answer import (
 from promptscribe.receiver.body import MIN_RATE, BodyTooLarge, BodyTooSlow
 from promptscribe.receiver.check import Problem
 from promptscribe.receiver.document import document
+from promptscribe.receiver.error_page import for_people
 from promptscribe.receiver.file_page import FilePages
 from promptscribe.receiver.file_route import FileRoutes
 from promptscribe.receiver.guard import LOOPBACK, Guard
@@ -112,14 +113,17 @@ def create_app(
             ),
         ],
         exception_handlers={
-            BadRequest: _bad_request,
-            BodyTooLarge: _too_large,
-            BodyTooSlow: _too_slow,
-            StoreUnavailable: _unavailable,
-            AnswerTooLarge: _too_much,
-            ClientDisconnect: _gone,
-            HTTPException: _http_error,
-            500: _internal_error,
+            kind: for_people(templates, handler)
+            for kind, handler in {
+                BadRequest: _bad_request,
+                BodyTooLarge: _too_large,
+                BodyTooSlow: _too_slow,
+                StoreUnavailable: _unavailable,
+                AnswerTooLarge: _too_much,
+                ClientDisconnect: _gone,
+                HTTPException: _http_error,
+                500: _internal_error,
+            }.items()
         },
     )
     app.state.min_rate = min_rate

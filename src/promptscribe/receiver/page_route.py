@@ -156,6 +156,8 @@ class PageRoutes:
         by_id = {outline.id: outline for outline in outlines}
         metadata = dict(log.members.get("metadata") or {})
         outline = by_id.get(log.id)
+        tree = Tree(outlines)
+        before, after = _neighbours(tree, log.id)
         return await self._templates.page(
             "log.html",
             log=log,
@@ -164,7 +166,9 @@ class PageRoutes:
             cost=None if outline is None else cost_of(outline),
             answer=_answer_text(log.members),
             parent=by_id.get(log.trace_parent_id or ""),
-            children=Tree(outlines).children.get(log.id, []),
+            before=before,
+            after=after,
+            children=tree.children.get(log.id, []),
             turns=conversation(log.members),
             traceback=_take_traceback(metadata),
             metadata=metadata,
@@ -174,6 +178,19 @@ class PageRoutes:
         return await self._templates.page(
             "missing.html", 404, what="log", name=request.path_params["id"]
         )
+
+
+def _neighbours(
+    tree: Tree[LogOutline], log_id: str
+) -> tuple[LogOutline | None, LogOutline | None]:
+    """Return the logs above and below one in the picture of its trace."""
+    before: LogOutline | None = None
+    walk = (log for log, _ in tree.walk())
+    for log in walk:
+        if log.id == log_id:
+            return before, next(walk, None)
+        before = log
+    return None, None
 
 
 def _kept(params: QueryParams) -> dict[str, str]:
