@@ -15,6 +15,7 @@ raise SystemExit(run_demo(port={port}, keep_serving={keep_serving}))
 """
 
 _NOT_INHERITED = ("OPENAI_", "PYTEST_", "PROMPTSCRIBE_", "HUMANLOOP_", "XDG_")
+_NOT_INHERITED += ("NO_COLOR", "COLUMNS")  # theirs who test, not theirs who try
 
 WITHOUT_LOCAL_MODEL = "sys.modules['xllamacpp'] = None"
 
@@ -34,7 +35,7 @@ class Demo:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(_NOT_INHERITED) and name != "NO_COLOR"
+            if not name.startswith(_NOT_INHERITED)
         }
         return kept | {
             "HOME": str(self.home),
