@@ -7,6 +7,7 @@ import copy
 import functools
 import inspect
 import pickle
+import re
 import traceback
 
 import pytest
@@ -271,8 +272,35 @@ def test_what_cannot_be_called_cannot_be_decorated(target):
 
 def test_a_class_cannot_be_decorated():
     """Its instances would be no longer what they are."""
-    with pytest.raises(ConfigurationError, match="not a type"):
+    with pytest.raises(ConfigurationError, match="not a type: decorate its methods"):
         log_prompt(Bot)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [property, functools.cached_property, functools.singledispatchmethod],
+    ids=lambda make: make.__name__,
+)
+@pytest.mark.parametrize("decorate", [log_prompt, log_prompt(path="p")])
+def test_what_is_made_of_a_function_is_told_from_a_path(make, decorate):
+    """The order of two decorators is the mistake, and is said."""
+    with pytest.raises(ConfigurationError, match=f"function, under @{make.__name__}"):
+        decorate(make(lambda self: 1))
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ({"model": "gpt-4o"}, "it is part of the prompt: prompt={'model': …}"),
+        ({"temperature": 1}, "it is part of the prompt"),
+        ({"exlude": ["key"]}, "did you mean 'exclude'"),
+        ({"redakt": True}, "did you mean 'redact'"),
+    ],
+)
+def test_what_belongs_elsewhere_is_said(given, hint):
+    """Details of the prompt, and options that are misspelled."""
+    with pytest.raises(ConfigurationError, match=re.escape(hint)):
+        log_prompt(**given)
 
 
 def test_the_hint_names_the_member_that_was_meant():

@@ -12,7 +12,7 @@ from promptscribe._capture import callable_kind, failure
 from promptscribe._capture.beginning import begin
 from promptscribe._capture.context import current
 from promptscribe._capture.manual import check_names
-from promptscribe._capture.options import NO_PLAN, make_plan, take_options
+from promptscribe._capture.options import NAMES, NO_PLAN, make_plan, take_options
 from promptscribe._capture.presence import NOTHING
 from promptscribe._runtime.state import runtime
 from promptscribe._wire import member
@@ -39,7 +39,7 @@ class LogPrompt:
 
     def __init__(self, given: dict[str, Any]) -> None:
         self._options = take_options(given)
-        check_names(given)
+        check_names(given, NAMES)
         self._members = given
         self._entered: list[tuple[Recording, Any]] = []
         self._block: Plan | None = None
@@ -57,10 +57,7 @@ class LogPrompt:
             _check(name, value)
         target: Any = function
         if isinstance(target, type) or not _can_be_decorated(target):
-            kind = type(target).__name__
-            raise ConfigurationError(
-                "log_prompt", f"decorates functions and methods, not a {kind}"
-            )
+            raise ConfigurationError("log_prompt", _no_function(target))
         if not self._options.enabled or self._options.capture == "none":
             return function
         members.setdefault("path", default_path(function))
@@ -226,7 +223,7 @@ def log_prompt(target: Any = None, /, **members: Any) -> Any:
         if target is not None and "path" in members:
             raise ConfigurationError("path", "was given twice")
         return LogPrompt(members if target is None else {"path": target, **members})
-    if not _can_be_decorated(target):
+    if not _can_be_decorated(target) and not hasattr(type(target), "__get__"):
         raise ConfigurationError("path", f"must be text, not a {type(target).__name__}")
     return LogPrompt(members)(target)
 
@@ -237,6 +234,17 @@ def _check(name: str, value: Any) -> None:
     problem = member.problem(name, value)
     if problem is not None:
         raise ConfigurationError(name, problem)
+
+
+def _no_function(target: Any) -> str:
+    """Return why something cannot be decorated, and what can."""
+    kind = type(target).__name__
+    hint = ""
+    if isinstance(target, type):
+        hint = ": decorate its methods"
+    elif hasattr(type(target), "__get__"):  # property, cached_property and their kind
+        hint = f": put @log_prompt next to the function, under @{kind}"
+    return f"decorates functions and methods, not a {kind}{hint}"
 
 
 def _can_be_decorated(target: Any) -> bool:

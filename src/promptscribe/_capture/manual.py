@@ -22,6 +22,7 @@ from promptscribe._runtime.state import nowhere, runtime
 from promptscribe.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
     from typing import Unpack
 
@@ -32,8 +33,23 @@ if TYPE_CHECKING:
 _decode: Final = msgspec.msgpack.Decoder().decode
 
 
-def check_names(members: dict[str, Any]) -> None:
+_DETAILS: Final = frozenset(
+    {
+        "endpoint", "frequency_penalty", "max_tokens", "model", "presence_penalty",
+        "provider", "reasoning_effort", "response_format", "seed", "stop",
+        "temperature", "template", "tools", "top_p",
+    }
+)  # fmt: skip
+"""What the contract has in *prompt*; the hosted service's own decorator took them as
+arguments."""
+
+
+def check_names(members: dict[str, Any], others: Iterable[str] = ()) -> None:
     """Raise for a member that does not exist.
+
+    Args:
+        members: What was given.
+        others: What else might have been meant.
 
     Raises:
         ConfigurationError: Names the member.
@@ -42,8 +58,10 @@ def check_names(members: dict[str, Any]) -> None:
 
     for name in members:
         if name not in schema.MEMBERS:
-            near = difflib.get_close_matches(name, schema.MEMBERS, 1)
+            near = difflib.get_close_matches(name, [*schema.MEMBERS, *others], 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
+            if name in _DETAILS:
+                hint = f"; it is part of the prompt: prompt={{{name!r}: …}}"
             raise ConfigurationError(name, f"a prompt log has no such member{hint}")
 
 
