@@ -34,6 +34,10 @@ FAILED: Final = {MARK: "redaction failed"}
 
 _SHORTEST: Final = 5
 """Characters of the shortest text that is looked at: ``a@b.c`` is none."""
+_SHORT: Final = 12
+_HARMLESS: Final = re.compile(r"[A-Za-z0-9 _.?!]*")
+"""No more than `_SHORT` of these are no secret: keys have 15 in a row, cards 13 digits,
+and what a name is given stands after a sign. Most names and roles are such texts."""
 _LONG: Final = 4_096
 _MEDIA: Final = re.compile(
     r"(?:data:[a-z]+/[\w.+\-]{1,64};base64,)?[A-Za-z0-9+/]{4096,}+={0,2}\Z"
@@ -52,7 +56,9 @@ def built_in(text: str) -> str:
     In JSON, whole or in part, and whatever else has names and values, what stands
     under a name like ``api_key`` goes as well. What was JSON is JSON afterwards.
     """
-    if len(text) < _SHORTEST or (len(text) > _LONG and _MEDIA.match(text)):
+    if len(text) <= _SHORT and (len(text) < _SHORTEST or _HARMLESS.fullmatch(text)):
+        return text
+    if len(text) > _LONG and _MEDIA.match(text):
         return text
     if text[0] in '{["' or (text[0].isspace() and text.lstrip()[:1] in {"{", "["}):
         return _clean_json(text)
@@ -286,7 +292,7 @@ def _name_of(key: Any) -> str:
 
 def _is_named(value: dict[Any, Any]) -> bool:
     """Say whether a dict is a secret's name and its value, under those words."""
-    if not any(name in value for name in _VALUES):
+    if not ("value" in value or "val" in value or "Value" in value):  # `_VALUES`
         return False
     return any(secrecy(_name_of(value.get(name))) != NONE for name in _NAMES)
 

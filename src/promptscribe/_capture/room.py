@@ -22,6 +22,8 @@ LONGEST_TEXT: Final = 1 << 20
 """Characters of one text: a context window of a quarter million tokens."""
 MOST_TEXT: Final = 4 << 20
 """Bytes of all texts together: under the 10 MB that our receiver takes."""
+_MOST_REDACTED: Final = 2 << 20
+"""The same, where secrets go out of them: 30 ns a character, and 300 of some."""
 LEAST_TEXT: Final = 200
 """Characters of a text that are kept whatever came before."""
 LONGEST_MEDIA: Final = 256 << 10
@@ -47,7 +49,7 @@ class Room:
     _cuts_left = _MOST_CUTS
 
     def __init__(self, clean: Callable[[str], str] | None = None) -> None:
-        self.left = MOST_TEXT
+        self.left = MOST_TEXT if clean is None else _MOST_REDACTED
         self._clean = clean
         self._digests = Digests()
         self._known_cuts: dict[int, tuple[str, int, str]] = {}

@@ -73,6 +73,10 @@ _WEAK: Final = re.compile(
     | (?:set)?cookies? | token | (?:basic|http|proxy|helicone)?auth""",
     re.VERBOSE,
 )
+_PART: Final = re.compile(
+    "key|token|secret|pass|pword|pwd|auth|conn|card|ccnum|cv[vc]|jwt|bearer|cred|cookie"
+)
+"""What all of these have one of: most names have none, and need no other look."""
 _ENDS_STRONG: Final = re.compile(rf"(?:{_STRONG.pattern})\Z", re.VERBOSE)
 _GRANTING_WORDS: Final = frozenset(_GRANTING.split())
 _COUNTING_WORDS: Final = frozenset(_COUNTING.split())
@@ -103,7 +107,7 @@ def _secrecy(name: str) -> int:
     if name in _WORKING_DIRECTORY:
         return NONE
     words = _words(name)
-    if not words:
+    if not words or _PART.search("".join(words)) is None:
         return NONE
     if words[-1] in {"token", "tokens"}:
         return _secrecy_of_token(words)
