@@ -6,6 +6,7 @@ import pytest
 
 import promptscribe
 from promptscribe import (
+    current_log,
     extract,
     inject,
     log_context,
@@ -14,6 +15,7 @@ from promptscribe import (
     record_log,
     start_log,
 )
+from promptscribe._runtime.state import runtime
 from promptscribe.testing import captured_logs, isolated
 
 CANARY = "canary-4711"
@@ -177,7 +179,59 @@ def _after():
     _call(CANARY)
 
 
+def _told_in_a_block():
+    with log_prompt("a/block") as log:
+        log.update(stdout=CANARY, output=CANARY)
+        log.record({"model": "m", "choices": [{"message": {"content": CANARY}}]})
+        log.update(save=False, messages=[{"role": "user", "content": CANARY}])
+        log.record_request({"model": "m", "messages": [{"content": CANARY}]})
+        log.update(output=CANARY)
+
+
+@log_prompt(path="a/told")
+def _told(make):
+    current_log().update(save=False)
+    return make()
+
+
+@log_prompt(path="a/told-generator")
+def _told_generator():
+    yield CANARY
+    current_log().update(save=False)
+    yield CANARY
+
+
+def _told_in_a_call():
+    _told(lambda: CANARY)
+    _told(lambda: _call(CANARY))
+    _told(lambda: log_prompt(path="a/other", redact=True)(_call)(CANARY))
+
+
+def _told_in_a_call_that_fails():
+    def fail():
+        raise ValueError(CANARY)
+
+    with pytest.raises(ValueError, match=CANARY):
+        _told(fail)
+
+
+def _told_in_a_generator():
+    list(_told_generator())
+
+
+def _told_where_not_everything_is_kept():
+    with log_prompt("a/redacted", redact=True, capture_stdout=True) as log:
+        print(CANARY)  # noqa: T201 - printing is the point
+        log.update(save=False)
+        log.update(output=CANARY)
+
+
 UNSAVED = (
+    _told_in_a_block,
+    _told_in_a_call,
+    _told_in_a_call_that_fails,
+    _told_in_a_generator,
+    _told_where_not_everything_is_kept,
     _called_inside,
     _called_two_levels_inside,
     _read_inside,
@@ -239,3 +293,80 @@ def test_labels_stay_on_logs_that_save_nothing_inside():
 
     assert [log.environment for log in logs] == ["staging"] * 4
     assert [log.output for log in logs] == [None, None, "a", "a"]
+
+
+ANSWER = {
+    "model": "gpt-4o-mini",
+    "choices": [
+        {"finish_reason": "stop", "message": {"role": "assistant", "content": CANARY}}
+    ],
+    "usage": {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12},
+}
+
+
+@log_prompt(path="a/late", prompt={"model": "gpt-4o-mini"})
+def _late(text, messages):
+    log = current_log()
+    log.update(metadata={"plan": "pro"})
+    if text == "early":
+        log.record(ANSWER)
+    log.update(save=False)
+    log.update(user="user-7")
+    if text == "error":
+        raise ValueError(CANARY)
+    return ANSWER
+
+
+@pytest.mark.parametrize("text", ["early", CANARY])
+def test_what_is_told_in_mid_call_is_not_sent(text, server):
+    """The inputs were written by then; what is no payload is sent as ever."""
+    answer = _late(text, [{"role": "user", "content": CANARY}])
+    assert promptscribe.force_flush(10)
+
+    (body,) = server.bodies
+    assert answer is ANSWER
+    assert CANARY not in str(server.requests)
+    assert (body["path"], body["user"], body["save"]) == ("a/late", "user-7", False)
+    assert (body["prompt_tokens"], body["output_tokens"]) == (5, 7)
+    assert (body["finish_reason"], body["metadata"]["plan"]) == ("stop", "pro")
+    assert not {"inputs", "messages", "output"} & body.keys()
+
+
+def test_what_fails_after_that_says_its_kind(server):
+    """Not its message, which quotes what the call was given."""
+    with pytest.raises(ValueError, match=CANARY):
+        _late("error", [])
+    assert promptscribe.force_flush(10)
+
+    assert server.bodies[0]["error"] == "ValueError"
+    assert CANARY not in str(server.requests)
+
+
+def test_a_log_that_the_journal_had_no_room_for_keeps_no_inputs(monkeypatch):
+    """Its beginning is still in memory when it is told."""
+    written = []
+
+    def refuse(_kind, payload):
+        written.append(payload)
+        return False
+
+    monkeypatch.setattr(runtime, "append", refuse)
+    begun = start_log("a/started", inputs={"text": CANARY}, user="user-7")
+    del written[:]
+    begun.update(save=False)
+    begun.end(CANARY)
+
+    assert b"user-7" in written[0]
+    assert CANARY.encode() not in written[0]
+
+
+def test_a_log_that_has_ended_is_told_nothing_any_more():
+    """Nor is one where nothing is recorded; none of it raises."""
+    with captured_logs() as logs:
+        with log_prompt("a/ended") as log:
+            log.update(output="kept")
+        log.update(save=False)
+    current_log().update(save=False)
+
+    assert logs[0].output == "kept"
+    assert not current_log()

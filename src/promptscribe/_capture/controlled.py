@@ -6,7 +6,7 @@ more is left out, never less.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -21,22 +21,20 @@ from promptscribe._capture.options import NO_OPTIONS
 from promptscribe._capture.plain import encode_plain
 from promptscribe._capture.recording import START, Recording, raw
 from promptscribe._capture.rule import Rules, rules_of, to_plain
+from promptscribe._capture.withholding import Withholding, withhold
 from promptscribe._clock import getrandbits, new_trace
 from promptscribe._runtime.state import nowhere, runtime
 from promptscribe._wire import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from promptscribe._capture.context import Scope
     from promptscribe._capture.options import Options, Plan
-    from promptscribe._capture.tape import Tape
     from promptscribe._runtime.state import Append
 
-_WITHHELD: Final = "withheld"
 
-
-class ControlledRecording(Recording):
+class ControlledRecording(Withholding, Recording):  # pyright: ignore[reportIncompatibleVariableOverride]
     """A recording that looks at each value before it is written."""
 
     __slots__ = ("_emission", "_inputs", "_plan", "_rules", "_template")
@@ -48,11 +46,6 @@ class ControlledRecording(Recording):
     _template: Any
     _emission: emitted.Emission | None
 
-    @property
-    def controlled(self) -> bool:  # type: ignore[override]
-        """Whether what is made inside is not to be kept whole, either."""
-        return self.dropped or self._rules.redacts or is_unsaved(self.members)
-
     def enter(self) -> None:
         """Make the log's span active, if it has one."""
         if self._emission is not None:
@@ -63,75 +56,9 @@ class ControlledRecording(Recording):
         if self._emission is not None:
             emitted.attempt(self._emission.leave)
 
-    def finish(self, result: Any) -> None:
-        """End the log of a call that returned."""
-        self._end(True, result, None, None)
-
-    def _describe(self, error: BaseException) -> tuple[str, str, str | None]:
-        rules = self._rules
-        name, message, traceback = failure.describe(error, rules.cleaner())
-        if rules.is_bare:
-            message, traceback = "", None
-        clean = rules.clean_text
-        return name, clean(message) or "", clean(traceback)
-
-    def _add(self, members: Mapping[str, Any]) -> None:
-        try:
-            rules, said = self._rules, dict(members)
-            response = to_plain(said.pop(record.RESPONSE, None), rules)
-            plain = rules.members(to_plain(said, rules))
-            if response is not None:
-                plain |= rules.response(response, record.RESPONSE)
-            super()._add(plain)
-        except BaseException as problem:  # noqa: BLE001 - ours
-            failure.note("snapshot_failed", problem)
-
-    def _unwind(
-        self, tape: Tape, ending: str | None
-    ) -> tuple[msgspec.Raw, tuple[int | None, str | None, int]]:
-        packed, told = super()._unwind(tape, ending)
-        if tape.cut and not self._rules.is_open:
-            packed = self._rules.mend(packed, tape.seam)
-        return packed, told
-
-    def _end(
-        self,
-        returned: bool,
-        result: Any,
-        error: tuple[str, str, str | None] | None,
-        stream: tuple[int | None, str | None, int] | None,
-    ) -> None:
-        self.leave()
-        if error is not None:
-            error = (self._rules.clean_text(error[0]) or "", *error[1:])
-        kept: Any = None
-        problem: BaseException | None = None
-        try:
-            if self._emission is not None:
-                self._emission.tell(self)
-            if returned:
-                kept = self._result(result, is_stream=stream is not None)
-        except BaseException as raised:  # noqa: BLE001 - a user's transform, or ours
-            problem = raised
-            kept = {record.MARK: "output failed"} if returned else None
-        super()._end(kept is not None, kept, error, stream)
-        if problem is not None:  # the log has its end, also if this raises
-            failure.note("output_failed", problem)
-
-    def _result(self, result: Any, *, is_stream: bool) -> Any:
-        transform = self._plan.options.output_transform
-        if transform is not None and is_stream:
-            result = raw(transform(to_plain(result, self._rules)))
-        elif transform is not None:
-            result = transform(result)
-        if self._rules.is_open:
-            return result
-        # Whole texts only: a secret may be split over the chunks of a stream.
-        members = self._rules.response(to_plain(result, self._rules), _WITHHELD)
-        kept = members.pop(_WITHHELD, None)
-        if members:
-            super()._add(members)
-        return kept
+    def _withhold(self) -> None:
+        self._rules = Rules(self._plan.options, save=False, outer=self._rules)
+        withhold(self)
 
     def _remember(self, given: dict[str, Any], inputs: Any) -> None:
         """Keep what `populate` needs, if there is a template."""

@@ -110,7 +110,9 @@ class Recording:
         """Set members of the log; they win over what is captured.
 
         Values are taken as they are now. ``metadata`` is added to what is there,
-        every other member replaces what was set before.
+        every other member replaces what was set before. After ``save=False`` neither
+        what the call returns is written, nor what is logged inside; its inputs are in
+        the journal by then, and are left out when the log is sent.
 
         Args:
             **members: Any member of a prompt log, see `PromptLog`.
@@ -121,7 +123,17 @@ class Recording:
         error: Any = members.get("error")
         if issubclass(type(error), BaseException):  # a caught one, handed in as it is
             members["error"] = failure.sentence(error)
+        if members.get("save") is False and self._append is not None:
+            try:
+                self._withhold()
+            except BaseException as problem:  # noqa: BLE001 - see the law of this file
+                failure.note("snapshot_failed", problem)
         self._add(members)
+
+    def _withhold(self) -> None:
+        from promptscribe._capture import withholding  # few logs are told so late
+
+        withholding.withhold(self)
 
     def record(self, response: T) -> T:
         """Fill the log from a provider's response: output, tokens, cost and so on.
