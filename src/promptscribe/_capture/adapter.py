@@ -19,8 +19,10 @@ from promptscribe._wire.record import MARK
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_mro_of: Final = type.__dict__["__mro__"].__get__
-_dict_of: Final = type.__dict__["__dict__"].__get__
+mro_of: Final = type.__dict__["__mro__"].__get__
+"""Return the classes that a class stands on, by no code of its own."""
+dict_of: Final = type.__dict__["__dict__"].__get__
+"""Return what a class itself defines, likewise."""
 
 _module_of: Final = type.__dict__["__module__"].__get__
 
@@ -62,8 +64,8 @@ def module_of(kind: type) -> str | None:
 
 def lookup(kind: type, name: str) -> Any:
     """Return what a class or one of its bases has under a name, or None."""
-    for base in _mro_of(kind):
-        members = _dict_of(base)
+    for base in mro_of(kind):
+        members = dict_of(base)
         if name in members:
             return members[name]
     return None
@@ -98,8 +100,8 @@ def is_getter(member: Any) -> bool:
 
 def instance_dict(value: Any) -> dict[str, Any]:
     """Return an object's own dict; an empty one, if it has none."""
-    for base in _mro_of(type(value)):
-        getter = _dict_of(base).get("__dict__")
+    for base in mro_of(type(value)):
+        getter = dict_of(base).get("__dict__")
         if is_getter(getter):
             found = getter.__get__(value)
             return found if type(found) is dict else {}

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from promptscribe._capture.adapter import Clean, Reader
 
-_mro_of: Final = type.__dict__["__mro__"].__get__
 
 _SERIALIZERS: Final = frozenset({"PlainSerializer", "WrapSerializer"})
 """Annotations of pydantic that make a field be written by the user's own code."""
@@ -81,12 +80,12 @@ def _standard_reader(kind: type) -> Reader | None:
     """Return how objects of a class of the standard library, or NumPy's, are read."""
     if adapter.is_hashed_as_usual(kind) and kind in EXACT:
         return EXACT[kind]
-    if any(base is enum.EnumMeta for base in _mro_of(type(kind))):
+    if any(base is enum.EnumMeta for base in adapter.mro_of(type(kind))):
         return _read_enum
     number = numeric_type.reader_for(kind)  # some are floats as well
     if number is not None:
         return number
-    for base in _mro_of(kind):
+    for base in adapter.mro_of(kind):
         if adapter.is_hashed_as_usual(base) and base in BASES:
             return BASES[base]
     return None
@@ -96,7 +95,7 @@ def _pydantic_reader(kind: type) -> Reader | None:
     """Return how models and addresses of pydantic are read."""
     if sdk_model.is_model(kind):
         return _model_reader(kind)
-    names = {adapter.full_name(base) for base in _mro_of(kind)}
+    names = {adapter.full_name(base) for base in adapter.mro_of(kind)}
     if names & _V1_MODELS:
         return _fields_reader(tuple(_v1_fields(kind)))
     if adapter.full_name(kind) in _URLS:
@@ -111,7 +110,7 @@ def _declared_reader(kind: type) -> Reader | None:
     if type(adapter.lookup(kind, "__dataclass_fields__")) is dict:
         return _fields_reader(tuple(_dataclass_fields(kind)))
     attributes = adapter.lookup(kind, "__attrs_attrs__")
-    if any(base is tuple for base in _mro_of(type(attributes))):
+    if any(base is tuple for base in adapter.mro_of(type(attributes))):
         shown = ((a.name, a.repr is True) for a in tuple.__iter__(attributes))
         return _fields_reader(tuple(shown))
     if type(kind) is type(msgspec.Struct):

@@ -14,7 +14,6 @@ from promptscribe._capture import adapter
 if TYPE_CHECKING:
     from promptscribe._capture.adapter import Clean, Reader
 
-_mro_of: Final = type.__dict__["__mro__"].__get__
 _PACKAGE: Final = "numpy"
 _NUMBERS: Final = frozenset({"floating", "integer", "bool", "bool_"})
 
@@ -23,7 +22,7 @@ def reader_for(kind: type) -> Reader | None:
     """Return how a number or an array of NumPy's is read; None for any other class."""
     names = {
         adapter.kind_name(base)
-        for base in _mro_of(kind)
+        for base in adapter.mro_of(kind)
         if adapter.module_of(base) == _PACKAGE
     }
     item = adapter.lookup(kind, "item")

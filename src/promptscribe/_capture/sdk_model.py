@@ -20,9 +20,6 @@ from promptscribe._wire.record import EXT_MODEL
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_mro_of: Final = type.__dict__["__mro__"].__get__
-_dict_of: Final = type.__dict__["__dict__"].__get__
-
 _SERIALIZER: Final = "__pydantic_serializer__"
 _EXTRA: Final = "__pydantic_extra__"
 _SDKS: Final = frozenset(
@@ -91,7 +88,7 @@ def write(value: Any, longest: int = LONGEST) -> msgspec.msgpack.Ext | None:
         if not _is_sound(value, longest):
             return None
         # pydantic replaces it when it builds a class, which is often put off.
-        serializer = _dict_of(kind).get(_SERIALIZER) or adapter.lookup(
+        serializer = adapter.dict_of(kind).get(_SERIALIZER) or adapter.lookup(
             kind, _SERIALIZER
         )
         text = serializer.to_json(value, warnings=False)
@@ -160,7 +157,7 @@ def _learn(kind: type) -> _Kind | None:
             extra = _none  # mistralai's declare it anew: it is in the dict, then
         if own is None or extra is None:
             return None
-    elif not any(base is enum.Enum for base in _mro_of(kind)):
+    elif not any(base is enum.Enum for base in adapter.mro_of(kind)):
         return None
     known = kind, own, extra, adapter.full_name(kind).encode() + b"\0"
     if len(_kinds) < _MOST_KINDS:
@@ -174,8 +171,8 @@ def _none(_model: Any) -> None:
 
 def _getter(kind: type, name: str) -> _Getter | None:
     """Return what reads a member where C keeps it."""
-    for base in _mro_of(kind):
-        found = _dict_of(base).get(name)
+    for base in adapter.mro_of(kind):
+        found = adapter.dict_of(base).get(name)
         if adapter.is_getter(found):
             getter: _Getter = found.__get__
             return getter
@@ -183,7 +180,7 @@ def _getter(kind: type, name: str) -> _Getter | None:
 
 
 def _is_in_an_sdk(kind: type) -> bool:
-    module = _dict_of(kind).get("__module__")
+    module = adapter.dict_of(kind).get("__module__")
     return type(module) is str and module.partition(".")[0] in _SDKS
 
 

@@ -53,7 +53,6 @@ _DURATION: Final = tuple(
     (name, dt.timedelta.__dict__[name].__get__)
     for name in ("days", "seconds", "microseconds")
 )
-_mro_of: Final = type.__dict__["__mro__"].__get__
 _fold_of: Final = dt.datetime.__dict__["fold"].__get__
 _zone_of: Final = dt.datetime.__dict__["tzinfo"].__get__
 _arguments_of: Final = BaseException.__dict__["args"].__get__
@@ -82,7 +81,8 @@ def _read_moment(value: Any, _clean: Clean) -> Any:
 
 def _fixed(zone: Any, moment: dt.datetime) -> dt.timezone | None:
     """Return what a foreign zone is at a moment, if that can be read off it."""
-    if any(base is zoneinfo.ZoneInfo for base in _mro_of(type(zone))):  # pendulum
+    # Also of a subclass, as pendulum's.
+    if any(base is zoneinfo.ZoneInfo for base in adapter.mro_of(type(zone))):
         offset = zoneinfo.ZoneInfo.utcoffset(zone, moment.replace(tzinfo=None))
     else:
         offset = adapter.instance_dict(zone).get("_utcoffset")  # pytz

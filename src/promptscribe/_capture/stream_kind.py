@@ -93,7 +93,6 @@ RUNNING: Final = frozenset({"generator", "async generator", "coroutine"})
 
 _MOST_TYPES: Final = 1_000
 
-_mro_of: Final = type.__dict__["__mro__"].__get__
 known: Final[dict[type, StreamKind | None]] = {
     GeneratorType: "generator",
     AsyncGeneratorType: "async generator",
@@ -133,7 +132,7 @@ def is_providers(running: Any) -> bool:
 
 
 def _look_up(kind: type) -> StreamKind | None:
-    for base in _mro_of(kind):
+    for base in adapter.mro_of(kind):
         package = adapter.full_name(base).partition(".")[0]
         found = _CLASSES.get(package, {}).get(adapter.kind_name(base))
         if found is not None:
