@@ -77,6 +77,7 @@ _GENERATORS: Final = (
     "cohere",
     "google.genai",
     "groq",
+    "huggingface_hub",
     "langchain_core",
     "litellm",
     "mistralai",

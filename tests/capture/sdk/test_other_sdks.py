@@ -77,6 +77,12 @@ def cohere_first(base):
     return sdk("cohere").Client(api_key="none", base_url=base)
 
 
+def hugging_face(base):
+    client = sdk("huggingface_hub").InferenceClient(base_url=f"{base}/v1", api_key="-")
+    kept.append(client)  # as Gemini's
+    return client.chat_completion
+
+
 def bedrock(base):
     return sdk("boto3").client("bedrock-runtime", endpoint_url=base)
 
@@ -207,6 +213,11 @@ STREAMS = {
         list,
         (LOOK, "stop", 26, 298),
     ),
+    "hugging face": (
+        lambda b: hugging_face(b)(ASK, model="gpt-5-mini", stream=True),
+        list,
+        OPENAI_FACTS,
+    ),
     "bedrock": (
         lambda b: bedrock(b).converse_stream(**BEDROCK),
         lambda answer: list(answer["stream"]),
@@ -279,6 +290,10 @@ WHOLE = {
     "ollama": (
         lambda b: sdk("ollama").Client(b).chat("qwen3:4b", ASK),
         (LOOK, "stop", 26, 298),
+    ),
+    "hugging face": (
+        lambda b: hugging_face(b)(ASK, model="gpt-5-mini"),
+        OPENAI_FACTS,
     ),
     "bedrock": (lambda b: bedrock(b).converse(**BEDROCK), ANTHROPIC_FACTS),
     "langchain": (lambda b: langchain(b).invoke("Weather?"), OPENAI_FACTS),
