@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import itertools
 import os
 import signal
 import subprocess
@@ -21,6 +20,9 @@ import promptscribe
 from promptscribe import ConfigurationError, log_prompt
 
 pytestmark = pytest.mark.slow
+
+LONG = 60
+"""Seconds that nothing here takes, unless it waits for what it must not."""
 
 FROZEN = """
 import asyncio, os, signal, sys
@@ -155,7 +157,9 @@ def test_a_process_that_is_frozen_at_once_has_delivered(kind, server, tmp_path):
 
 def test_the_outermost_call_waits_once(server, configured):
     """Not each call inside: the server hears of them together."""
-    answers = []
+    answers, all_made = [], threading.Event()
+    server.judge = lambda seen: all_made.wait(LONG / 4) and Reply()
+    configured(flush_timeout=LONG)
 
     @log_prompt(path="flush/inner", flush=True)
     def inner():
@@ -165,25 +169,23 @@ def test_the_outermost_call_waits_once(server, configured):
     def outer():
         for _ in range(20):
             inner()
+        all_made.set()
 
     @log_prompt(path="flush/around")
     def around():
         outer()
         answers.append(len(server.stored))
 
-    server.judge = lambda seen: time.sleep(0.02) or Reply()
-    begun = time.monotonic()
     around()
 
-    assert answers[-1] == 21  # the one around does not ask for it
-    assert answers[-2] < 19  # those inside did not wait, each for its own
-    assert time.monotonic() - begun < 5
+    # Those inside did not wait, each for its own; the one around does not ask for it.
+    assert answers == [0] * 20 + [21]
 
 
 def test_a_server_that_hangs_costs_the_timeout_and_no_more(server, configured):
     """The call returns what it returned, and the log is kept."""
     release = threading.Event()
-    server.judge = lambda seen: release.wait(30) and Reply()
+    server.judge = lambda seen: release.wait(LONG) and Reply()
     configured(flush_timeout=0.3)
 
     @log_prompt(flush=True)
@@ -193,17 +195,18 @@ def test_a_server_that_hangs_costs_the_timeout_and_no_more(server, configured):
     begun = time.monotonic()
     said = answer()
     took = time.monotonic() - begun
+    stored = len(server.stored)
     release.set()
 
-    assert said == "42"
-    assert 0.1 <= took < 1.5  # it is back in time, beside busy threads too
+    assert (said, stored) == ("42", 0)
+    assert 0.1 <= took < LONG
     assert promptscribe.force_flush(20).pending == 0
 
 
 def test_a_server_that_is_down_costs_one_attempt(server, configured, tmp_path):
     """Each call tries once, and goes on when that fails."""
     server.close()
-    configured(flush_timeout=20)
+    configured(flush_timeout=LONG)
 
     @log_prompt(flush=True)
     def answer():
@@ -211,7 +214,7 @@ def test_a_server_that_is_down_costs_one_attempt(server, configured, tmp_path):
 
     begun = time.monotonic()
     assert [answer() for _ in range(5)] == ["42"] * 5
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < LONG
     assert promptscribe.stats().pending == 5
 
 
@@ -224,7 +227,7 @@ def test_a_server_that_asks_to_be_left_alone_is(server, configured):
         return Reply(429, {"Retry-After": "3600"}, whole=True)
 
     server.judge = judge
-    configured(flush_timeout=20)
+    configured(flush_timeout=LONG)
 
     @log_prompt(flush=True)
     def answer():
@@ -233,33 +236,38 @@ def test_a_server_that_asks_to_be_left_alone_is(server, configured):
     begun = time.monotonic()
     assert [answer() for _ in range(5)] == ["42"] * 5
     assert len(asked) == 1
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < LONG
 
 
 def test_the_event_loop_goes_on_meanwhile(server, configured):
     """While the server takes its time, other tasks run."""
-    ticks = []
+    is_asked, has_ticked = threading.Event(), threading.Event()
+    went_on = []
+
+    def judge(_seen):
+        is_asked.set()
+        went_on.append(has_ticked.wait(LONG / 4))
+        return Reply()
 
     @log_prompt(flush=True)
     async def answer():
         return "42"
 
     async def tick():
-        while True:
-            ticks.append(time.monotonic())
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(is_asked.wait, LONG)
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+        has_ticked.set()
 
     async def main():
-        ticking = asyncio.create_task(tick())
-        server.judge = lambda seen: time.sleep(0.5) or Reply()
-        await answer()
-        ticking.cancel()
+        server.judge = judge
+        await asyncio.gather(tick(), answer())
 
+    configured(flush_timeout=LONG)
     asyncio.run(main())
 
     assert len(server.stored) == 1
-    assert len(ticks) > 20
-    assert max(b - a for a, b in itertools.pairwise(ticks)) < 0.3
+    assert went_on == [True]  # the server waited for that
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
@@ -287,8 +295,8 @@ async def test_it_works_in_every_loop(server, configured, anyio_backend):
 def test_who_is_cancelled_is_not_held_up(server, configured):
     """A timeout around the call is kept, also while it waits for the server."""
     release = threading.Event()
-    server.judge = lambda seen: release.wait(30) and Reply()
-    configured(flush_timeout=20)
+    server.judge = lambda seen: release.wait(LONG) and Reply()
+    configured(flush_timeout=LONG)
 
     @log_prompt(flush=True)
     async def answer(seconds):
@@ -300,10 +308,10 @@ def test_who_is_cancelled_is_not_held_up(server, configured):
             await asyncio.wait_for(answer(seconds), 0.2)
         return time.monotonic() - begun
 
-    took = asyncio.run(main(10)), asyncio.run(main(0))
+    took = asyncio.run(main(LONG)), asyncio.run(main(0))
     release.set()
 
-    assert max(took) < 2
+    assert sum(took) < LONG
 
 
 def test_a_decorated_function_is_what_it_was(configured):
@@ -361,7 +369,7 @@ def test_a_wrong_value_is_refused():
 
 def test_where_others_deliver_there_is_nothing_to_wait_for(configured):
     """With export=False the call returns at once; an agent has it soon."""
-    configured(export=False)
+    configured(export=False, flush_timeout=LONG)
 
     @log_prompt(flush=True)
     def answer():
@@ -369,7 +377,7 @@ def test_where_others_deliver_there_is_nothing_to_wait_for(configured):
 
     begun = time.monotonic()
     answer()
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < LONG
 
 
 def test_a_generator_that_is_awaited_still_is(server, configured):
