@@ -1,11 +1,11 @@
 """The demo as a process of its own, in a home of its own, with the scripted model."""
 
-import os
 import socket
 import subprocess
 import sys
 
 import pytest
+from tests.environment import clean_environment
 
 _PROGRAM = """
 import sys
@@ -14,8 +14,7 @@ from promptscribe.demo.run import run_demo
 raise SystemExit(run_demo(port={port}, keep_serving={keep_serving}))
 """
 
-_NOT_INHERITED = ("OPENAI_", "PYTEST_", "PROMPTSCRIBE_", "HUMANLOOP_", "XDG_")
-_NOT_INHERITED += ("NO_COLOR", "COLUMNS")  # theirs who test, not theirs who try
+_NOT_INHERITED = ("OPENAI_", "XDG_", "NO_COLOR", "COLUMNS")
 
 WITHOUT_LOCAL_MODEL = "sys.modules['xllamacpp'] = None"
 
@@ -32,12 +31,7 @@ class Demo:
         return [sys.executable, "-W", "error", "-c", program]
 
     def environment(self, **more):
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(_NOT_INHERITED)
-        }
-        return kept | {
+        return clean_environment(*_NOT_INHERITED) | {
             "HOME": str(self.home),
             "XDG_DATA_HOME": str(self.home / "data"),
             "XDG_STATE_HOME": str(self.home / "state"),

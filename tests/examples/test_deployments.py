@@ -16,6 +16,7 @@ import httpx
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from tests.environment import clean_environment
 from tests.promises.faults_server import Server
 
 pytestmark = pytest.mark.slow
@@ -34,8 +35,7 @@ def server():
 @pytest.fixture
 def environment(server, tmp_path):
     """What a program's environment says of where its logs go."""
-    ours = ("PYTEST_", "PROMPTSCRIBE_", "HUMANLOOP_")
-    return {k: v for k, v in os.environ.items() if not k.startswith(ours)} | {
+    return clean_environment() | {
         "PROMPTSCRIBE_BASE_URL": server.url,
         "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path / "journal"),
         "PYTHONPATH": str(EXAMPLES),
@@ -151,12 +151,9 @@ def start_gunicorn(start):
 
 def ask(url, count):
     """Ask so many questions, several at a time; return the answers."""
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(8) as pool, httpx.Client(base_url=url, timeout=30) as web:
         return list(
-            pool.map(
-                lambda n: httpx.get(url, params={"q": f"{n:03}"}, timeout=30).text,
-                range(count),
-            )
+            pool.map(lambda n: web.get("/", params={"q": f"{n:03}"}).text, range(count))
         )
 
 

@@ -1,6 +1,5 @@
 import ast
 import json
-import os
 import subprocess
 import sys
 from datetime import datetime, timedelta
@@ -8,14 +7,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.environment import clean_environment
 
 from promptscribe.receiver.server import start_in_thread
 
 pytestmark = pytest.mark.slow
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-
-_NOT_INHERITED = ("PYTEST_", "PROMPTSCRIBE_", "HUMANLOOP_", "OPENAI_")
 
 
 @pytest.fixture
@@ -24,11 +22,7 @@ def run(tmp_path):
     receiver = start_in_thread(db=tmp_path / "logs.db")
 
     def start(*command):
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(_NOT_INHERITED)
-        } | {
+        environment = clean_environment("OPENAI_") | {
             "PROMPTSCRIBE_BASE_URL": receiver.url,
             "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path / "journal"),
         }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
 import pytest
+from tests.environment import clean_environment
 from tests.promises.faults_server import Server
 
 
@@ -25,12 +25,10 @@ def run(tmp_path):
     def program(code, url, **environment):
         path = tmp_path / "program.py"
         path.write_text(code)
-        ours = ("PYTEST_", "PROMPTSCRIBE_", "HUMANLOOP_", "SSL_CERT_")
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
         return subprocess.run(
             [sys.executable, path],
             cwd=tmp_path,
-            env=clean
+            env=clean_environment("SSL_CERT_")
             | {
                 "PROMPTSCRIBE_BASE_URL": url,
                 "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path / "journal"),
