@@ -41,9 +41,9 @@ LONGEST: Final = 256 << 10
 _MOST_VALUES: Final = 20_000
 
 _Getter: TypeAlias = "Callable[[Any], Any]"
-_Kind: TypeAlias = "tuple[type, _Getter | None, _Getter | None, bytes]"
+Kind: TypeAlias = "tuple[type, _Getter | None, _Getter | None, bytes]"
 
-_kinds: dict[int, _Kind] = {}
+kinds: dict[int, Kind] = {}
 """By the class's id, since a metaclass may hash: the class, which is so kept alive,
 what gives an instance's dict and its extra members (nothing, for an enum), and the
 class's full name with a zero byte."""
@@ -81,23 +81,27 @@ def write(value: Any, longest: int = LONGEST) -> msgspec.msgpack.Ext | None:
     kind = type(value)
     if id(kind) in _others:
         return None
-    known = _kinds.get(id(kind)) or _learn(kind)
+    known = kinds.get(id(kind)) or learn(kind)
     if known is None or known[1] is None:
         return None
     try:
-        if not _is_sound(value, longest):
+        if not is_sound(value, longest):
             return None
-        # pydantic replaces it when it builds a class, which is often put off.
-        serializer = adapter.dict_of(kind).get(_SERIALIZER) or adapter.lookup(
-            kind, _SERIALIZER
-        )
-        text = serializer.to_json(value, warnings=False)
+        text = serializer_of(kind).to_json(value, warnings=False)
     except Exception:  # noqa: BLE001 - somebody put something odd into it
         return None
     return msgspec.msgpack.Ext(EXT_MODEL, known[3] + text)
 
 
-def _is_sound(model: Any, longest: int) -> bool:  # noqa: C901, PLR0912 - 4 µs for a completion
+def serializer_of(kind: type) -> Any:
+    """Return what writes a model; it may be another one by the next time.
+
+    pydantic replaces it when it builds a class, which is often put off.
+    """
+    return adapter.dict_of(kind).get(_SERIALIZER) or adapter.lookup(kind, _SERIALIZER)
+
+
+def is_sound(model: Any, longest: int) -> bool:  # noqa: C901, PLR0912 - 4 µs for a completion
     """Say whether a model holds nothing but JSON's values and models of SDKs."""
     left = _MOST_VALUES
     parts = [model]
@@ -114,14 +118,14 @@ def _is_sound(model: Any, longest: int) -> bool:  # noqa: C901, PLR0912 - 4 µs 
                 left -= len(part)
                 containers.append(part)
                 continue
-            known = _kinds.get(id(kind))
+            known = kinds.get(id(kind))
             if known is None:
                 if kind is bytes:
                     longest -= len(part)
                     continue
                 if kind is bool or _is_moment(part):
                     continue
-                known = _learn(kind)
+                known = learn(kind)
                 if known is None:
                     return False
             _, own, extra, _ = known
@@ -143,7 +147,7 @@ def _is_sound(model: Any, longest: int) -> bool:  # noqa: C901, PLR0912 - 4 µs 
     return True
 
 
-def _learn(kind: type) -> _Kind | None:
+def learn(kind: type) -> Kind | None:
     """Return how instances of a class are looked into; None if they must not be."""
     own = extra = None
     if not is_of_an_sdk(kind):
@@ -160,8 +164,8 @@ def _learn(kind: type) -> _Kind | None:
     elif not any(base is enum.Enum for base in adapter.mro_of(kind)):
         return None
     known = kind, own, extra, adapter.full_name(kind).encode() + b"\0"
-    if len(_kinds) < _MOST_KINDS:
-        _kinds[id(kind)] = known
+    if len(kinds) < _MOST_KINDS:
+        kinds[id(kind)] = known
     return known
 
 
