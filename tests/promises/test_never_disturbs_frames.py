@@ -13,16 +13,12 @@ import sys
 import warnings
 
 import pytest
+from tests.promises.twice import Scenarios, twice
 
 from promptscribe import log_prompt
 from promptscribe.testing import captured_logs
 
-ROWS = []
-
-
-def row(scenario):
-    ROWS.append(scenario)
-    return scenario
+row = Scenarios()
 
 
 @row
@@ -71,13 +67,12 @@ def what_is_said_of_a_task(d):
     return asyncio.run(main())
 
 
-@pytest.mark.parametrize("see", ROWS, ids=[r.__name__ for r in ROWS])
+@row.each
 def test_it_is_as_if_undecorated(see):
     """What the scenario shows of an undecorated one, it shows of a decorated one."""
-    with captured_logs():
-        decorated = see(log_prompt)
+    decorated, undecorated = twice(see)
 
-    assert decorated == see(lambda function: function)
+    assert decorated == undecorated
 
 
 def test_recursion_goes_as_deep_as_it_can():

@@ -19,25 +19,17 @@ from types import FunctionType
 from unittest import mock
 
 import pytest
+from tests.promises.twice import Scenarios, twice
 
-from promptscribe import log_prompt
-from promptscribe.testing import captured_logs
-
-ROWS = []
+row = Scenarios()
 
 
-def row(scenario):
-    ROWS.append(scenario)
-    return scenario
-
-
-@pytest.mark.parametrize("see", ROWS, ids=[r.__name__ for r in ROWS])
+@row.each
 def test_it_is_as_if_undecorated(see):
     """What the scenario shows of an undecorated one, it shows of a decorated one."""
-    with captured_logs():
-        decorated = see(log_prompt)
+    decorated, undecorated = twice(see)
 
-    assert decorated == see(lambda function: function)
+    assert decorated == undecorated
 
 
 class Async:
