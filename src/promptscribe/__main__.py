@@ -7,6 +7,7 @@ failure one sentence and exit code 1; a traceback is always a bug of ours.
 from __future__ import annotations
 
 import argparse
+import errno
 import sqlite3
 import sys
 from pathlib import Path
@@ -81,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_address(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1")
-    parser.add_argument("--port", type=int, default=8420, help="default 8420")
+    parser.add_argument(
+        "--port", type=_port, default=8420, help="default 8420; 0 takes a free one"
+    )
     parser.add_argument(
         "--db", type=Path, help="SQLite file (default: in your data folder)"
     )
@@ -122,8 +125,14 @@ def _add_limits(serve: argparse.ArgumentParser) -> None:
     )
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text[:6]) < 2**16):
+        raise argparse.ArgumentTypeError(f"not a port, from 0 to 65535: {text}")
+    return int(text)
+
+
 def _positive(text: str) -> float:
-    number = float(text)
+    number = _number(text)
     if not 0 < number < 1e6:
         raise argparse.ArgumentTypeError(f"not between 0 and a million: {text}")
     return number
@@ -131,10 +140,17 @@ def _positive(text: str) -> float:
 
 def _bytes(text: str) -> int:
     unit = text[-1:].upper()
-    number = float(text[:-1] if unit in _UNITS else text) * _UNITS.get(unit, 1)
+    number = _number(text[:-1] if unit in _UNITS else text) * _UNITS.get(unit, 1)
     if not _LEAST_BYTES <= number < 2**60:
         raise argparse.ArgumentTypeError(f"too small, or beyond every disk: {text}")
     return round(number)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"not a number: {text!r}") from None
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -168,13 +184,16 @@ def _serve(arguments: argparse.Namespace) -> int:
             keep_days=arguments.keep_days,
             announce=announce,
         )
-    except (sqlite3.Error, OSError, OverflowError) as problem:
-        # The last is a port beyond 65535; an OSError is of the file, or of the address.
+    except (sqlite3.Error, OSError) as problem:
+        # An OSError is of the file, or of the address.
         file = getattr(problem, "filename", None)
         if isinstance(problem, sqlite3.Error):
             file = arguments.db or server.default_db()
         what = f"open {file}" if file else f"serve at {arguments.host}:{arguments.port}"
-        return _fail(f"cannot {what}: {getattr(problem, 'strerror', None) or problem}")
+        why = getattr(problem, "strerror", None) or str(problem)
+        if getattr(problem, "errno", None) == errno.EADDRINUSE:
+            why += ": is one running already? Another --port serves beside it"
+        return _fail(f"cannot {what}: {why}")
     return 0
 
 

@@ -4,8 +4,10 @@ import json
 import os
 import pty
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -13,6 +15,7 @@ import pytest
 
 from promptscribe.receiver.server import start_in_thread
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - it is refused
 SAMPLE = Path(__file__).parent / "export_sample"
 
 pytestmark = pytest.mark.slow
@@ -150,7 +153,9 @@ def test_a_person_sees_a_bar(db):
         (["keys", "list", "--db", "text.txt"], "not a database"),
         (["serve", "--port", "0", "--db", "text.txt"], "cannot open text.txt: file is"),
         (["serve", "--port", "0", "--db", "."], "cannot open .: Is a directory"),
-        (["serve", "--port", "99999", "--db", "x.db"], "at 127.0.0.1:99999: bind"),
+        (["serve", "--port", "0", "--db", "other.db"], "none of promptscribe's"),
+        (["serve", "--port", "0", "--db", "newer.db"], "99, and this code knows"),
+        (["serve", "--host", EVERYWHERE, "--db", "x.db"], "promptscribe keys add"),
         (["serve", "--host", "300.1.1.1", "--db", "x.db"], "serve at 300.1.1.1:8420"),
     ],
 )
@@ -158,6 +163,12 @@ def test_a_mistake_is_one_sentence(tmp_path, words, sentence):
     """No traceback, and no empty file under a mistyped name."""
     (tmp_path / "empty.jsonl").write_text("\n")
     (tmp_path / "text.txt").write_text("this is text " * 100)
+    for name, script in [
+        ("other", "CREATE TABLE files (name TEXT)"),
+        ("newer", "PRAGMA user_version = 99"),
+    ]:
+        with closing(sqlite3.connect(tmp_path / f"{name}.db")) as connection:
+            connection.execute(script)
     environment = os.environ | {"XDG_DATA_HOME": str(tmp_path / "data")}
 
     done = promptscribe(*words, cwd=tmp_path, env=environment)
@@ -166,3 +177,34 @@ def test_a_mistake_is_one_sentence(tmp_path, words, sentence):
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "nowhere.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--port", "99999"], "not a port, from 0 to 65535: 99999"),
+        (["--port", "-1"], "not a port, from 0 to 65535: -1"),
+        (["--rate-limit", "much"], "not a number: 'much'"),
+        (["--max-bytes", "10Q"], "not a number: '10Q'"),
+        (["--keep-days", "-3"], "not between 0 and a million: -3"),
+        (["--min-rate", "0"], "not between 0 and a million: 0"),
+    ],
+)
+def test_a_wrong_option_says_what_is_right(words, sentence):
+    """In the words of whoever typed it, and not in those of the code."""
+    done = promptscribe("serve", *words)
+
+    assert (done.returncode, sentence in done.stderr) == (2, True)
+
+
+def test_a_port_in_use_is_told_as_that(db):
+    """Most often it is the receiver that runs already."""
+    running = start_in_thread(db=db)
+    port = running.url.rpartition(":")[2]
+
+    done = promptscribe("serve", "--port", port, "--db", db.with_name("second.db"))
+    running.stop()
+
+    assert done.returncode == 1
+    assert f"127.0.0.1:{port}: Address already in use: is one running" in done.stderr
+    assert not db.with_name("second.db").exists()

@@ -16,6 +16,29 @@ from promptscribe.receiver.server import serve
 serve(port=0, db=sys.argv[1], announce=lambda url: print(url, flush=True))
 """
 BYTES = 3 * 1024 * 1024
+CALL = {
+    "resourceSpans": [
+        {
+            "scopeSpans": [
+                {
+                    "spans": [
+                        {
+                            "traceId": "1" * 32,
+                            "spanId": "2" * 16,
+                            "name": "chat m",
+                            "attributes": [
+                                {
+                                    "key": "gen_ai.request.model",
+                                    "value": {"stringValue": "m"},
+                                }
+                            ],
+                        }
+                    ]
+                }
+            ]
+        }
+    ]
+}
 
 
 def fill(url):
@@ -115,3 +138,27 @@ def test_a_quota_is_a_full_disk_until_something_is_deleted(tmp_path):
         answer = client.post("/prompts/log", json={"path": "a", "output": "x" * 9000})
         assert answer.status_code == 200
     running.stop()
+
+
+def test_a_damaged_file_is_503_and_clients_keep_their_logs(tmp_path, stopping, caplog):
+    """An SDK would throw away what a 500 answers; whoever runs it is told, once."""
+    path = tmp_path / "logs.db"
+    running = start_in_thread(db=path)
+    with httpx.Client(base_url=running.url) as client:
+        client.post("/prompts/log", json={"path": "a"}).raise_for_status()
+    running.stop()
+    content = bytearray(path.read_bytes())
+    content[8192:] = b"\xff" * (len(content) - 8192)
+    path.write_bytes(content)
+
+    damaged = start_in_thread(db=path)
+    with httpx.Client(base_url=damaged.url) as client:
+        answers = [client.post("/prompts/log", json={"path": "a"}) for _ in range(3)]
+        answers.append(client.post("/v1/traces", json=CALL))
+        answers.append(client.get("/logs"))
+    stopping(damaged)
+
+    assert {answer.status_code for answer in answers} == {503}
+    assert all(int(answer.headers["retry-after"]) > 0 for answer in answers)
+    told = [each for each in caplog.records if "put a copy" in each.message]
+    assert len(told) == 1

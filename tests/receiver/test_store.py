@@ -178,7 +178,7 @@ def test_a_file_from_the_future_is_left_alone(tmp_path, monkeypatch):
     migrate(path)
     monkeypatch.undo()
 
-    with pytest.raises(NewerFile, match="newer than this code"):
+    with pytest.raises(NewerFile, match="update promptscribe"):
         start_in_thread(db=path)
 
 

@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 
 from promptscribe.receiver.access import needed_scope, presented_key
-from promptscribe.receiver.answer import failure
+from promptscribe.receiver.answer import failure, unavailable
 from promptscribe.receiver.body import ENCODINGS
 from promptscribe.receiver.key import digest
+from promptscribe.receiver.store import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -110,7 +111,10 @@ class Guard:
         headers = Headers(scope=scope)
         address = (scope.get("client") or ("", 0))[0]
         needed = needed_scope(scope["method"], scope["path"])
-        verdict = await self._access.verdict(headers, needed)
+        try:
+            verdict = await self._access.verdict(headers, needed)
+        except StoreUnavailable as error:
+            return unavailable(error)
         if verdict == "unknown":
             # Right keys pass whatever happens: others may share the address.
             wait = self._limits.wrong_keys.wait(address)

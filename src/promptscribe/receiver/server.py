@@ -185,6 +185,7 @@ def _open(
     if not _is_loopback(host) and asyncio.run(access.is_open()):
         store.close()
         problem = f"{host} is reachable from outside: make an API key first"
+        problem += ", with `promptscribe keys add NAME` or --api-key KEY"
         raise ConfigurationError("host", problem)
     return store, access
 

@@ -28,6 +28,10 @@ class NewerFile(sqlite3.DatabaseError):
     """The file was written by a later promptscribe; update this one to read it."""
 
 
+class StrangeFile(sqlite3.DatabaseError):
+    """The file belongs to another program, and is left as it is."""
+
+
 def make_private_file(path: Path) -> None:
     """Make the file and its folder where they are missing, for this user alone."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -83,13 +87,22 @@ def migrate(path: Path) -> None:
 
     Raises:
         NewerFile: The file has had migrations that this code does not know.
+        StrangeFile: The file is the database of something else.
     """
     make_private_file(path)
     with closing(connect(path)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > len(MIGRATIONS):
-            raise NewerFile(f"{path} is of version {version}, newer than this code")
+            raise NewerFile(
+                f"it is of version {version}, and this code knows {len(MIGRATIONS)};"
+                " update promptscribe"
+            )
+        if (
+            version == 0
+            and connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        ):
+            raise StrangeFile("it is a database, but none of promptscribe's")
         for script in MIGRATIONS[version:]:
             # Not executescript(): that would commit between the statements.
             for statement in _statements(script):

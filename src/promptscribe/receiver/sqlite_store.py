@@ -22,6 +22,7 @@ from promptscribe.receiver import (
     sqlite_query,
     sqlite_read,
 )
+from promptscribe.receiver.sqlite_failure import explained
 from promptscribe.receiver.sqlite_row import prepared
 from promptscribe.receiver.sqlite_schema import connect, migrate
 from promptscribe.receiver.sqlite_words import index_some
@@ -201,11 +202,17 @@ class SqliteStore:
 
     async def key_scopes(self, digest: str) -> tuple[Scope, ...]:
         """Return what the key with this digest may do: nothing, if there is none."""
-        return sqlite_key.key_scopes(self._connection(), digest)
+        try:
+            return sqlite_key.key_scopes(self._connection(), digest)
+        except sqlite3.DatabaseError as error:
+            raise explained(error) from error
 
     async def has_keys(self) -> bool:
         """Return whether a key was ever made."""
-        return sqlite_key.has_keys(self._connection())
+        try:
+            return sqlite_key.has_keys(self._connection())
+        except sqlite3.DatabaseError as error:
+            raise explained(error) from error
 
     def begin(self) -> None:
         """Index what was left unindexed, though nothing is written yet."""
@@ -239,6 +246,8 @@ class SqliteStore:
             connection.execute("BEGIN")
             try:
                 return query(connection, *args, **kwargs)
+            except sqlite3.DatabaseError as error:
+                raise explained(error) from error
             finally:
                 connection.execute("COMMIT")
 

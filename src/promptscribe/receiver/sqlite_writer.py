@@ -17,6 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from promptscribe.receiver.sqlite_checkpoint import Checkpointer
+from promptscribe.receiver.sqlite_failure import explained
 from promptscribe.receiver.sqlite_intake import Intake
 from promptscribe.receiver.sqlite_room import Room
 from promptscribe.receiver.sqlite_schema import connect
@@ -31,18 +32,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LOGGER: Final = logging.getLogger("promptscribe.receiver")
-# What may be better the next time: everything else is a mistake of ours.
-_PASSING: Final = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_NOMEM,
-    }
-)
 # A pause is time for a chore, and where there is none, one is made: a step of 10 ms
 # now and then, so that the chore is not put off for as long as logs come in.
 _PAUSE: Final = 0.02  # seconds without a write
@@ -263,7 +252,7 @@ class Writer:
                 for ticket in tickets:
                     self._commit(connection, [ticket])
                 return
-            outcomes = [_explained(error)]
+            outcomes = [explained(error)]
         _hand_out(tickets, outcomes)
 
     def _transact(
@@ -299,10 +288,3 @@ def _hand_out(tickets: list[_Ticket[Any]], outcomes: Sequence[Any]) -> None:
 def _settle(tickets: list[_Ticket[Any]]) -> None:
     for ticket in tickets:
         ticket.settle()
-
-
-def _explained(error: Exception) -> Exception:
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is None or code & 0xFF not in _PASSING:  # the rest says why in detail
-        return error
-    return StoreUnavailable(str(error), full=code == sqlite3.SQLITE_FULL)
