@@ -34,23 +34,12 @@ WHOLE: Final = 3
 
 _PRIVATE: Final = frozenset(
     {
-        "api_key",
-        "auth",
-        "authorization",
-        "aws_access_key_id",
-        "aws_secret_access_key",
-        "aws_session_token",
-        "azure_ad_token",
-        "client",
-        "credentials",
-        "default_headers",
-        "extra_headers",
-        "headers",
-        "http_client",
-        "token",
-        "vertex_credentials",
+        "api_key", "auth", "authorization", "aws_access_key_id",
+        "aws_secret_access_key", "aws_session_token", "azure_ad_token", "client",
+        "credentials", "default_headers", "extra_headers", "headers", "http_client",
+        "token", "vertex_credentials",
     }
-)
+)  # fmt: skip
 """Keyword arguments of providers' SDKs and of LiteLLM that say who calls, not what."""
 
 _encode: Final = encode_plain

@@ -172,10 +172,7 @@ def _add_inputs(draft: Draft, inputs: Any) -> None:
     if type(inputs) is not dict:
         return
     if "messages" in inputs and "messages" not in draft.members:
-        messages = member.coerce("messages", inputs["messages"])
-        if messages:
-            draft.members["messages"] = messages
-            del inputs["messages"]
+        draft.fill("messages", usual.take_messages(inputs))
     draft.fill("inputs", inputs)
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from promptscribe import _clock
-from promptscribe._providers import pricing, registry
+from promptscribe._providers import conversation, pricing, registry
 from promptscribe._wire import body, member, record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from promptscribe._providers.facts import ResponseFacts, Usage
+    from promptscribe.schema import JSONObject
 
 Members = dict[str, Any]
 
@@ -140,11 +141,26 @@ def _add_call(members: Members, first: record.Start, ended: int) -> None:
     members["provider_latency"] = (ended - began) / 1e9 if ended > began else 0.0
     if type(inputs) is dict:
         if "messages" in inputs:
-            messages = member.coerce("messages", inputs["messages"])
+            messages = take_messages(inputs)
             if messages:
                 members["messages"] = messages
-                del inputs["messages"]
         members["inputs"] = inputs
+
+
+def take_messages(inputs: Members) -> list[JSONObject] | None:
+    """Take the argument called ``messages`` out of *inputs*, if it is a conversation.
+
+    Returns:
+        It, as the contract has it: LangChain's and the responses API's are translated.
+    """
+    given = inputs["messages"]
+    messages: list[JSONObject] | None = member.coerce("messages", given)
+    if messages is None and type(given) is list:
+        messages = conversation.read(record.plain(given))
+    if not messages:
+        return None
+    del inputs["messages"]
+    return messages
 
 
 def _add_facts(form: Form, members: Members, facts: ResponseFacts) -> None:
