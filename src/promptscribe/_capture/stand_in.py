@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import wrapt
 
-from promptscribe._capture.generator import drive, drive_along, drive_async, hide_frame
+from promptscribe._capture.generator import (
+    drive,
+    drive_along,
+    drive_async,
+    fastest,
+    hide_frame,
+)
 from promptscribe._capture.guise import driver_for, named_as
 from promptscribe._capture.raw_body import READERS, RawBody, reading
 from promptscribe._capture.stream_kind import kind_of, known
@@ -59,7 +65,7 @@ def stand_in(stream: Any, tape: Tape, scope: Scope | None = None) -> Any:
     if kind is None:
         return stream
     if kind == "generator":
-        return named_as(drive(stream, lambda: (scope, tape)), stream)
+        return named_as(fastest(drive, stream)(stream, lambda: (scope, tape)), stream)
     if kind == "async generator":
         return named_as(drive_async(stream, lambda: (scope, tape)), stream)
     return _CLASSES[kind](stream, tape)
