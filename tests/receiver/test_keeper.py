@@ -34,26 +34,38 @@ def counted(text, outcome):
     return int(found[1]) if found else 0
 
 
-async def until(metrics, outcome, number):
-    """Let others work until so many were counted."""
-    async with asyncio.timeout(10):
-        while counted(metrics.text(), outcome) < number:  # noqa: ASYNC110 - no event
-            await asyncio.sleep(0.01)
+class Told(Metrics):
+    """Metrics on whose counts one can wait."""
+
+    def __init__(self):
+        super().__init__()
+        self.news = asyncio.Event()
+
+    def count_retention(self, outcome, number=1):
+        super().count_retention(outcome, number)
+        self.news.set()
+
+    async def until(self, outcome, number):
+        """Let others work until so many were counted."""
+        async with asyncio.timeout(60):
+            while counted(self.text(), outcome) < number:
+                self.news.clear()
+                await self.news.wait()
 
 
 def test_a_fault_is_told_and_counted_and_the_next_look_deletes(aged, caplog):
     """Logs that stay too long do not stay for ever, nor silently."""
-    metrics = Metrics()
 
     async def keep():
+        metrics = Told()
         store = SqliteStore(aged)
         keeper = Keeper(30, store, metrics, SystemClock(), every=0.01)
         with closing(sqlite3.connect(aged)) as connection:
             connection.execute("ALTER TABLE bodies RENAME TO lost")
             running = asyncio.create_task(keeper.run())
-            await until(metrics, "error", 2)
+            await metrics.until("error", 2)
             connection.execute("ALTER TABLE lost RENAME TO bodies")
-        await until(metrics, "deleted", 3)
+        await metrics.until("deleted", 3)
         assert not running.done()
         running.cancel()
         store.close()
@@ -69,11 +81,9 @@ def test_a_fault_is_told_and_counted_and_the_next_look_deletes(aged, caplog):
 def test_what_was_deleted_is_in_the_metrics(aged):
     """Counted where everything else is."""
     running = start_in_thread(db=aged, keep_days=30)
-    text = ""
-    for _ in range(1000):
-        text = httpx.get(f"{running.url}/metrics").text
-        if counted(text, "deleted"):
-            break
+    with httpx.Client(base_url=running.url) as client:
+        while not (deleted := counted(client.get("/metrics").text, "deleted")):
+            pass  # pytest has a time limit
     running.stop()
 
-    assert counted(text, "deleted") == 3
+    assert deleted == 3
