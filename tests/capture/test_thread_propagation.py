@@ -227,7 +227,7 @@ def test_another_that_wraps_the_same_methods_is_left_alone(asked):
 def test_a_thread_that_could_not_start_goes_on_where_it_does(is_wrapped, monkeypatch):
     """The log that was current the first time is not that of the second."""
 
-    def refuse(*_):
+    def refuse(*_, **__):
         raise RuntimeError("can't start new thread")
 
     if is_wrapped:
