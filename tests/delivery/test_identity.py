@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from tests.promises.faults_server import Reply, Server
@@ -70,6 +73,22 @@ def test_a_server_with_ids_of_its_own_gets_the_whole_tree(seed, tmp_path):
     assert sorted(p for p in kin if p) == sorted([*roots, *roots])
 
 
+def test_the_very_first_tree_hangs_together_as_well(seed, tmp_path):
+    """Nobody knows the server yet: a topmost log asks, alone."""
+    promptscribe.configure(
+        base_url=seed.server.url, journal_dir=tmp_path / "journal", export=True
+    )
+    for mark in range(5):
+        parent(mark)
+
+    result = promptscribe.force_flush(10)
+
+    assert (result.delivered, result.rejected, result.pending) == (15, 0, 0)
+    roots = {i for i, log in seed.logs.items() if log["path"] == "test/parent"}
+    kin = [log.get("trace_parent_id") for log in seed.logs.values()]
+    assert sorted(p for p in kin if p) == sorted([*roots, *roots])
+
+
 def test_a_child_finds_its_parent_that_another_process_delivered(seed, tmp_path):
     """The map of ids lies in the journal."""
     folder = tmp_path / "journal"
@@ -85,3 +104,60 @@ def test_a_child_finds_its_parent_that_another_process_delivered(seed, tmp_path)
     assert len(lines) >= 3
     assert all(line.split("\t")[1].startswith("own_") for line in lines)
     assert oct((root / "ids.tsv").stat().st_mode & 0o777) == "0o600"
+
+
+ORPHAN = """
+import os, signal, sys, threading
+import promptscribe
+from promptscribe import log_prompt
+
+@log_prompt(path="test/child")
+def child(mark):
+    running.set()
+    done.wait()
+
+@log_prompt(path="test/parent")
+def parent(mark):
+    threading.Thread(target=promptscribe.propagate(child), args=(mark,)).start()
+    running.wait()
+
+running, done = threading.Event(), threading.Event()
+log_prompt(path="test/first")(lambda: None)()
+promptscribe.force_flush(5)  # from here on the server is known
+parent(1)
+print(promptscribe.force_flush(5).delivered, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_what_a_dead_process_left_hangs_under_what_it_had_delivered(seed, tmp_path):
+    """The parent was delivered, the process died in the child; the next one knows."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    environment |= {
+        "PROMPTSCRIBE_BASE_URL": seed.server.url,
+        "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path / "journal"),
+    }
+    died = subprocess.run(
+        [sys.executable, "-c", ORPHAN],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    drained = subprocess.run(
+        [sys.executable, "-m", "promptscribe", "drain"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert died.stdout == "2\n", died.stderr
+    assert "delivered 1, pending 0, rejected 0" in drained.stdout, drained.stderr
+    ((parent_id, _),) = ((i, g) for i, g in seed.logs.items() if "parent" in g["path"])
+    (left,) = (log for log in seed.logs.values() if log["path"] == "test/child")
+    assert left["error"].startswith("Interrupted")
+    assert left["trace_parent_id"] == parent_id

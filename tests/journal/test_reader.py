@@ -83,6 +83,27 @@ def test_a_file_that_cannot_be_removed_is_not_read_again(
     assert list(path.glob("*.seg")) == []
 
 
+@pytest.mark.parametrize("read", [1, 40])
+def test_a_call_whose_end_was_dropped_is_not_told_as_interrupted(dead, calls, read):
+    """Its start lies in a file that is being read: it is given up as a whole."""
+    path = dead(open_calls=[500])
+    first = Reader.of_lane(Lane.adopt(path))
+    assert first.count() == 201
+    under_way = first.take(read)
+    while first.drop_oldest("journal_cap"):
+        pass
+    for record in under_way:
+        record.acknowledge()
+    first.abandon()
+    second = Reader.of_lane(Lane.adopt(path))
+    left = second.count()
+    taken = calls.drain(second)
+
+    told = len(under_way) + first.lost["journal_cap"] + left
+    assert (told, left) == (201, len(taken) + sum(second.lost.values()))
+    assert not set(taken) & set(calls.numbers(under_way))
+
+
 def test_what_is_being_sent_is_not_dropped(dead, calls):
     """It would be counted twice."""
     reader = Reader.of_lane(Lane.adopt(dead()))

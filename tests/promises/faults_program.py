@@ -17,12 +17,16 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
 
 import promptscribe
 from promptscribe import log_prompt
+from promptscribe._delivery.transport import HttpTransport
+from promptscribe._runtime.state import runtime
+from promptscribe.testing import MemoryTransport
 
 TEXT = "lorem ipsum " * 16
 
@@ -88,6 +92,32 @@ def flush(count):
 def flush_shortly(count):
     work(count)
     tell(promptscribe.force_flush(1))
+
+
+def other_user(count):
+    """Work as another user, who has what it needs loaded: it may not read our files."""
+    shared = os.environ["PROMPTSCRIBE_JOURNAL_DIR"]
+    promptscribe.configure(journal_dir=tempfile.mkdtemp(), transport=MemoryTransport())
+    call(0)
+    promptscribe.force_flush(5)
+    HttpTransport(os.environ["PROMPTSCRIBE_BASE_URL"], use_proxy=False).offer()
+    os.setegid(65534)
+    os.seteuid(65534)
+    runtime._start_over()
+    promptscribe.configure(journal_dir=shared)
+    work(count, 1000)
+    tell(promptscribe.force_flush(10))
+
+
+def leaves_it(count):
+    """Work, and say what of a delivery there is in this process."""
+    seen = []
+    sys.addaudithook(lambda event, _: seen.append(event) if "socket" in event else None)
+    work(count)
+    time.sleep(0.3)
+    seen += [name for name in ("httpx", "httpx2") if name in sys.modules]
+    seen += [t.name for t in threading.enumerate() if "sender" in t.name]
+    tell(" ".join(seen) or "nothing of it")
 
 
 def os_exit(count):

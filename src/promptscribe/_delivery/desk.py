@@ -37,6 +37,9 @@ _SLOW: Final = 0.003
 """Seconds for an answer from which on waiting outweighs work: 0.3 ms a request are
 spent with the interpreter lock held, so more threads do not help below."""
 _PARENT_POLL: Final = 0.1
+_LONGEST_WAIT_FOR_TOP: Final = 0.5
+"""Seconds, once in a process, and not with a server of ours: a call takes longer often,
+and a parent in another process may never come."""
 _STRIKES: Final = 8
 """Times that one log fails while others pass, before it is taken for poison."""
 
@@ -73,6 +76,7 @@ class Desk:
         self._window = 1
         self._retired: list[Transport] = []
         self._passed = 0
+        self._first_by = 0.0
         self._is_confirmed = True
 
     @property
@@ -157,12 +161,32 @@ class Desk:
                     return None
                 return Batch(Inquiry(self._transport), [], [])
             route = self._route = OneByOne(self._transport)
+        if not route.is_bulk and self._identity.is_open:
+            parcels = self._ask_with_one(route)
+            return Batch(route, parcels, []) if parcels else None
         while parcels := self._tray.next(route, is_open=self.circuit.is_open):
             if self._identity.is_servers:
                 parcels = self._put_parents_first(parcels)
             if parcels:
                 return Batch(route, parcels, [])
         return None
+
+    def _ask_with_one(self, route: Route) -> list[Parcel]:
+        """Return one log for a server of which nobody knows whose ids it uses.
+
+        A topmost one: of a child the parent's name may be one that it does not know.
+        """
+        if self._senders.in_flight:
+            return []
+        if (top := self._tray.next_top(route)) is not None:
+            return [top]
+        now = time.monotonic()
+        self._first_by = self._first_by or now + _LONGEST_WAIT_FOR_TOP
+        if now < self._first_by:
+            return []
+        parcels = self._tray.next(route, is_open=self.circuit.is_open)
+        self._tray.put_back(parcels[1:])
+        return parcels[:1]
 
     def _put_parents_first(self, parcels: list[Parcel]) -> list[Parcel]:
         now = time.monotonic()

@@ -35,6 +35,10 @@ class Ids(Protocol):
         """Remember the server's ids of logs, by ours."""
         ...
 
+    def has_any(self) -> bool:
+        """Say whether there are any, of an earlier process as well."""
+        ...
+
 
 class Identity:
     """Decides for one server.
@@ -46,8 +50,17 @@ class Identity:
     def __init__(self, ids: Ids) -> None:
         self.is_servers = False
         self._is_known = False
+        self._was_asked = False
         self._ids = ids
         self._learnt: dict[str, str] = {}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether only the answer to a first log will tell."""
+        if not self._was_asked:
+            self._was_asked = True
+            self.is_servers |= self._ids.has_any()
+        return not (self._is_known or self.is_servers)
 
     @property
     def is_ours(self) -> bool:

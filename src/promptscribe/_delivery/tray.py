@@ -9,7 +9,7 @@ from __future__ import annotations
 import collections
 import heapq
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from promptscribe._delivery.parcel import Parcel
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from promptscribe._delivery.ledger import Ledger
     from promptscribe._delivery.parcel import Render
     from promptscribe._delivery.route import Route
+
+
+_PARENT: Final = b'"trace_parent_id"'
 
 
 class Tray:
@@ -74,6 +77,19 @@ class Tray:
                 break
             parcels.append(source.popleft())
         return parcels
+
+    def next_top(self, route: Route) -> Parcel | None:
+        """Return the next log that has no parent; None while there is none."""
+        found = self._find_top()
+        if found is None:
+            self._load(route.most)
+            found = self._find_top()
+        if found is not None:
+            self._fresh.remove(found)
+        return found
+
+    def _find_top(self) -> Parcel | None:
+        return next((p for p in self._fresh if _PARENT not in p.body), None)
 
     def put_back(self, parcels: Iterable[Parcel]) -> None:
         """Have logs go out before all others: they were not tried."""

@@ -44,6 +44,11 @@ class IdMap:
             found = self._find(log_id)
         return found
 
+    def has_any(self) -> bool:
+        """Say whether the server is known to have given ids of its own."""
+        self._catch_up()
+        return bool(self._ids or self._older)
+
     def add(self, given: Mapping[str, str]) -> None:
         """Remember the ids that a server gave to logs, by ours."""
         self._remember(given)

@@ -176,7 +176,7 @@ class Reader:
         victim = next((s for s in self._scan.unread() if s.end is not None), None)
         if victim is None or (before is not None and not victim.is_older(before)):
             return 0
-        logs = 0
+        logs, cut = 0, set[bytes]()
         for found in self._scan.frames(victim):
             if found.acknowledged or victim.map is None:
                 continue
@@ -184,12 +184,24 @@ class Reader:
             if found.kind == frame.START:
                 self._dropped[key] = reason  # counted when its end turns up, or not
             else:
-                self._dropped.pop(key, None)
                 logs += 1
+                if self._dropped.pop(key, None) is None and found.kind == frame.END:
+                    cut.add(key)
         self._segments.remove(victim)
         self._scan.discard(victim)
+        self._drop_starts(cut)
         self._lose(reason, logs)
         return victim.size
+
+    def _drop_starts(self, keys: set[bytes]) -> None:
+        """Give up the starts of calls that have ended, and whose ends are gone.
+
+        They would be told as interrupted by whoever reads the lane next.
+        """
+        for key in keys & self._starts.keys():
+            mark(*self._starts.pop(key)[:2])
+            keys.discard(key)
+        self._scan.skip_starts(keys)
 
     def count(self) -> int:
         """Return the logs in a lane that was just taken over, before the first `take`.

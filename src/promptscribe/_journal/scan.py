@@ -111,6 +111,22 @@ class Scan:
             yield found
             offset = found.next
 
+    def skip_starts(self, keys: set[bytes]) -> None:
+        """Have the starts with these keys count as done with, where they come next."""
+        segment = self._current
+        if segment is None or not keys:
+            return
+        segment.acknowledge(
+            [
+                found.offset
+                for found in self.frames(segment)
+                if found.offset >= self._offset
+                and found.kind == frame.START
+                and segment.map is not None
+                and frame.key_of(segment.map, found) in keys
+            ]
+        )
+
     def unread(self) -> list[Segment]:
         """Return the segments that were not begun, oldest first."""
         return [
