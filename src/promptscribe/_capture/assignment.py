@@ -18,6 +18,7 @@ from promptscribe._capture.everyday import (
     is_identifier,
     is_placeholder,
 )
+from promptscribe._capture.pattern import late
 from promptscribe._capture.secret_name import (
     NONE,
     STRONG,
@@ -37,12 +38,12 @@ _TYPE: Final = (
     r":[ \t]?(?:Optional\[)?&?(?:str|bytes|[Ss]tring|SecretStr|SecretBytes|[Aa]ny)\b"
     r"\]?(?:[ ]?\|[ ]?(?:None|null|undefined))?[ \t]{0,4}"
 )
-_WORD: Final = re.compile(
+_WORD: Final = late(
     "key|token|secret|pass|pwd|auth|cookie|cred|jwt|bearer|connection|card|cvv|cvc"
 )
 """How the words below begin, for a text in lower case: so the search skips to their
 first letters, 0.5 ms for 64 KB; in any case it would try each of them everywhere, 8."""
-_NAME: Final = re.compile(
+_NAME: Final = late(
     rf"""
     (?i:key|token|secret|passw(?:or)?d|passphrase|passcode|pass|pwd|auth(?:orization)?
       |cookie|cred(?:ential)?|jwt|bearer|connection_?string|card_?number|cvv|cvc)
@@ -54,46 +55,44 @@ _NAME: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_BEFORE: Final = re.compile(r"[\w.\-]{0,64}(?:[ ][A-Za-z]{1,16}){0,2}")
+_BEFORE: Final = late(r"[\w.\-]{0,64}(?:[ ][A-Za-z]{1,16}){0,2}")
 """What a name has in front, from its end: ``OPENAI_API_``, and a word: ``api key``."""
 
-_ESCAPE: Final = re.compile(r"\\[abfnrtv]|[\[;][0-9;]{0,8}m")
+_ESCAPE: Final = late(r"\\[abfnrtv]|[\[;][0-9;]{0,8}m")
 """What ends in a letter, but is none: a line's end, a colour."""
-_QUOTED: Final = re.compile(
+_QUOTED: Final = late(
     r"(?:[bBrRuUfF]{1,2}(?=[\"']))?(?:"
     r"\"(?P<double>(?:[^\"\\\n]|\\.)*+)\"|'(?P<single>(?:[^'\\\n]|\\.)*+)'"
     r"|`(?P<back>[^`\n]*+)`"
     r"|(?P<q>\\{1,31}[\"'])(?P<inner>[^\n]*?)(?<!\\)(?P=q))"
 )
-_OPEN: Final = re.compile(r"(?:[bBrRuUfF]{1,2})?\\{0,31}[\"'`](?P<rest>[^\n\"'…]*)")
-_NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?=\s{0,2}[,}\]])")
-_BRACKET: Final = re.compile(r"\"(?:[^\"\\\n]|\\.)*+\"|(?P<open>[{\[])|(?P<shut>[}\]])")
+_OPEN: Final = late(r"(?:[bBrRuUfF]{1,2})?\\{0,31}[\"'`](?P<rest>[^\n\"'…]*)")
+_NUMBER: Final = late(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?=\s{0,2}[,}\]])")
+_BRACKET: Final = late(r"\"(?:[^\"\\\n]|\\.)*+\"|(?P<open>[{\[])|(?P<shut>[}\]])")
 _WIDEST: Final = 4_096
 """Characters of an object that are looked through for its end."""
-_SCHEMA: Final = re.compile(
+_SCHEMA: Final = late(
     r"\{[\s\\]{0,8}\"(?:type|description|title|\$ref|anyOf)\\{0,31}\""
     r"(?!.{0,2048}(?:const|default|enum|example))"
 )
 """What says of a secret what it is, as the schemas of tools do."""
-_VALUE_OF: Final = re.compile(
-    r"\\{0,31}[\"'](?:[Vv]alue|val)\\{0,31}[\"']\s{0,4}:\s{0,4}"
-)
-_BARE: Final = re.compile(
+_VALUE_OF: Final = late(r"\\{0,31}[\"'](?:[Vv]alue|val)\\{0,31}[\"']\s{0,4}:\s{0,4}")
+_BARE: Final = late(
     r"(?:[^\s\"'`<>,;&|(){}\[\]\\]|\\(?![nrtu\"'\\])"
     r"|[,;&|(){}\[\]]{1,3}(?=[^\s\"'`,;&|(){}\[\]<>\\:.])(?![\w.\-%]{1,64}[=:]))++"
 )
-_ELEMENT: Final = re.compile(r"[^<\n\"]{1,4096}(?=</|\Z)")
-_LOGPROB: Final = re.compile(r"[\"'\\\s]{0,8},[\"'\\\s]{0,12}logprob")
+_ELEMENT: Final = late(r"[^<\n\"]{1,4096}(?=</|\Z)")
+_LOGPROB: Final = late(r"[\"'\\\s]{0,8},[\"'\\\s]{0,12}logprob")
 """A token of the model's."""
-_SCHEMED: Final = re.compile(
+_SCHEMED: Final = late(
     r"(?:(?i:bearer|basic|token|bot|apikey|negotiate|key)(?:[ \t]|%20|\+){1,4}"
     r"|(?P<other>[A-Za-z][\w-]{1,24})[ \t]{1,4}(?=[^\s\"'`]{0,256}[0-9]))"
     r"[^\s\"'`,;<>\\]+"
 )
 """A scheme, known or not, and what follows."""
-_LINE: Final = re.compile(r"[^\r\n\"'`\\<>]+")
-_TO_END: Final = re.compile(r"[^\r\n]+")
-_PARAMETERS: Final = re.compile(r"(?i:digest|aws4-[\w-]+|hawk|oauth|signature)[ \t]")
+_LINE: Final = late(r"[^\r\n\"'`\\<>]+")
+_TO_END: Final = late(r"[^\r\n]+")
+_PARAMETERS: Final = late(r"(?i:digest|aws4-[\w-]+|hawk|oauth|signature)[ \t]")
 
 
 class _Given(NamedTuple):

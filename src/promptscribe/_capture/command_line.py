@@ -5,20 +5,23 @@ Its law: linear in the text.
 
 from __future__ import annotations
 
-import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from promptscribe._capture.everyday import is_everyday
+from promptscribe._capture.pattern import late
 from promptscribe._capture.secret_name import NONE, secrecy
 
-_OPTION: Final = re.compile(
+if TYPE_CHECKING:
+    import re
+
+_OPTION: Final = late(
     r"(?<!\S)(--[A-Za-z][\w-]{0,40})[ \t]{1,4}(?!-)"
     r"(?:\"([^\"\n]+)\"|'([^'\n]+)'|([^\s\"']+))"
 )
-_CURL_USER: Final = re.compile(
+_CURL_USER: Final = late(
     r"(?<!\S)(?:-u|--user|--proxy-user|-U)[ \t=]{0,4}[\"']?([^\s:\"']{1,256}:[^\s\"']+)"
 )
-_NETRC: Final = re.compile(r"\bpassword[ \t\n]{1,8}(\S+)")
+_NETRC: Final = late(r"\bpassword[ \t\n]{1,8}(\S+)")
 
 
 def hide_options(text: str, mark: str) -> str:

@@ -5,19 +5,19 @@ Its law: pure. What is not known here is a secret, under a secret's name.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
+from promptscribe._capture.pattern import late
 from promptscribe._capture.secret_name import NONE, secrecy
 
-_CODE: Final = re.compile(
+_CODE: Final = late(
     r"(?:await[ ]|new[ ])?[A-Za-z_$]+(?:\.[A-Za-z_]+)*(?:\(|\[(?=[\"'\w]))"
 )
-_CALL: Final = re.compile(r"(?<= )[A-Za-z_]\w*(?:\.\w+)*\(")
+_CALL: Final = late(r"(?<= )[A-Za-z_]\w*(?:\.\w+)*\(")
 """The same with digits in its name, if it stands apart: else passwords look like it."""
-_ATTRIBUTE: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
-_IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z_]*(?:\.[A-Za-z_]+)*")
-_PLACEHOLDER: Final = re.compile(
+_ATTRIBUTE: Final = late(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+_IDENTIFIER: Final = late(r"[A-Za-z_][A-Za-z_]*(?:\.[A-Za-z_]+)*")
+_PLACEHOLDER: Final = late(
     r"(?i:bearer |basic |token )?(?:\{.*\}|\$[\w({].*|<.*>|%\(?\w+\)?s?"
     r"|[*x.•\-_X#…]+|\[redacted\]|[A-Z]+_[A-Z_]+|)\Z"
 )

@@ -9,13 +9,14 @@ import dataclasses
 import enum
 import functools
 import re
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from promptscribe._capture import adapter, numeric_type, sdk_model
 from promptscribe._capture.adapter import Fields
-from promptscribe._capture.standard_type import BASES, EXACT
+from promptscribe._capture.standard_type import BASES, EXACT, LATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,6 +81,9 @@ def _standard_reader(kind: type) -> Reader | None:
     """Return how objects of a class of the standard library, or NumPy's, are read."""
     if adapter.is_hashed_as_usual(kind) and kind in EXACT:
         return EXACT[kind]
+    late = LATE.get(adapter.full_name(kind))
+    if late is not None and _is_importable(kind):
+        return late
     if any(base is enum.EnumMeta for base in adapter.mro_of(type(kind))):
         return _read_enum
     number = numeric_type.reader_for(kind)  # some are floats as well
@@ -89,6 +93,12 @@ def _standard_reader(kind: type) -> Reader | None:
         if adapter.is_hashed_as_usual(base) and base in BASES:
             return BASES[base]
     return None
+
+
+def _is_importable(kind: type) -> bool:
+    """Say whether a class is what its module has under its name."""
+    module = sys.modules.get(adapter.module_of(kind) or "")
+    return vars(module).get(adapter.kind_name(kind)) is kind if module else False
 
 
 def _pydantic_reader(kind: type) -> Reader | None:

@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from promptscribe._capture.pattern import late
+
 SMALLEST_CARD: Final = 10**12
 LARGEST_CARD: Final = 10**19
 
 _GAP: Final = r"(?:[\s\-._/\u00b7\u2010-\u2015\u2022\u2212]{1,3})"
 # A digit first, and only then what stands before it: so the search runs over what is
 # no digit at the speed of `memchr`, nearly.
-_CARD: Final = re.compile(
+_CARD: Final = late(
     rf"""
     \d(?<!\d\d)(?<![+]\d)(?<!\d\.\d)(?:
         \d{{12,18}}
@@ -31,7 +33,7 @@ _CARD: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_ISSUER: Final = re.compile(
+_ISSUER: Final = late(
     r"""
       4(?:\d{12}|\d{15}|\d{18})                                # Visa
     | (?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}  # Mastercard
@@ -44,17 +46,17 @@ _ISSUER: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_FOURS: Final = re.compile(r"\d{4}(\D)\d{4}\1\d{4}\1\d{4}")
+_FOURS: Final = late(r"\d{4}(\D)\d{4}\1\d{4}\1\d{4}")
 _NO_DIGITS: Final = bytes(set(range(256)) - set(b"0123456789"))
 _FIGURES: Final = bytes.maketrans(b"0123456789", bytes(range(10)))
 _DOUBLED: Final = bytes.maketrans(b"0123456789", bytes([0, 2, 4, 6, 8, 1, 3, 5, 7, 9]))
 """Of a digit, and of one that Luhn's sum takes twice: 0.5 µs a number, not 9."""
-_WORD: Final = re.compile(r"[0-9A-Za-z-]+")
-_HEX: Final = re.compile(
+_WORD: Final = late(r"[0-9A-Za-z-]+")
+_HEX: Final = late(
     r"[0-9a-f]{24,}|[0-9A-F]{24,}"
     r"|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
 )
-_NUMBER_IN_JSON: Final = re.compile(r"\\{0,31}\"\s{0,2}:\s{0,2}\Z")
+_NUMBER_IN_JSON: Final = late(r"\\{0,31}\"\s{0,2}:\s{0,2}\Z")
 
 
 def hide_cards(text: str, mark: str) -> str:
@@ -111,19 +113,19 @@ def _is_in_hex(text: str, start: int, end: int) -> bool:
     return False
 
 
-_AT_SIGN: Final = re.compile(r"@(?=[\[\w])")
-_AT: Final = re.compile(r"[@\uff20](?=[\[\w])|(?:%40|\\u0040)(?=\w)")
+_AT_SIGN: Final = late(r"@(?=[\[\w])")
+_AT: Final = late(r"[@\uff20](?=[\[\w])|(?:%40|\\u0040)(?=\w)")
 _EAST: Final = "\u1100-\u11ff\u3000-\u9fff\uac00-\ud7ff\uff01-\uff9f"
 """Scripts without spaces between words: an address ends where they begin."""
 _STOP: Final = r"\s@\uff20\"'<>()\[\]{},;:\\/=?&|`"
-_LOCAL: Final = re.compile(
+_LOCAL: Final = late(
     rf"(?:[^{_STOP}{_EAST}]|(?<=\w)'(?=\w)){{1,64}}|[^{_STOP}]{{1,64}}"
 )
-_QUOTED_LOCAL: Final = re.compile(r'"(?:[^"\r\n]{1,64})"\\?|"\\[^"\r\n]{1,64}"\\?')
+_QUOTED_LOCAL: Final = late(r'"(?:[^"\r\n]{1,64})"\\?|"\\[^"\r\n]{1,64}"\\?')
 _DOT: Final = r".\u3002\uff0e\uff61"
 """RFC 3490, section 3.1: what is taken for a dot in an internationalised name."""
 _LABEL: Final = rf"[^{_STOP}{_DOT}!#$%*+^~“”„«»…]{{1,63}}"
-_DOMAIN: Final = re.compile(
+_DOMAIN: Final = late(
     rf"""(?:
       (?:{_LABEL}[{_DOT}]){{1,8}}
       (?:xn--[A-Za-z0-9-]{{1,59}}|[A-Za-z]{{2,24}}(?![A-Za-z0-9_(-])

@@ -7,7 +7,6 @@ is of no known kind; the log stays.
 from __future__ import annotations
 
 import functools
-import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +15,7 @@ import msgspec
 from promptscribe._capture import failure
 from promptscribe._capture.assignment import hide_assigned
 from promptscribe._capture.cut import REDACTED
+from promptscribe._capture.pattern import late
 from promptscribe._capture.personal import (
     hide_addresses,
     hide_cards,
@@ -35,11 +35,11 @@ FAILED: Final = {MARK: "redaction failed"}
 _SHORTEST: Final = 5
 """Characters of the shortest text that is looked at: ``a@b.c`` is none."""
 _SHORT: Final = 12
-_HARMLESS: Final = re.compile(r"[A-Za-z0-9 _.?!]*")
+_HARMLESS: Final = late(r"[A-Za-z0-9 _.?!]*")
 """No more than `_SHORT` of these are no secret: keys have 15 in a row, cards 13 digits,
 and what a name is given stands after a sign. Most names and roles are such texts."""
 _LONG: Final = 4_096
-_MEDIA: Final = re.compile(
+_MEDIA: Final = late(
     r"(?:data:[a-z]+/[\w.+\-]{1,64};base64,)?[A-Za-z0-9+/]{4096,}+={0,2}\Z"
 )
 """Base64 of media, long and of nothing else: no pattern below finds a secret in it."""
@@ -252,7 +252,7 @@ class _BuiltIn(_Walker):
 
 _BUILT_IN: Final = _BuiltIn(built_in)
 _LONGEST_NAME: Final = 48
-_TEXTS: Final = re.compile(rb"[\t\r\n\x20-\x7e]{12,}")
+_TEXTS: Final = late(rb"[\t\r\n\x20-\x7e]{12,}")
 
 
 @functools.lru_cache(2_048)

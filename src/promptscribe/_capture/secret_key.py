@@ -16,7 +16,9 @@ import functools
 import re
 from typing import Final
 
-_RUN: Final = re.compile(r"[A-Za-z0-9_\-./]{15,}")
+from promptscribe._capture.pattern import late
+
+_RUN: Final = late(r"[A-Za-z0-9_\-./]{15,}")
 """Every key below has this many characters in a row, which prose rarely has; the
 beginnings are looked for in these: 1 ms for 64 KB; all patterns at once take 15."""
 
@@ -132,29 +134,29 @@ _WITHIN: Final = {
 }
 """What a key has in its middle, and the whole."""
 
-_JWT: Final = re.compile(
+_JWT: Final = late(
     # Of an encrypted one, five parts. What is none is passed over as a whole: looked at
     # from each ``eyJ`` in it, a text of them would take for ever.
     rf"eyJ(?:({_ANY}{{8,}}+\.(?:eyJ{_ANY}{{8,}}+|{_ANY}{{8,}}+\.){_ANY}*"
     rf"(?:\.{_ANY}+){{0,3}})|{_ANY}*+)"
 )
-_PEM: Final = re.compile(
+_PEM: Final = late(
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
     r"(?:[^-]|-(?!----)){0,65536}(?:-----END [A-Z0-9 ]{0,40}-----)?"
 )
-_PEM_END: Final = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_PEM_LINES: Final = re.compile(
+_PEM_END: Final = late(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_PEM_LINES: Final = late(
     r"(?:\s|[nr]\\){0,8}[A-Za-z0-9+/=]{1,80}(?:(?:\s|[nr]\\){1,8}[A-Za-z0-9+/=]{16,80})*+"
 )
 """Lines of base64, from the last letter to the first."""
-_SCHEME: Final = re.compile(
+_SCHEME: Final = late(
     r"(?i:(?:(bearer)|basic)(?:[ \t]|%20|\+){1,4})([A-Za-z0-9._~+/\-]{8,}=*)"
 )
-_USERINFO: Final = re.compile(
+_USERINFO: Final = late(
     r"://([^\s/:@\"'<>`]{0,256}+):(?!\d{1,5}[/?#])"
     r"(?:(?:(?!://)[^\s\"'<>`@]){0,256}+@){1,4}+"  # a password may have an @ in it
 )
-_SIGNED: Final = re.compile(
+_SIGNED: Final = late(
     r"(?i:([?&](?:amp;)?(?:sig|signature|x-(?:amz|goog)-(?:signature|credential)"
     r"|x-amz-security-token|awsaccesskeyid|googleaccessid)=)([^&\s\"'<>#\\]+)"
     r"|([?&](?:amp;)?(?:key|code|auth)=)([A-Za-z0-9_\-.%]{20,}))"

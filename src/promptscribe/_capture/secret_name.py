@@ -10,6 +10,8 @@ import functools
 import re
 from typing import Final
 
+from promptscribe._capture.pattern import late
+
 NONE: Final = 0
 WEAK: Final = 1
 """A word that often means something else: a token of a text, a secret of success."""
@@ -18,7 +20,7 @@ STRONG: Final = 2
 LONGEST: Final = 96
 """Characters; what is longer is no name."""
 
-_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_WORDS: Final = late(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 _KEY_OF: Final = (
     "access account admin api app application auth client consumer credential deploy"
@@ -56,7 +58,7 @@ _SUFFIX: Final = (
     r"(?:b64|backup|base64|confirm|confirmation|current|dev|hash|live|new|old|plain"
     r"|plaintext|primary|prod|production|secondary|staging|test|value)?[0-9]{0,3}"
 )
-_STRONG: Final = re.compile(
+_STRONG: Final = late(
     rf"""(?:
       (?:{_KEY_OF.replace(" ", "|")})keys?(?:id)?
     | (?:access|client|api|app|shared)secrets?
@@ -65,19 +67,19 @@ _STRONG: Final = re.compile(
     ){_SUFFIX}""",
     re.VERBOSE,
 )
-_STRONG_TOKEN: Final = re.compile(rf"(?:{_GRANTING.replace(' ', '|')})tokens?")
-_WEAK: Final = re.compile(
+_STRONG_TOKEN: Final = late(rf"(?:{_GRANTING.replace(' ', '|')})tokens?")
+_WEAK: Final = late(
     rf"""(?:
       secrets? | pwd | pass | jwt | bearer | creds? | credentials?
     ){_SUFFIX}
     | (?:set)?cookies? | token | (?:basic|http|proxy|helicone)?auth""",
     re.VERBOSE,
 )
-_PART: Final = re.compile(
+_PART: Final = late(
     "key|token|secret|pass|pword|pwd|auth|conn|card|ccnum|cv[vc]|jwt|bearer|cred|cookie"
 )
 """What all of these have one of: most names have none, and need no other look."""
-_ENDS_STRONG: Final = re.compile(rf"(?:{_STRONG.pattern})\Z", re.VERBOSE)
+_ENDS_STRONG: Final = late(rf"(?:{_STRONG.pattern})\Z", re.VERBOSE)
 _GRANTING_WORDS: Final = frozenset(_GRANTING.split())
 _COUNTING_WORDS: Final = frozenset(_COUNTING.split())
 _LOGIN_WORDS: Final = frozenset(_LOGIN.split())

@@ -10,14 +10,13 @@ import array
 import collections
 import datetime as dt
 import decimal
-import fractions
 import ipaddress
 import itertools
 import pathlib
 import re
+import sys
 import types
 import uuid
-import zoneinfo
 from gc import get_referents
 from typing import TYPE_CHECKING, Any, Final
 
@@ -82,8 +81,9 @@ def _read_moment(value: Any, _clean: Clean) -> Any:
 def _fixed(zone: Any, moment: dt.datetime) -> dt.timezone | None:
     """Return what a foreign zone is at a moment, if that can be read off it."""
     # Also of a subclass, as pendulum's.
-    if any(base is zoneinfo.ZoneInfo for base in adapter.mro_of(type(zone))):
-        offset = zoneinfo.ZoneInfo.utcoffset(zone, moment.replace(tzinfo=None))
+    usual = _zone_class()
+    if any(base is usual for base in adapter.mro_of(type(zone))):
+        offset = usual.utcoffset(zone, moment.replace(tzinfo=None))
     else:
         offset = adapter.instance_dict(zone).get("_utcoffset")  # pytz
     return dt.timezone(offset) if type(offset) is dt.timedelta else None
@@ -104,7 +104,13 @@ def _read_time(value: Any, _clean: Clean) -> Any:
 
 def _is_known_zone(zone: Any) -> bool:
     kind = type(zone)
-    return zone is None or kind is dt.timezone or kind is zoneinfo.ZoneInfo
+    return zone is None or kind is dt.timezone or kind is _zone_class()
+
+
+def _zone_class() -> Any:
+    """Return the class of usual time zones, or None if there cannot be any."""
+    module = sys.modules.get("zoneinfo")  # 5 ms to import
+    return None if module is None else module.ZoneInfo
 
 
 def _read_memory(value: Any, _clean: Clean) -> Any:
@@ -231,7 +237,6 @@ EXACT: Final[dict[type, Reader]] = {
     dt.date: _as_is,
     dt.time: _read_time,
     dt.timedelta: _as_is,
-    fractions.Fraction: _read_fraction,
     ipaddress.IPv4Address: _as_text,
     ipaddress.IPv4Network: _as_text,
     ipaddress.IPv6Address: _as_text,
@@ -252,6 +257,8 @@ EXACT: Final[dict[type, Reader]] = {
     types.SimpleNamespace: lambda value, clean: clean(adapter.instance_dict(value)),
     uuid.UUID: _as_is,
 }
+LATE: Final[dict[str, Reader]] = {"fractions.Fraction": _read_fraction}
+"""The same by full name: of these there is none while nobody has imported them."""
 BASES: Final[dict[type, Reader]] = {
     BaseException: _read_exception,
     collections.ChainMap: _read_chain,
