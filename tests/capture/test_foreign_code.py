@@ -27,27 +27,10 @@ from pydantic import (
 )
 from pydantic import Field as ModelField
 from pydantic.dataclasses import dataclass as pydantic_dataclass
+from tests.capture.watching import ask, watching
 
 from promptscribe import log_prompt, start_log
 from promptscribe.testing import captured_logs
-
-asked: list[str] = []
-watched = [False]
-
-
-@pytest.fixture(autouse=True)
-def nothing_was_asked():
-    """Every object below notes what is asked of it; nothing may be."""
-    asked.clear()
-    yield
-    assert asked == []
-
-
-def ask(what):
-    """Note it, while a call is recorded; no guard for `Exception` would hide it."""
-    if watched[0]:
-        asked.append(what)
-        raise SystemExit(what)
 
 
 def logged(value):
@@ -62,13 +45,9 @@ def logged(value):
         return values
 
     values = {"deep": [value]}
-    with captured_logs() as logs:
-        watched[0] = True
-        try:
-            returned = call(value), nested(values)
-            start_log("block", inputs={"value": value}).end(value)
-        finally:
-            watched[0] = False
+    with captured_logs() as logs, watching():
+        returned = call(value), nested(values)
+        start_log("block", inputs={"value": value}).end(value)
     assert returned[0] is value
     assert returned[1] is values
     assert len(logs) == 3

@@ -13,26 +13,10 @@ import enum
 
 import msgspec
 import pytest
+from tests.capture.watching import ask, watching
 
 from promptscribe import current_log, log_prompt, start_log
 from promptscribe.testing import captured_logs
-
-asked: list[str] = []
-watched = [False]
-
-
-@pytest.fixture(autouse=True)
-def nothing_was_asked():
-    """Every object below notes what is asked of it; nothing may be."""
-    asked.clear()
-    yield
-    assert asked == []
-
-
-def ask(what):
-    if watched[0]:
-        asked.append(what)
-        raise SystemExit(what)
 
 
 def logged(value):
@@ -42,13 +26,9 @@ def logged(value):
     def call(value):
         return [value]
 
-    with captured_logs() as logs:
-        watched[0] = True
-        try:
-            returned = call(value)
-            start_log("block", inputs={"value": value}).end([value])
-        finally:
-            watched[0] = False
+    with captured_logs() as logs, watching():
+        returned = call(value)
+        start_log("block", inputs={"value": value}).end([value])
     assert returned[0] is value
     assert len(logs) == 2
     assert logs[0].inputs == logs[1].inputs
@@ -134,12 +114,8 @@ def test_nor_is_that_of_a_result_of_any_kind_of_callable(function, take, value):
     call = log_prompt(function)
     recorded = log_prompt("block")(lambda: current_log().record(value))
 
-    with captured_logs() as logs:
-        watched[0] = True
-        try:
-            returned = [take(call(value)), recorded()]
-        finally:
-            watched[0] = False
+    with captured_logs() as logs, watching():
+        returned = [take(call(value)), recorded()]
 
     assert returned[0] is value
     assert returned[1] is value
