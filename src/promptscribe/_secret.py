@@ -36,6 +36,12 @@ class Secret:
     def __hash__(self) -> int:
         return hash((Secret, self._value))
 
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, _known: object) -> Secret:
+        return self  # `dataclasses.asdict` asks for one
+
     def __reduce__(self) -> str:
         raise TypeError("a key is not to be pickled")
 
