@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -53,6 +55,31 @@ def test_drain_delivers_what_dead_processes_left(lab, command):
 
     assert (code, lab.count().lost) == (0, 0)
     assert "delivered 100, pending 0" in said
+
+
+def test_drain_shows_a_person_how_far_it_is(lab):
+    """A bar on the terminal, to its end; what a program reads is the sentence alone."""
+    lab.down()
+    lab.run("sigkill", 3000)
+    lab.up()
+    terminal, end = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "promptscribe", "drain"],
+        env=lab.environment,
+        cwd=lab.folder,
+        stdout=subprocess.PIPE,
+        stderr=end,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    os.close(end)
+    shown = os.read(terminal, 1 << 16).decode()
+    os.close(terminal)
+
+    assert done.stdout == "delivered 3000, pending 0, rejected 0, dropped 0\n"
+    assert shown.startswith("\r[")
+    assert shown.rstrip().endswith(f"[{'#' * 30}] 3000 of 3000")
 
 
 def test_drain_says_when_it_could_not(lab, command):
