@@ -8,7 +8,10 @@ from __future__ import annotations
 import collections
 import dataclasses
 import enum
+import io
 import json
+import pathlib
+import threading
 import types
 
 import attrs
@@ -113,6 +116,112 @@ class Model(BaseModel):
     key: SecretStr = SecretStr("canary")
 
 
+class Number(int):
+    def _ask(self, *_):
+        ask("number")
+        return 1
+
+    __int__ = __index__ = __float__ = __lt__ = __le__ = __gt__ = __neg__ = _ask
+    __str__ = __repr__ = __format__ = bit_length = _ask
+
+
+class Fraction(float):
+    def _ask(self, *_):
+        ask("float")
+        return 1.0
+
+    __float__ = __int__ = __lt__ = __ne__ = __str__ = __repr__ = is_integer = _ask
+
+
+class Data(bytes):
+    def _ask(self, *_):
+        ask("bytes")
+        return b""
+
+    __bytes__ = __len__ = __iter__ = __getitem__ = decode = __str__ = _ask
+
+
+class Pair(collections.namedtuple("Pair", "x y")):  # noqa: PYI024 - of any kind
+    __slots__ = ()
+
+    def _ask(self, *_):
+        ask("pair")
+        return iter(())
+
+    __iter__ = __len__ = __getitem__ = _asdict = _ask
+
+
+class Group(frozenset):
+    def _ask(self, *_):
+        ask("group")
+        return iter(())
+
+    __iter__ = __len__ = __contains__ = _ask
+
+
+class Ordered(collections.OrderedDict):
+    def _ask(self, *_):
+        ask("ordered")
+        return iter(())
+
+    items = keys = values = __iter__ = __len__ = __getitem__ = __missing__ = _ask
+
+
+class Lazy:
+    """Loads what it is asked for, as an ORM does."""
+
+    x = property(lambda _: ask("property"))
+
+    def __getattr__(self, name):
+        ask(name)
+
+    def __set_name__(self, *_):
+        ask("name")
+
+    @property
+    def __class__(self):
+        ask("class")
+        return dict
+
+    @property
+    def __dict__(self):
+        ask("dict")
+        return {}
+
+
+class Asking(type):
+    def __getattribute__(cls, name):
+        ask(f"metaclass {name}")
+        return type.__getattribute__(cls, name)
+
+    def __instancecheck__(cls, instance):
+        ask("metaclass")
+        return False
+
+    def __repr__(cls):
+        ask("metaclass")
+        return "OfAsking"
+
+
+class OfAsking(metaclass=Asking):
+    pass
+
+
+@dataclasses.dataclass(slots=True)
+class Slotted:
+    x: object
+    api_key: str = "canary"
+
+
+class Fallen(Exception):
+    def _ask(self, *_):
+        ask("exception")
+        return "fallen"
+
+    args = property(_ask)
+    __str__ = __repr__ = __notes__ = _ask
+
+
 class Colour(enum.Enum):
     RED = "red"
 
@@ -127,6 +236,20 @@ LEAVES = (
     | st.builds(Loud)
     | st.builds(OfMeta)
     | st.builds(Text, st.text())
+    | st.builds(Lazy)
+    | st.builds(lambda: OfAsking())  # noqa: PLW0108 - to be asked nothing now
+    | st.builds(Number, st.integers())
+    | st.builds(Fraction, st.floats())
+    | st.builds(Data, st.binary())
+    | st.builds(Fallen, st.text())
+    | st.builds(bytearray, st.binary())
+    | st.builds(memoryview, st.binary())
+    | st.builds(io.BytesIO, st.binary())
+    | st.builds(threading.Lock)
+    | st.builds(pathlib.PurePosixPath, st.text(st.characters(codec="utf-8")))
+    | st.builds(msgspec.Raw, st.binary())
+    | st.builds(msgspec.msgpack.Ext, st.integers(-128, 127), st.binary())
+    | st.builds(lambda: (ask("drawn") for _ in range(3)))
     | st.sampled_from([Colour.RED, Colour, len, OfMeta, range(3), complex(1, 2), ...])
     | st.decimals()
     | st.fractions()
@@ -146,6 +269,14 @@ KEYS = (
 )
 
 
+def circular(value):
+    """Return lists, dicts and objects in which all of them are."""
+    around, holder = {"value": value}, types.SimpleNamespace()
+    around["again"] = [around, holder]
+    holder.x = around
+    return around
+
+
 def inside(inner):
     return (
         st.lists(inner)
@@ -163,6 +294,17 @@ def inside(inner):
         | inner.map(lambda x: Model.model_construct(x=x))
         | inner.map(lambda x: {"choices": [{"message": {"content": x}}], "usage": x})
         | inner.map(lambda x: [x, x])
+        | inner.map(lambda x: [*range(100), x, *range(100)])
+        | inner.map(lambda x: {**dict.fromkeys(map(str, range(100)), 1), "x": x})
+        | inner.map(circular)
+        | st.lists(inner, min_size=2, max_size=2).map(lambda two: Pair(*two))
+        | st.dictionaries(st.text(), inner).map(Ordered)
+        | st.lists(st.integers() | st.text()).map(Group)
+        | st.dictionaries(st.text(), inner).map(
+            lambda found: collections.ChainMap(found, {"more": found})
+        )
+        | st.builds(Slotted, inner)
+        | st.builds(ValueError, inner)
     )
 
 
@@ -249,3 +391,62 @@ def test_any_value_comes_back_and_is_logged_once_as_json(kind, value):
     content = render.write_log(frames[0][1], frames[1][1])[2]
     assert b"canary" not in content
     assert json.loads(content)["inputs"].keys() == {"given"}
+
+
+ERRORS = st.recursive(
+    st.builds(ValueError, VALUES)
+    | st.builds(KeyError, VALUES)
+    | st.builds(OSError, VALUES, VALUES)
+    | st.builds(Fallen, VALUES)
+    | st.sampled_from([SystemExit, KeyboardInterrupt, GeneratorExit]).map(
+        lambda kind: kind("told")
+    ),
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=3).map(
+            lambda found: BaseExceptionGroup("some", found)
+        )
+        | st.tuples(inner, inner).map(lambda two: linked(*two, "__cause__"))
+        | st.tuples(inner, inner).map(lambda two: linked(*two, "__context__"))
+        | st.tuples(inner, VALUES).map(lambda two: noted(*two))
+    ),
+    max_leaves=6,
+)
+
+
+def linked(error, other, link):
+    setattr(error, link, other)
+    return error
+
+
+def noted(error, note):
+    if type(error) is not Fallen:
+        error.__notes__ = note
+    return error
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.booleans(), ERRORS)
+def test_any_error_comes_back_and_is_logged_once(redact, error):
+    """The very object, with the links that it had; what its words do stays with us."""
+    frames = []
+    links = error.__cause__, error.__context__
+
+    @log_prompt(redact=redact)
+    def fail():
+        raise error
+
+    caught = None
+    with runtime.lend(lambda kind, payload: frames.append((kind, payload)) or True):
+        watched[0] = True
+        try:
+            fail()
+        except BaseException as raised:  # noqa: BLE001 - any
+            caught = raised
+        finally:
+            watched[0] = False
+
+    assert caught is error
+    assert (error.__cause__, error.__context__) == links
+    assert [kind for kind, _ in frames] == [frame.START, frame.END]
+    content = render.write_log(frames[0][1], frames[1][1])[2]
+    assert json.loads(content)["error"].startswith(type(error).__name__)

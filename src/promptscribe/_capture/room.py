@@ -24,6 +24,8 @@ MOST_TEXT: Final = 4 << 20
 """Bytes of all texts together: under the 10 MB that our receiver takes."""
 _MOST_REDACTED: Final = 2 << 20
 """The same, where secrets go out of them: 30 ns a character, and 300 of some."""
+_LONGEST_ODD: Final = 128 << 10
+"""Characters of a text with lone surrogates, each of which becomes six."""
 LEAST_TEXT: Final = 200
 """Characters of a text that are kept whatever came before."""
 LONGEST_MEDIA: Final = 256 << 10
@@ -61,17 +63,17 @@ class Room:
             if described is not None:
                 return described
         allowed = min(longest, max(self.left, LEAST_TEXT))
-        if len(text) > allowed:
-            text = f"{self._cut(text, allowed)}… [{len(text) - allowed} characters cut]"
-        size = len(text)
-        if not text.isascii():
+        fitting = self._shorten(text, allowed)
+        size = len(fitting)
+        if not fitting.isascii():
             try:
-                size = len(text.encode())
+                size = len(fitting.encode())
             except UnicodeEncodeError:  # lone surrogates
-                text = text.encode("utf-8", "backslashreplace").decode()
-                size = len(text)
+                fitting = self._shorten(text, min(allowed, _LONGEST_ODD))
+                fitting = fitting.encode("utf-8", "backslashreplace").decode()
+                size = len(fitting)
         self.left -= size
-        return text
+        return fitting
 
     def fit_base64(self, text: str, kind: str | None) -> str:
         """Return what stands for media, or the text, if it is no base64.
@@ -116,6 +118,12 @@ class Room:
             return False
         self._bits_left -= bits
         return True
+
+    def _shorten(self, text: str, allowed: int) -> str:
+        missing = len(text) - allowed
+        if missing <= 0:
+            return text
+        return f"{self._cut(text, allowed)}… [{missing} characters cut]"
 
     def _cut(self, text: str, allowed: int) -> str:
         """Return the beginning of a text, if there is time for it."""
