@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import socket
 import ssl
 import sys
@@ -23,6 +24,7 @@ from tests.promises.faults_server import Reply, Server
 
 import promptscribe
 from promptscribe import log_prompt
+from promptscribe._delivery import retry
 
 KEY = "psk_canary_77"
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -235,6 +237,42 @@ def test_while_a_server_is_not_well_one_request_at_a_time_asks(sink, deliver):
     assert max(when_well) > 1 or sink.offer  # of a bulk request one is judged at a time
     assert max(when_ill[-3:]) == 1  # not what was on its way as it began
     assert after.delivered == 1500
+
+
+@pytest.mark.parametrize("status", [401, 403, 302])
+def test_a_server_that_lets_nobody_in_is_asked_now_and_then(
+    sink, deliver, monkeypatch, status
+):
+    """After the time for that, not before; for as long as it takes."""
+    monkeypatch.setattr(retry, "HOLD_DELAY", 0.3)
+    times, is_right = [], threading.Event()
+
+    def judge(_seen):
+        times.append(time.monotonic())
+        if len(times) == 4:
+            is_right.set()
+        return Reply() if is_right.is_set() else Reply(status, whole=True)
+
+    sink.judge = judge
+    deliver(sink.url, timeout=0.01)
+    sink.wait(lambda: len(sink.stored) == 5)
+
+    waits = [after - before for before, after in itertools.pairwise(times[1:4])]
+    assert min(waits) > 0.25  # but for the first: a flush asks at once
+
+
+@pytest.mark.parametrize("status", [500, 503, 429, None])
+def test_there_is_no_last_attempt(sink, deliver, monkeypatch, status):
+    """Forty times in vain: it is no poison either, as nothing else passes."""
+    monkeypatch.setattr(retry, "LONGEST_DELAY", 0.02)
+    monkeypatch.setattr(retry, "LONGEST_DELAY_REFUSED", 0.02)
+    left = iter(range(40))
+    sink.judge = lambda seen: (
+        Reply() if next(left, None) is None else Reply(status, whole=True)
+    )
+    result = deliver(sink.url, calls=1, timeout=20)
+
+    assert (result.delivered, result.rejected, result.retried) == (1, 0, 40)
 
 
 @pytest.mark.parametrize("timeout", [0.0, 0.3, 1.0])
