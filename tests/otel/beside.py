@@ -18,45 +18,23 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from model_server import ANSWER, Speaker
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-ANSWER = {
-    "id": "chatcmpl-{}",
-    "object": "chat.completion",
-    "created": 1,
-    "model": "gpt-4o-mini-2024",
-    "choices": [
-        {
-            "index": 0,
-            "finish_reason": "stop",
-            "message": {"role": "assistant", "content": "Ho"},
-        }
-    ],
-    "usage": {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12},
-}
 
-
-class Model(BaseHTTPRequestHandler):
+class Model(Speaker, BaseHTTPRequestHandler):
     """The provider of the model; each answer has an id of its own."""
 
     protocol_version = "HTTP/1.1"
     answered = 0
 
     def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"]))
+        self.hear()
         Model.answered += 1
-        body = json.dumps(ANSWER | {"id": f"chatcmpl-{self.answered}"}).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+        self.say(ANSWER | {"id": f"chatcmpl-{self.answered}"})
 
 
 def plain(memory):

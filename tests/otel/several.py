@@ -14,6 +14,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 
+from model_server import Speaker
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -38,29 +39,23 @@ USAGE = {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}
 SAID = [{"role": "user", "content": "Hi"}]
 
 
-class Model(BaseHTTPRequestHandler):
+class Model(Speaker, BaseHTTPRequestHandler):
     """The provider of the model; each answer has an id of its own."""
 
     protocol_version = "HTTP/1.1"
     answered = 0
 
     def do_POST(self):
-        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        asked = self.hear()
         Model.answered += 1
-        kind = "application/json"
         if self.path.endswith("/responses"):
-            body = json.dumps(self.response()).encode()
+            self.say(self.response())
         elif asked.get("stream"):
-            kind = "text/event-stream"
             pieces = [*map(json.dumps, self.chunks()), "[DONE]"]
             body = "".join(f"data: {piece}\n\n" for piece in pieces).encode()
+            self.say_bytes(body, "text/event-stream")
         else:
-            body = json.dumps(self.completion()).encode()
-        self.send_response(200)
-        self.send_header("content-type", kind)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+            self.say(self.completion())
 
     def base(self, kind):
         name = f"chatcmpl-{self.answered}"
@@ -109,9 +104,6 @@ class Model(BaseHTTPRequestHandler):
             "tool_choice": "auto",
             "tools": [],
         }
-
-    def log_message(self, *_):
-        pass
 
 
 def ways(url, names):

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.otel.model_server import ANSWER, Speaker
 
 INSTRUMENT = Path(sys.executable).parent / "opentelemetry-instrument"
 
@@ -49,50 +50,22 @@ chat = client.chat.completions.create
 messages = [{{"role": "user", "content": "Hi"}}]
 """
 
-ANSWER = {
-    "id": "chatcmpl-1",
-    "object": "chat.completion",
-    "created": 1,
-    "model": "gpt-4o-mini-2024",
-    "choices": [
-        {
-            "index": 0,
-            "finish_reason": "stop",
-            "message": {"role": "assistant", "content": "Ho"},
-        }
-    ],
-    "usage": {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12},
-}
 
-
-class World(BaseHTTPRequestHandler):
+class World(Speaker, BaseHTTPRequestHandler):
     """The model's provider and the server of the logs, at one address."""
 
     logs: list[dict]
 
     def do_POST(self):
-        size = int(self.headers.get("content-length") or 0)
-        body = json.loads(self.rfile.read(size))
+        body = self.hear()
         if self.path.endswith("/chat/completions"):
-            answer = ANSWER
+            self.say(ANSWER)
         else:
             self.logs.append(body)
-            answer = {"id": "1"}
-        self._answer(200, answer)
+            self.say({"id": "1"})
 
     def do_GET(self):
-        self._answer(404, {})
-
-    def _answer(self, status, answer):
-        payload = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(payload)))
-        self.end_headers()
-        self.wfile.write(payload)
-
-    def log_message(self, *_):
-        pass
+        self.say({}, 404)
 
 
 @pytest.fixture
