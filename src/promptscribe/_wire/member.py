@@ -48,8 +48,8 @@ def _is_time(value: Any) -> bool:
 def _is_messages(value: Any) -> bool:
     if type(value) is not list:
         return False
-    for item in value:  # noqa: SIM110 - all() takes twice as long
-        if not is_message(item):
+    for item in value:  # as `is_message`, which takes twice as long from here
+        if type(item) is not dict or type(item.get("role")) is not str:
             return False
     return True
 
