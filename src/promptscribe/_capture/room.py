@@ -47,14 +47,21 @@ class Room:
         left: Bytes that may be added.
     """
 
+    # Of the class, until something is taken off: most values need nothing of this.
     _bits_left = _LARGE_INTEGERS[1]
     _cuts_left = _MOST_CUTS
+    _known_digests: Digests | None = None
+    _known_cuts: dict[int, tuple[str, int, str]] | None = None
 
     def __init__(self, clean: Callable[[str], str] | None = None) -> None:
         self.left = MOST_TEXT if clean is None else _MOST_REDACTED
         self._clean = clean
-        self._digests = Digests()
-        self._known_cuts: dict[int, tuple[str, int, str]] = {}
+
+    @property
+    def _digests(self) -> Digests:
+        if self._known_digests is None:
+            self._known_digests = Digests()
+        return self._known_digests
 
     def fit(self, text: str, longest: int = LONGEST_TEXT) -> str:
         """Return a text that can be encoded, cut if need be."""
@@ -127,6 +134,8 @@ class Room:
 
     def _cut(self, text: str, allowed: int) -> str:
         """Return the beginning of a text, if there is time for it."""
+        if self._known_cuts is None:
+            self._known_cuts = {}
         known = self._known_cuts.get(id(text))
         if known is not None and known[1] == allowed:
             return known[2]

@@ -133,10 +133,16 @@ class Sanitizer:
             parts: A container's.
             join: Makes such a container of some; None, of those that are odd.
         """
-        is_tried = len(parts) > _BLOCK and self._is_tried()
+        if len(parts) > _BLOCK and self._is_tried():
+            return self._encode_blocks(parts, join)
+        return zip(itertools.repeat(None), parts, strict=False)
+
+    def _encode_blocks(
+        self, parts: list[Any], join: Callable[[list[Any]], Any]
+    ) -> Iterator[tuple[bytes | None, Any]]:
         at, again, pause = 0, 0, _BLOCK
         while at < len(parts):
-            if is_tried and at >= again and self._nodes <= MOST_NODES:
+            if at >= again and self._nodes <= MOST_NODES:
                 block = parts[at : at + _BLOCK]
                 joined = join(block)
                 encoded = None if joined is None else self._encode_whole(joined)

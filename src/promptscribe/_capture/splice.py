@@ -26,10 +26,11 @@ class Splice:
         pending: A container of that kind, for parts that are not encoded yet.
     """
 
+    _count = 0
+    _runs: list[bytes] | None = None
+
     def __init__(self, kind: type[list[Any] | dict[Any, Any]]) -> None:
         self._kind = kind
-        self._count = 0
-        self._runs: list[bytes] = []
         self.pending: Any = kind()
 
     def __len__(self) -> int:
@@ -37,24 +38,29 @@ class Splice:
 
     def add_block(self, encoded: bytes, count: int) -> None:
         """Add the parts of a container of the same kind, encoded; it has *count*."""
-        self._flush()
-        self._runs.append(_body(encoded, count))
+        runs = self._flush()
+        runs.append(_body(encoded, count))
         self._count += count
 
     def value(self) -> Any:
         """Return the container: as it is, if none of it was encoded."""
-        if not self._runs:
+        if self._runs is None:
             return self.pending
-        self._flush()
+        runs = self._flush()
         head = _HEADS[self._kind] + self._count.to_bytes(4, "big")
-        return msgspec.Raw(b"".join((head, *self._runs)))
+        return msgspec.Raw(b"".join((head, *runs)))
 
-    def _flush(self) -> None:
+    def _flush(self) -> list[bytes]:
+        """Encode what is pending; return what is encoded."""
+        runs = self._runs
+        if runs is None:
+            runs = self._runs = []
         count = len(self.pending)
         if count:
-            self._runs.append(_body(encode_plain(self.pending), count))
+            runs.append(_body(encode_plain(self.pending), count))
             self._count += count
             self.pending = self._kind()
+        return runs
 
 
 def _body(encoded: bytes, count: int) -> bytes:
