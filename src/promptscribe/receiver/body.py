@@ -62,10 +62,11 @@ async def read_body(request: Request) -> bytes:
         BodyTooLarge: It is larger than it may be; the rest has not been read.
         BodyTooSlow: It did not arrive in time.
     """
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
+    said = request.headers.get("content-length", "")
+    declared = int(said) if said.isdecimal() else None
+    if declared is not None and declared > MAX_BODY_BYTES:
         raise BodyTooLarge
-    body = await _read(request, request.app.state.min_rate)
+    body = await _read(request, declared, request.app.state.min_rate)
     if request.headers.get("content-encoding", "").strip().lower() == "gzip":
         if len(body) < _SMALL_BYTES:
             return inflate(body)
@@ -74,7 +75,7 @@ async def read_body(request: Request) -> bytes:
     return body
 
 
-async def _read(request: Request, min_rate: float) -> bytes:
+async def _read(request: Request, declared: int | None, min_rate: float) -> bytes:
     chunks: list[bytes] = []
     size = 0
     now = asyncio.get_running_loop().time()
@@ -88,7 +89,9 @@ async def _read(request: Request, min_rate: float) -> bytes:
                 if size > MAX_BODY_BYTES:
                     raise BodyTooLarge
                 chunks.append(chunk)
-                limit.reschedule(min(latest, now + (_CREDIT_BYTES + size) / min_rate))
+                if chunk and size != declared:  # most come whole: nothing to wait for
+                    late = now + (_CREDIT_BYTES + size) / min_rate
+                    limit.reschedule(min(latest, late))
     except TimeoutError:
         raise BodyTooSlow from None
     return b"".join(chunks)
