@@ -38,6 +38,18 @@ def produce_deltas(chunks):
         yield DELTA
 
 
+def produce_models(chunks):
+    """Give what the OpenAI client does; nothing without it."""
+    try:
+        from openai.types.chat import ChatCompletionChunk
+    except ImportError:
+        return
+    named = {"id": "1", "created": 1, "model": "m", "object": "chat.completion.chunk"}
+    model = ChatCompletionChunk(**named, **DELTA)
+    for _ in range(chunks):
+        yield model
+
+
 def keeping(function):
     """Append and yield: the least that a recorded stream can cost."""
 
@@ -155,6 +167,10 @@ def main(rounds: int) -> None:
         "for, deltas": (
             iterate,
             (produce_deltas, keeping(produce_deltas), decorated(produce_deltas)),
+        ),
+        "for, SDK's models": (
+            iterate,
+            (produce_models, keeping(produce_models), decorated(produce_models)),
         ),
         "for, SDK's stream": (
             iterate,
