@@ -39,3 +39,36 @@ def test_the_environment_holds_for_the_first_log_as_well(tmp_path, setting):
     written = b"".join(p.read_bytes() for p in journal.rglob("*") if p.is_file())
     assert written
     assert SECRET.encode() not in written
+
+
+ODD = """
+import sys
+from promptscribe import log_prompt
+
+@log_prompt
+def call(value):
+    return value
+
+call("usual")
+call({"odd": object(), "texts": ["x"], "error": ValueError("x"), "set": {1, 2}})
+print(*sorted({"fractions", "sysconfig", "zoneinfo"} & sys.modules.keys()))
+print(*sorted(name for name in sys.modules if name.endswith(".redaction")))
+"""
+
+
+def test_the_first_odd_value_loads_little(tmp_path):
+    """On the caller's thread: no time zones, and nothing that looks for secrets."""
+    settings = {
+        "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path / "journal"),
+        "PROMPTSCRIBE_EXPORT": "false",
+    }
+
+    told = subprocess.run(
+        [sys.executable, "-c", ODD],
+        env=os.environ | settings,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert told.stdout.split() == []
