@@ -8,9 +8,11 @@ has no time; nothing is fetched.
 from __future__ import annotations
 
 import sys
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from promptscribe import _clock
 from promptscribe._fork import ForkLock
 from promptscribe._providers.model import provider_name, split_model, split_provider
 from promptscribe._providers.tariff import Tariffs, is_linear, learn
@@ -65,7 +67,7 @@ def price(
     *,
     model: str | None = None,
     provider: str | None = None,
-    at: datetime | None = None,
+    at: datetime | int | None = None,
     load: bool = True,
 ) -> Price | None:
     """Work out what a call cost.
@@ -75,7 +77,8 @@ def price(
         model: The model that was asked for; taken where the response's own name
             has no price (an Azure deployment, a proxy's alias).
         provider: The provider that was called, if known better than by *facts*.
-        at: When the call was made, aware; prices change. None is now.
+        at: When the call was made, aware, or in nanoseconds since 1970; prices
+            change. None is now.
         load: Whether to load the list where nobody has yet; it takes 0.15 s.
 
     Returns:
@@ -92,12 +95,14 @@ def price(
     if genai_prices is None or counts is None:
         return None
     names = (facts.model, model, provider, facts.provider, facts.service_tier)
+    if not isinstance(at, int):
+        at = time.time_ns() if at is None else _clock.to_ns(at)
     key = _tariffs.key(names, counts, at)
     is_known, tariff = _tariffs.find(key, counts)
     if is_known:
         charge = None if tariff is None else tariff.charge(counts)
     else:
-        listed = _Listed(genai_prices, facts, at)
+        listed = _Listed(genai_prices, facts, _clock.from_ns(at))
         charge = listed.charge(counts, model, provider)
         learnt = listed.tariff(counts)
         if charge is None or learnt is not None:
@@ -108,9 +113,7 @@ def price(
 class _Listed:
     """What the list says of one call; asking takes 100 µs."""
 
-    def __init__(
-        self, genai_prices: Any, facts: ResponseFacts, at: datetime | None
-    ) -> None:
+    def __init__(self, genai_prices: Any, facts: ResponseFacts, at: datetime) -> None:
         self._list = genai_prices
         self._facts = facts
         self._at = at

@@ -8,21 +8,20 @@ answer, and most calls differ from the one before by their counts only.
 from __future__ import annotations
 
 import bisect
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
-    from datetime import datetime
 
 MOST: Final = 1_024
 """Tariffs that are kept; with one more, all are forgotten."""
-_SLOT: Final = 900.0
-"""Seconds that a tariff is good for: a price changes at a date, or on the hour or half
-of it, and a program may load a newer list while it runs."""
+_SLOT: Final = 900 * 10**9
+"""Nanoseconds that a tariff is good for: a price changes at a date, or on the hour or
+half of it, and a program may load a newer list while it runs."""
 _PARTS: Final = ("cache_read_tokens", "cache_write_tokens")
-_LINEAR: Final = frozenset({"input_tokens", "output_tokens", *_PARTS})
+_BARE: Final = ("input_tokens", "output_tokens")
+_LINEAR: Final = frozenset({*_BARE, *_PARTS})
 
 Counts = dict[str, int]
 
@@ -62,15 +61,15 @@ class Tariffs:
     def __init__(self) -> None:
         self._known: dict[Hashable, Tariff | None] = {}
 
-    def key(self, names: Hashable, counts: Counts, at: datetime | None) -> Hashable:
+    def key(self, names: Hashable, counts: Counts, at: int) -> Hashable:
         """Return the key under which a call's tariff is kept.
 
         None where there is none to be kept; see `is_linear`.
         """
         if not is_linear(counts):
             return None
-        moment = time.time() if at is None else at.timestamp()
-        return names, tuple(counts), moment // _SLOT
+        kinds = _BARE if len(counts) == 2 else tuple(counts)
+        return names, kinds, at // _SLOT
 
     def find(self, key: Hashable, counts: Counts) -> tuple[bool, Tariff | None]:
         """Return whether the price is known, and its tariff; None is no price."""

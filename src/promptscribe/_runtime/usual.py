@@ -188,7 +188,7 @@ def _add_usage(
         facts,
         model=form.model or facts.model,
         provider=form.provider or (facts.provider if form.model is None else None),
-        at=_clock.from_ns(began),
+        at=began,
     )
     if price is not None:
         members["prompt_cost"], members["output_cost"], notes["price_source"] = price
