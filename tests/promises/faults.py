@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.promises.faults_network import Network
 from tests.promises.faults_server import Reply, Server
 
 from promptscribe._journal import deadletter, survey
@@ -331,6 +332,18 @@ def answers_lost(lab):
     lab.restart()
     again = sum(n - 1 for n in lab.server.arrivals.values())
     return lab.count(note=f"{again} sent again, under the same id")
+
+
+@row("a network that cuts, stalls and repeats at random")
+def bad_network(lab):
+    network = Network(lab.port, seed=lab.calls)
+    lab.environment["PROMPTSCRIBE_BASE_URL"] = f"http://127.0.0.1:{network.port}"
+    lab.run("paced", FAULTS_SECONDS="4")
+    network.is_fine.set()
+    lab.restart()
+    network.close()
+    times = sum(network.happened.values())
+    return lab.count(note=f"{times} times, {len(network.happened)} ways")
 
 
 @row("exit while daemon threads log")
