@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class Senders:
     """Takes batches to a server, several at a time.
 
-    Used by one thread; the threads that it starts touch only the two queues.
+    Used by one thread; the threads that it starts touch only the two queues. Where none
+    can be started, that one thread sends, one batch at a time.
 
     Attributes:
         in_flight: Batches that are out.
@@ -39,9 +40,18 @@ class Senders:
         self._back: collections.deque[Batch] = collections.deque()
 
     def send(self, batch: Batch) -> bool:
-        """Have a batch sent; False if there is no thread to do it."""
+        """Have a batch sent; False if there is no thread to do it.
+
+        Where there can be none at all, it is sent here and now.
+        """
         if self._threads <= self.in_flight and not self._start():
-            return False
+            if self.in_flight:
+                return False
+            # Since Python 3.12 none is started once the main thread has ended: what a
+            # short program recorded would wait for the next one, which is as short.
+            self.in_flight += 1
+            self._take(batch)
+            return True
         self.in_flight += 1
         self._out.put(batch)
         return True
@@ -81,16 +91,19 @@ class Senders:
 
     def _run(self) -> None:
         while (batch := self._out.get()) is not None:
-            reach("sent")
-            try:
-                batch.route.send(batch)
-            except BaseException as problem:  # noqa: BLE001 - a transport of the user's
-                failed = Unreachable(f"the transport failed: {type(problem).__name__}")
-                batch.outcomes = [failed] * len(batch.parcels)
-                batch.is_whole = True
-            reach("answered")
-            self._back.append(batch)
-            self._done()
+            self._take(batch)
         self._ended.append(None)
         if len(self._ended) == self._threads:
             self._close()
+
+    def _take(self, batch: Batch) -> None:
+        reach("sent")
+        try:
+            batch.route.send(batch)
+        except BaseException as problem:  # noqa: BLE001 - a transport of the user's
+            failed = Unreachable(f"the transport failed: {type(problem).__name__}")
+            batch.outcomes = [failed] * len(batch.parcels)
+            batch.is_whole = True
+        reach("answered")
+        self._back.append(batch)
+        self._done()

@@ -255,6 +255,9 @@ class _TimeLeft:
             self._until = now + self._all
         return max(math.ceil(min(self._one, self._until - now)), 0)  # 0: not at all
 
+    def __float__(self) -> float:  # gevent's sockets ask for that
+        return float(self.__index__())
+
 
 def _timeouts(one: float) -> dict[str, Any]:
     return {

@@ -1,0 +1,110 @@
+"""Where no thread can be started any more, and where sockets are not Python's own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+from tests.promises.faults_server import Server
+
+import promptscribe
+from promptscribe import log_prompt
+from promptscribe._delivery import transport
+
+SHORT = """
+import promptscribe
+
+@promptscribe.log_prompt(path="short/program")
+def answer(mark):
+    return "answer"
+
+for mark in range(20):
+    answer(mark)
+"""
+
+GREEN = """
+from gevent import monkey
+monkey.patch_all()
+import promptscribe
+from promptscribe import log_prompt
+
+@log_prompt(path="green")
+def answer(mark):
+    return "answer"
+
+answer(1)
+print(promptscribe.force_flush(10).delivered)
+"""
+
+
+@pytest.fixture
+def no_senders(monkeypatch):
+    """As Python 3.12 is once the main thread has ended, or a machine at its limit."""
+    start = threading.Thread.start
+
+    def refuse(thread):
+        if thread.name.startswith("promptscribe-sender"):
+            raise RuntimeError("can't create new thread at interpreter shutdown")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+
+@pytest.mark.usefixtures("no_senders")
+def test_logs_are_delivered_where_no_thread_can_be_started(sink, deliver):
+    """By the one that is there already."""
+
+    @log_prompt(path="alone")
+    def answer(mark):
+        return "answer"
+
+    deliver()
+    for mark in range(50):
+        answer(mark)
+
+    result = promptscribe.force_flush(10)
+
+    assert (result.delivered, result.pending) == (50, 0)
+    assert set(sink.arrivals.values()) == {1}
+
+
+def run(program, folder, server):
+    known = {n: v for n, v in os.environ.items() if not n.startswith("PYTEST")}
+    settings = {
+        "PROMPTSCRIBE_BASE_URL": server.url,
+        "PROMPTSCRIBE_JOURNAL_DIR": str(folder),
+        "PROMPTSCRIBE_FLUSH_TIMEOUT": "20",
+    }
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=known | settings,
+    ).stdout
+
+
+@pytest.mark.slow
+def test_a_program_of_a_few_milliseconds_delivers_as_it_ends(tmp_path):
+    """It ends before anything but the first thread has begun."""
+    with Server() as server:
+        run(SHORT, tmp_path, server)
+
+        assert len(server.stored) == 20
+
+
+def test_a_timeout_is_a_number_to_every_kind_of_socket():
+    """Python's own take a whole one; gevent's look for the method, and call that."""
+    for left in transport._timeouts(5.0).values():
+        assert 0 < left.__float__() <= 5
+
+
+@pytest.mark.slow
+def test_logs_are_delivered_by_gevents_sockets(tmp_path):
+    """They take no timeout but a float."""
+    pytest.importorskip("gevent")
+    with Server() as server:
+        assert run(GREEN, tmp_path, server).split() == ["1"]
