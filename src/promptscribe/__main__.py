@@ -167,15 +167,17 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _serve(arguments: argparse.Namespace) -> int:
     from promptscribe.receiver import server
 
+    db = arguments.db or server.default_db()
+
     def announce(url: str) -> None:
         print(f"promptscribe receives and shows logs at {url}", flush=True)
-        print("stop it with Ctrl-C", flush=True)
+        print(f"they are kept in {db}; stop it with Ctrl-C", flush=True)
 
     try:
         server.serve(
             arguments.host,
             arguments.port,
-            arguments.db,
+            db,
             api_keys=arguments.api_key,
             hosts=arguments.allow_host,
             rate_limit=arguments.rate_limit,
@@ -188,7 +190,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         # An OSError is of the file, or of the address.
         file = getattr(problem, "filename", None)
         if isinstance(problem, sqlite3.Error):
-            file = arguments.db or server.default_db()
+            file = db
         what = f"open {file}" if file else f"serve at {arguments.host}:{arguments.port}"
         why = getattr(problem, "strerror", None) or str(problem)
         if getattr(problem, "errno", None) == errno.EADDRINUSE:

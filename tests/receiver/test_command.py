@@ -208,3 +208,23 @@ def test_a_port_in_use_is_told_as_that(db):
     assert done.returncode == 1
     assert f"127.0.0.1:{port}: Address already in use: is one running" in done.stderr
     assert not db.with_name("second.db").exists()
+
+
+def test_serve_says_where_it_is_and_where_logs_are_kept(db):
+    """And ends as it is asked to, with everything written down."""
+    running = subprocess.Popen(
+        [sys.executable, "-m", "promptscribe", "serve", "--port", "0", "--db", db],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    first, second = running.stdout.readline(), running.stdout.readline()
+    httpx.post(
+        f"{first.split()[-1]}/prompts/log", json={"path": "a"}
+    ).raise_for_status()
+    running.terminate()
+    rest = running.stdout.read()
+    running.stdout.close()
+
+    assert second == f"they are kept in {db}; stop it with Ctrl-C\n"
+    assert (running.wait(), rest) == (0, "")
+    assert not db.with_name("logs.db-wal").exists()
