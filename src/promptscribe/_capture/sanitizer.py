@@ -228,6 +228,7 @@ class Sanitizer:
             if type(kind) is not type:  # pydantic's classes have one of its own
                 model = sdk_model.write(value, min(self._large, self._room.left))
                 if model is not None:
+                    self._nodes += _WEIGHT
                     self._room.left -= len(bytes(model.data))
                     return model
             if kind is msgspec.msgpack.Ext and value.code == EXT_MODEL:
