@@ -117,6 +117,7 @@ def test_both_ways_say_the_same(call):
 
 DETAILS = {"prompt_tokens_details": {"cached_tokens": 7, "audio_tokens": 0}}
 TOOLS = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+ANSWER = {"role": "assistant", "content": "yes"}
 DECLARED = [
     None,
     {"path": "a/b", "prompt": {"model": "gpt-4o-mini", "provider": "openai"}},
@@ -133,6 +134,9 @@ ANSWERS = [
     CHAT | {"usage": {"prompt_tokens": 0, "completion_tokens": 0}},
     CHAT | {"usage": {"prompt_tokens": "5", "completion_tokens": 2.0}},
     CHAT | {"prompt_filter_results": []},
+    CHAT | {"choices": [{"message": ANSWER | {"reasoning_content": None}}]},
+    CHAT | {"choices": [{"message": ANSWER | {"reasoning_content": "hm"}}]},
+    CHAT | {"choices": [{"message": ANSWER | {"refusal": "", "annotations": [1]}}]},
     CHAT | {"choices": CHAT["choices"] * 2},
     CHAT | {"choices": [{"message": {"content": "", "tool_calls": TOOLS}}]},
     {"type": "message", "model": "claude-x", "content": [], "usage": {}},

@@ -33,6 +33,8 @@ class Message(_Shape):
     audio: None = None
     function_call: None = None
     tool_calls: _Nothing = None
+    reasoning: None = None  # vLLM, which says so where there is none
+    reasoning_content: None = None
 
 
 class Choice(_Shape):
