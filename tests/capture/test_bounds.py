@@ -14,8 +14,10 @@ import types
 import pytest
 from pydantic import BaseModel
 
+from promptscribe import log_prompt
 from promptscribe._capture import digest, snapshot
 from promptscribe._wire import record
+from promptscribe.testing import captured_logs
 
 LONG = "x" * 1_000_000
 ROW = {"text": "x" * 100_000}
@@ -104,6 +106,33 @@ def test_a_snapshot_is_small_and_made_in_little_time(make):
 
     assert len(snapshot.encode(value)) < 8_000_000
     assert took < 12 * min(timed(count) for _ in range(3))
+
+
+@pytest.mark.parametrize("levels", [64, 199, 201, 300, 500, 700, 990])
+@pytest.mark.parametrize(
+    "kind",
+    [lambda i: [i], lambda i: {"a": i}, lambda i: [{"a": i}], lambda i: Model(x=i)],
+    ids=["list", "dict", "rows", "model"],
+)
+def test_what_is_deep_is_read_again(levels, kind):
+    """An encoder goes twice as deep as its decoder comes back."""
+    value = deep(levels, kind)
+    with captured_logs() as logs:
+
+        @log_prompt
+        def same(given):
+            return given
+
+        same(value)
+        same([value, len])  # one that is odd has the rest looked at part by part
+
+        @log_prompt
+        def pieces():
+            yield value
+
+        list(pieces())
+
+    assert len(logs) == 3
 
 
 def timed(function, *arguments):

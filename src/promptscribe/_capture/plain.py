@@ -27,7 +27,11 @@ MOST_TEXT: Final = 256 << 10
 LONGEST: Final = 128 << 10
 """Characters or bytes of one value: with few others, they are at most 32 MB."""
 
-_FEW: Final = 256
+_FEW: Final = 64
+"""Values that are neither many, whatever their length, nor deep in each other."""
+_DEEPEST: Final = 200
+"""Containers in each other: with some 500 what was encoded is not decoded again, as
+that takes twice the stack."""
 
 
 def is_plain(value: Any) -> bool:  # noqa: C901, PLR0912 - see the law
@@ -73,7 +77,19 @@ def is_plain(value: Any) -> bool:  # noqa: C901, PLR0912 - see the law
             parts += get_referents(part)
         elif kind is not bytes or len(part) > LONGEST:
             return False
-    return left >= MOST_VALUES - _FEW or _length([value]) <= MOST_TEXT
+    return left >= MOST_VALUES - _FEW or (
+        is_shallow(value) and _length([value]) <= MOST_TEXT
+    )
+
+
+def is_shallow(value: Any) -> bool:
+    """Say whether plain values, known to be bounded, are not too deep in each other."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = get_referents(*level)
+        if not level:
+            return True
+    return False
 
 
 def _length(parts: list[Any]) -> int:

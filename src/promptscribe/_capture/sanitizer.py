@@ -13,7 +13,7 @@ import msgspec
 
 from promptscribe._capture import known_type, sdk_model
 from promptscribe._capture.adapter import Fields, Items, Memory, full_name, placeholder
-from promptscribe._capture.plain import encode_plain
+from promptscribe._capture.plain import encode_plain, is_shallow
 from promptscribe._capture.room import LEAST_TEXT, LONGEST_MEDIA, Room
 from promptscribe._capture.splice import Splice
 from promptscribe._capture.weight import weigh
@@ -167,7 +167,8 @@ class Sanitizer:
         try:
             count, length = weigh(value, most, room)
             self._nodes += count >> (self._share if length >= 0 else _PLAIN_SHARE)
-            payload = encode_plain(value) if length >= 0 else None
+            is_whole = length >= 0 and is_shallow(value)
+            payload = encode_plain(value) if is_whole else None
         except Exception:  # noqa: BLE001 - lone surrogates, large integers, odd keys
             return None
         if payload is None or len(payload) > room:
