@@ -339,3 +339,21 @@ MODELS = st.sampled_from(["gpt-4o", "google/gemini-2.5-flash", "sonar", "o/x"]) 
 def test_the_short_way_says_what_the_long_way_does(body):
     """A plain answer has a short cut; a member that nobody knows rules it out."""
     assert interpret(body) == interpret({**body, "unknown": None})
+
+
+@pytest.mark.parametrize("damage", ["\ud800", ["\ud800"], {"\ud800": "\ud800"}, 1j])
+@pytest.mark.parametrize("member", ["id", "model", "usage", "service_tier"])
+def test_damage_in_a_usual_completion_breaks_nothing(member, damage):
+    """Half of a surrogate pair, or no JSON at all: the rest is read as ever."""
+    facts = interpret(completion(tokens(5, 2)) | {member: damage})
+
+    assert facts.output == "hi"
+
+
+@pytest.mark.parametrize("damage", ["\ud800", ["\ud800"], {"\ud800": "\ud800"}, 1j])
+@pytest.mark.parametrize("member", ["name", "refusal", "annotations", "tool_calls"])
+def test_damage_in_a_usual_message_breaks_nothing(member, damage):
+    """The same in the message."""
+    facts = interpret(completion(tokens(5, 2), message={member: damage}))
+
+    assert facts.output == "hi"

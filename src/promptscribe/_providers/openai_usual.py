@@ -86,5 +86,6 @@ def read(body: JSONObject) -> Completion | None:
         return None  # to find out by an exception takes 1 µs
     try:
         return msgspec.convert(body, Completion)
-    except msgspec.ValidationError:
+    except (ValueError, TypeError, RecursionError):
+        # It is another, or holds what only damage leaves: half of a surrogate pair.
         return None
