@@ -130,12 +130,16 @@ def test_a_signal_handler_that_logs_inside_of_a_call_loses_nothing(writer, calls
     """A handler's calls go between those of the code that it interrupts."""
     handled = []
 
+    def arm():  # once: where a handler takes longer, the next would come inside of it
+        signal.setitimer(signal.ITIMER_REAL, 0.0005)
+
     def handle(_number, _stack):
-        handled.append(10_000 + len(handled))
+        handled.append(1_000_000 + len(handled))
         calls.write(writer, handled[-1])
+        arm()
 
     before = signal.signal(signal.SIGALRM, handle)
-    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    arm()
     try:
         number = 0
         while len(handled) < 20:
