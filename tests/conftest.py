@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,6 +20,15 @@ settings.load_profile("steady")
 
 NOT_THEIRS = ("PROMPTSCRIBE_", "HUMANLOOP_", "PYTEST_ADDOPTS", "PYTEST_XDIST_")
 """Variables that say how these tests are run, not how those that a test runs are."""
+
+
+def pytest_configure():
+    """Have Ctrl-C reach the programs of tests, also of those run in the background.
+
+    A shell has these ignore it, and whoever they start inherits that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config, items):
