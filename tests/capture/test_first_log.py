@@ -72,3 +72,42 @@ def test_the_first_odd_value_loads_little(tmp_path):
     )
 
     assert told.stdout.split() == []
+
+
+LEFT = """
+import os
+from promptscribe import log_prompt
+from promptscribe.testing import MemoryTransport, isolated
+import promptscribe
+
+if os.environ["PART"] == "isolated":
+    with isolated():
+        promptscribe.configure(transport=MemoryTransport(), journal_dir="own")
+        with log_prompt("a"):
+            pass
+        assert promptscribe.force_flush(30).delivered == 1
+else:
+    with log_prompt("a"):
+        pass
+"""
+
+
+def test_what_is_logged_in_isolation_delivers_nothing_of_other_programs(tmp_path):
+    """Not at the end of the process, either: that may be one of tests."""
+    settings = {
+        "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path),
+        "PROMPTSCRIBE_BASE_URL": "http://127.0.0.1:9",
+    }
+    told = {}
+    for part, export in (("left", "false"), ("isolated", "true")):
+        run = subprocess.run(
+            [sys.executable, "-c", LEFT],
+            env=os.environ | settings | {"PART": part, "PROMPTSCRIBE_EXPORT": export},
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+        )
+        told[part] = run.stderr
+
+    assert told == {"left": "", "isolated": ""}

@@ -104,7 +104,7 @@ ODD = {
     "large number": {"a": [2**70]},
     "not a number": {"a": [float("nan")]},
     "itself": itself(),
-    "deep": nested(150),
+    "deep": nested(90),
     "shared": shared(),
     "long text": {"a": "x" * 5_000},
     "very long text": {"a": "x" * 1_000_000},

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import collections
+import os
+import subprocess
+import sys
 import threading
 
 import msgspec
@@ -12,6 +15,7 @@ from promptscribe._journal import frame
 from promptscribe._journal.writer import Writer
 
 TOP_BIT = 1 << 63
+ALONE = "TEST_IS_ALONE"
 
 
 class Witness:
@@ -87,3 +91,24 @@ def writer(root, witness):
     writer = Writer(root, witness, segment_bytes=4096)
     yield writer
     writer.close()
+
+
+def pytest_pyfunc_call(pyfuncitem):
+    """Run what is to be *alone* in a process without the threads of other tests.
+
+    Where Python's hooks do not run, a child that is forked while another thread waits
+    for the interpreter lock waits for that thread (``ceval_gil.h``).
+    """
+    if pyfuncitem.get_closest_marker("alone") is None or ALONE in os.environ:
+        return None
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    run = subprocess.run(
+        [*command, pyfuncitem.nodeid],
+        env=os.environ | {ALONE: "1", "PYTEST_ADDOPTS": ""},
+        cwd=pyfuncitem.config.rootpath,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return True

@@ -174,10 +174,16 @@ FORKS = {
     "with Python's hooks": os.fork,
     "in C, without them": lambda: ctypes.PyDLL(None).fork(),
 }
+EACH_FORK = [
+    pytest.param(FORKS["with Python's hooks"], id="with Python's hooks"),
+    pytest.param(
+        FORKS["in C, without them"], id="in C, without them", marks=pytest.mark.alone
+    ),
+]
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-@pytest.mark.parametrize("fork", FORKS.values(), ids=FORKS)
+@pytest.mark.parametrize("fork", EACH_FORK)
 def test_a_forked_child_writes_to_a_lane_of_its_own(writer, calls, root, fork):
     """The child stores nothing into the parent's segments, and unlocks nothing."""
     calls.write(writer, 1)
@@ -200,6 +206,7 @@ def test_a_forked_child_writes_to_a_lane_of_its_own(writer, calls, root, fork):
     assert calls.drain(Reader.of_writer(writer)) == [1]
 
 
+@pytest.mark.alone
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_child_forked_in_c_is_told_to_begin_again(writer, calls):
     """The first start in it is refused: its ids would be the parent's next ones."""

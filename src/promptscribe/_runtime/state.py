@@ -253,8 +253,11 @@ class Runtime:
             atexit.register(self._at_exit)
 
     def _at_exit(self) -> None:
+        # Nothing is begun now: what was made in isolation is no reason to look for what
+        # other programs left, and of a test run there is no sign any more.
         with contextlib.suppress(Exception):
-            self.shutdown(self.settings.flush_timeout, eager=False)
+            if self._pipelines:
+                self.shutdown(self.settings.flush_timeout, eager=False)
 
     def _complain(self, wrong: ConfigurationError) -> None:
         self.ledger.note("bad_setting")
