@@ -105,6 +105,5 @@ def test_a_timeout_is_a_number_to_every_kind_of_socket():
 @pytest.mark.slow
 def test_logs_are_delivered_by_gevents_sockets(tmp_path):
     """They take no timeout but a float."""
-    pytest.importorskip("gevent")
     with Server() as server:
         assert run(GREEN, tmp_path, server).split() == ["1"]
