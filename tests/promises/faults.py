@@ -284,7 +284,10 @@ def wrong_key(lab):
     lab.server.judge = lambda seen: (
         Reply() if seen.headers.get("x-api-key") == "right" else Reply(401, whole=True)
     )
-    lab.run("plain", PROMPTSCRIBE_API_KEY="wrong")
+    # Long enough to hear of it on a busy machine: what no server has refused yet is
+    # for its own key, or for ``drain --any-key``.
+    refused = {"PROMPTSCRIBE_API_KEY": "wrong", "PROMPTSCRIBE_FLUSH_TIMEOUT": "20"}
+    lab.run("plain", **refused)
     lab.environment["PROMPTSCRIBE_API_KEY"] = "right"
     lab.restart()
     return lab.count(note="no log sent anywhere else")
