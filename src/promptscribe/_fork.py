@@ -34,7 +34,9 @@ class ForkLock:
     def __init__(self) -> None:
         self.is_torn = False
         self._lock = threading.RLock()
-        self._forking: set[int] = set()
+        self._forking: list[int] = []
+        """Threads that have it locked for a fork; twice, if a signal's handler forks
+        in the middle of that."""
         os.register_at_fork(
             before=self._before_fork,
             after_in_parent=self._after_in_parent,
@@ -49,20 +51,20 @@ class ForkLock:
 
     def _before_fork(self) -> None:
         if self._lock.acquire(timeout=_LONGEST):
-            self._forking.add(threading.get_ident())
+            self._forking.append(threading.get_ident())
 
     def _after_in_parent(self) -> None:
         if threading.get_ident() in self._forking:
-            self._forking.discard(threading.get_ident())
+            self._forking.remove(threading.get_ident())
             self._lock.release()
 
     def _after_in_child(self) -> None:
         self.is_torn = threading.get_ident() not in self._forking
         if self.is_torn:
+            self._forking.clear()
             self._lock = threading.RLock()
         else:  # nobody else has it, and what a signal interrupted goes on here, too
-            self._lock.release()
-        self._forking.clear()
+            self._after_in_parent()
 
 
 def await_imports() -> None:

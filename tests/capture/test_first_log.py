@@ -111,3 +111,39 @@ def test_what_is_logged_in_isolation_delivers_nothing_of_other_programs(tmp_path
         told[part] = run.stderr
 
     assert told == {"left": "", "isolated": ""}
+
+
+FORKS_IN_A_FORK = """
+import os, signal, threading
+
+def fork():
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+
+calls = [fork]  # one: its own fork is not interrupted
+signal.signal(signal.SIGUSR1, lambda *_: calls.pop()() if calls else None)
+os.register_at_fork(before=lambda: signal.raise_signal(signal.SIGUSR1))
+
+from promptscribe import log_prompt
+
+fork()
+first = threading.Thread(target=log_prompt(lambda: print("called")))
+first.start()
+first.join()
+"""
+
+
+def test_a_signal_handler_may_fork_in_the_middle_of_a_fork(tmp_path):
+    """As one that replaces a worker that has died; no call waits for ever then."""
+    told = subprocess.run(
+        [sys.executable, "-c", FORKS_IN_A_FORK],
+        env=os.environ | {"PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path)},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert told.stdout == "called\n"
