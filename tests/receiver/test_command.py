@@ -180,6 +180,22 @@ def test_a_mistake_is_one_sentence(tmp_path, words, sentence):
 
 
 @pytest.mark.parametrize(
+    "script", ["CREATE TABLE files (name TEXT)", "PRAGMA user_version = 99"]
+)
+def test_a_file_that_is_refused_is_left_as_it_is(db, script):
+    """To the last byte: whose it is may not have it in WAL mode."""
+    with closing(sqlite3.connect(db)) as connection:
+        connection.execute(script)
+    before = db.read_bytes()
+
+    with pytest.raises(sqlite3.DatabaseError):
+        start_in_thread(db=db)
+
+    assert db.read_bytes() == before
+    assert list(db.parent.iterdir()) == [db]
+
+
+@pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["--port", "99999"], "not a port, from 0 to 65535: 99999"),

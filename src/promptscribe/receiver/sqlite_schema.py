@@ -82,6 +82,19 @@ def _statements(script: str) -> Iterator[str]:
             statement = ""
 
 
+def _version(connection: sqlite3.Connection) -> int:
+    """Return how many migrations a file has had; raise what `migrate` does."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise NewerFile(
+            f"it is of version {version}, and this code knows {len(MIGRATIONS)};"
+            " update promptscribe"
+        )
+    if version == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise StrangeFile("it is a database, but none of promptscribe's")
+    return int(version)
+
+
 def migrate(path: Path) -> None:
     """Bring a file up to the newest schema; safe beside other processes.
 
@@ -90,19 +103,12 @@ def migrate(path: Path) -> None:
         StrangeFile: The file is the database of something else.
     """
     make_private_file(path)
+    # With a connection that changes nothing: that it has a WAL is written into a file.
+    with closing(sqlite3.connect(path, timeout=10)) as connection:
+        _version(connection)
     with closing(connect(path)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > len(MIGRATIONS):
-            raise NewerFile(
-                f"it is of version {version}, and this code knows {len(MIGRATIONS)};"
-                " update promptscribe"
-            )
-        if (
-            version == 0
-            and connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-        ):
-            raise StrangeFile("it is a database, but none of promptscribe's")
+        version = _version(connection)
         for script in MIGRATIONS[version:]:
             # Not executescript(): that would commit between the statements.
             for statement in _statements(script):
