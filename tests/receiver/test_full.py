@@ -1,5 +1,6 @@
 """A full disk: what cannot be kept is refused, and what was refused is not there."""
 
+import asyncio
 import json
 import resource
 import subprocess
@@ -8,7 +9,10 @@ import sys
 import httpx
 import pytest
 
+from promptscribe.receiver.log_entry import LogPage, LogQuery
 from promptscribe.receiver.server import start_in_thread
+from promptscribe.receiver.sqlite_store import READERS, SqliteStore
+from promptscribe.receiver.store import StoreUnavailable
 
 SERVE = """
 import sys
@@ -162,3 +166,18 @@ def test_a_damaged_file_is_503_and_clients_keep_their_logs(tmp_path, stopping, c
     assert all(int(answer.headers["retry-after"]) > 0 for answer in answers)
     told = [each for each in caplog.records if "put a copy" in each.message]
     assert len(told) == 1
+
+
+async def test_a_reader_that_cannot_open_the_file_says_so(tmp_path):
+    """503 as well, not 500: where files run out, or a disk was taken away."""
+    path = tmp_path / "logs.db"
+    store = SqliteStore(path)
+    path.rename(tmp_path / "elsewhere.db")
+    path.mkdir()
+
+    pages = [store.find_logs(LogQuery()) for _ in range(10 * READERS)]
+    found = await asyncio.gather(*pages, return_exceptions=True)
+    store.close()
+
+    # One of them may have had it open from the beginning.
+    assert {type(each) for each in found} - {LogPage} == {StoreUnavailable}

@@ -240,16 +240,18 @@ class SqliteStore:
         **kwargs: P.kwargs,
     ) -> T:
         def run() -> T:
-            # One snapshot for all statements of a query, so that a total and
-            # the page that it goes with agree.
-            connection = self._connection()
-            connection.execute("BEGIN")
             try:
-                return query(connection, *args, **kwargs)
+                connection = self._connection()  # a thread's first one opens the file
+                # One snapshot for all statements of a query, so that a total and
+                # the page that it goes with agree.
+                connection.execute("BEGIN")
+                try:
+                    return query(connection, *args, **kwargs)
+                finally:
+                    if connection.in_transaction:  # an I/O error ended it
+                        connection.execute("COMMIT")
             except sqlite3.DatabaseError as error:
                 raise explained(error) from error
-            finally:
-                connection.execute("COMMIT")
 
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, run)
