@@ -90,7 +90,7 @@ class Reader:
                     self._segments.append(segment)
                 if segment.end is not None:
                     continue
-                if kind is AppendedSegment:
+                if kind is AppendedSegment or not segment.size:
                     segment.size = path.stat().st_size
                 if is_dead or (kind is AppendedSegment and not is_last):
                     segment.end = segment.size = path.stat().st_size
@@ -176,6 +176,8 @@ class Reader:
         victim = next((s for s in self._scan.unread() if s.end is not None), None)
         if victim is None or (before is not None and not victim.is_older(before)):
             return 0
+        if victim.open() is None and victim.is_out_of_reach():
+            return 0  # nobody could say how many
         logs, cut = 0, set[bytes]()
         for found in self._scan.frames(victim):
             if found.acknowledged or victim.map is None:
@@ -212,6 +214,8 @@ class Reader:
         logs = 0
         open_calls = set()
         for segment in self._segments:
+            if segment.open() is None and segment.is_out_of_reach():
+                continue  # counted when it is read
             end = frame.SEGMENT_HEADER_BYTES
             for found in self._scan.frames(segment):
                 end = found.next

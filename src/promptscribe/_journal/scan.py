@@ -68,7 +68,10 @@ class Scan:
             # is found in the next round.
             end = segment.end
             mapping = segment.open()
-            if mapping is None:  # somebody removed the file
+            if mapping is None:
+                if segment.is_out_of_reach():
+                    return None
+                # Somebody removed the file.
                 self.removed_logs += segment.logs or 0
                 self._finish(segment)
                 continue

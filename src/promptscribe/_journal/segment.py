@@ -8,6 +8,7 @@ turns that into an `OSError` here, where it can be handled.
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
 import sys
@@ -52,6 +53,9 @@ OPEN_FLAGS: Final = (
     os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 )
 SUFFIX: Final = ".seg"
+
+_PASSING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Why a file that is there may not be opened just now."""
 
 
 class Segment:
@@ -207,6 +211,24 @@ class Segment:
     def is_there(self) -> bool:
         """Say whether the file is still where it was made."""
         return self.path is None or self.path.exists()
+
+    def is_out_of_reach(self) -> bool:
+        """Say whether what cannot be opened now may be opened in a moment.
+
+        The process has too many files open, or the writer is just making this one.
+        """
+        if not self.size:
+            return self.end is None
+        if self.path is None:
+            return False
+        try:
+            fd = os.open(self.path, OPEN_FLAGS)
+        except OSError as problem:
+            return problem.errno in _PASSING
+        try:
+            return os.fstat(fd).st_size > 0  # mapping it takes one more
+        finally:
+            os.close(fd)
 
     def is_older(self, than: float) -> bool:
         """Say whether nothing was written since *than*, in seconds since 1970."""
