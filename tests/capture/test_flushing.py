@@ -292,6 +292,22 @@ async def test_it_works_in_every_loop(server, configured, anyio_backend):
     assert paths(server) == ["flush/coroutine", "flush/steps"]
 
 
+async def test_what_a_coroutine_lets_go_of_is_free_while_it_waits(configured):
+    """An argument that nobody else holds goes with the body's own name for it."""
+
+    class Large:
+        pass
+
+    @log_prompt(flush=True)
+    async def call(document):
+        held = weakref.ref(document)
+        del document
+        await asyncio.sleep(0)
+        return held() is None
+
+    assert await call(Large())
+
+
 def test_who_is_cancelled_is_not_held_up(server, configured):
     """A timeout around the call is kept, also while it waits for the server."""
     release = threading.Event()

@@ -94,7 +94,9 @@ def awaiting(run: Callable[..., Any]) -> Callable[..., Any]:
     async def flushed(*args: Any) -> Any:
         try:
             async with Flush():
-                return await run(*args)
+                # Whatever the body lets go of is free while it waits, see `wrapper`.
+                made, args = run(*args), ()
+                return await made
         except BaseException as error:
             hide_frame(error)
             raise
