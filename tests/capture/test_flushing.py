@@ -308,6 +308,37 @@ async def test_what_a_coroutine_lets_go_of_is_free_while_it_waits(configured):
     assert await call(Large())
 
 
+def test_busy_threads_of_trio_do_not_hold_it_up(server, configured):
+    """It waits for its own delivery, not for the program's other work."""
+    trio = pytest.importorskip("trio")
+    has_ended = threading.Event()
+
+    @log_prompt(path="flush/coroutine", flush=True)
+    async def answer():
+        return "42"
+
+    async def main():
+        trio.to_thread.current_default_thread_limiter().total_tokens = 1
+        async with trio.open_nursery() as nursery:
+            is_busy = threading.Event()
+
+            def work():
+                is_busy.set()
+                return has_ended.wait(LONG / 4)
+
+            nursery.start_soon(trio.to_thread.run_sync, work)
+            while not is_busy.is_set():
+                await trio.lowlevel.checkpoint()
+            await answer()
+            stored = paths(server), has_ended.is_set()
+            has_ended.set()
+        return stored
+
+    begun = time.monotonic()
+    assert trio.run(main) == (["flush/coroutine"], False)
+    assert time.monotonic() - begun < LONG / 4
+
+
 def test_who_is_cancelled_is_not_held_up(server, configured):
     """A timeout around the call is kept, also while it waits for the server."""
     release = threading.Event()

@@ -173,7 +173,10 @@ async def deliver_async() -> None:
     elif "trio" in sys.modules and _is_in_trio():
         import trio
 
-        await trio.to_thread.run_sync(deliver, abandon_on_cancel=True)
+        # With a limiter of its own: the threads of trio's may all be busy.
+        await trio.to_thread.run_sync(
+            deliver, abandon_on_cancel=True, limiter=trio.CapacityLimiter(1)
+        )
     else:  # driven by hand: there is nobody who could go on meanwhile
         deliver()
 
