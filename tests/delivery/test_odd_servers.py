@@ -171,7 +171,15 @@ def fine(server, connection, path, body):
     return True
 
 
-@pytest.mark.parametrize("reply", [chunked, old_http, closing, dripping, created])
+def deep(server, connection, path, body):
+    """More brackets than anybody can read."""
+    if path != "/health":
+        server.store(body)
+    connection.sendall(ok(b'{"":' + b"[" * 3000))
+    return True
+
+
+@pytest.mark.parametrize("reply", [chunked, old_http, closing, dripping, created, deep])
 def test_each_log_arrives(odd, reply):
     """However the answer is put into bytes."""
     server = odd(reply)

@@ -122,6 +122,6 @@ class Identity:
 def _member(content: bytes, name: str) -> Any:
     try:
         decoded = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return decoded.get(name) if isinstance(decoded, dict) else None

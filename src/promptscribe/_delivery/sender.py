@@ -15,7 +15,7 @@ from promptscribe._journal.faultpoint import reach
 from promptscribe.errors import Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from promptscribe._delivery.parcel import Batch
 
@@ -56,13 +56,11 @@ class Senders:
         self._out.put(batch)
         return True
 
-    def collect(self) -> list[Batch]:
-        """Return the batches that came back."""
-        batches = []
+    def collect(self) -> Iterator[Batch]:
+        """Hand out the batches that came back, each when its turn has come."""
         while self._back:
-            batches.append(self._back.popleft())
             self.in_flight -= 1
-        return batches
+            yield self._back.popleft()
 
     def stop(self, close: Callable[[], None]) -> None:
         """Have the threads end when they are done; does not wait.
