@@ -68,6 +68,7 @@ class RawBody:
         """Hand over what came, now that this was all. Never raises."""
         try:
             self._add_line(bytes(self._line))
+            self._add_line(b"")
             if self._has_events:
                 self._tape.finish(None)
             elif self._all:
@@ -92,13 +93,19 @@ class RawBody:
         if line.startswith(_DATA):
             self._has_events = True
             self._all.clear()
-            self._event += line[len(_DATA) :]
-            # Not only when its empty line has come: a loop may stop before that one.
-            with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
-                self._tape.take(msgspec.json.decode(self._event))
-                self._event.clear()
-        elif not line:
+            is_whole = not self._event  # most are; of others, each line would be read
+            if len(self._event) <= MOST_BYTES:
+                self._event += line[len(_DATA) :]
+            if is_whole:  # its empty line may not come: a loop may stop before that one
+                self._take_event()
+        elif not line and self._event:
+            self._take_event()
             self._event.clear()  # OpenAI's last one is no JSON: ``[DONE]``
+
+    def _take_event(self) -> None:
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+            self._tape.take(msgspec.json.decode(self._event))
+            self._event.clear()
 
 
 def _read(text: bytes) -> Any:

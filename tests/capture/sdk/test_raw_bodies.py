@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import json
+import time
 
 import pytest
 
@@ -148,3 +150,30 @@ def test_of_an_answer_that_nobody_read_there_is_no_output(client):
 
     assert logs[0].output is None
     assert logs[0].metadata["stream"] == "closed early"
+
+
+def answering(content):
+    """Return a client's transport that gives one answer: a stream of events."""
+    httpx = pytest.importorskip("httpx")
+    kind = {"content-type": "text/event-stream"}
+    answer = httpx.Response(200, headers=kind, content=content)
+    return httpx.MockTransport(lambda _: answer)
+
+
+def test_an_event_of_very_many_lines_holds_nobody_up():
+    """Each of its lines may be an event's last: it is not read anew at each."""
+    httpx = pytest.importorskip("httpx")
+    text = json.dumps({"id": "x", "padding": ["p" * 1_000] * 8_000}, indent=0)
+    events = "".join(f"data: {line}\n" for line in text.splitlines()).encode()
+    http = httpx.Client(transport=answering(events))
+    local = {"base_url": "http://none", "api_key": "none"}
+
+    with openai.OpenAI(http_client=http, **local) as client:
+        ask = log_prompt(client.chat.completions.with_streaming_response.create)
+        begun = time.monotonic()
+        with captured_logs() as logs, ask(**STREAM) as answer:
+            lines = sum(1 for _ in answer.iter_lines())
+
+    assert time.monotonic() - begun < 5
+    assert lines == len(text.splitlines())
+    assert len(logs) == 1
