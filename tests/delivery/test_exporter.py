@@ -380,3 +380,33 @@ def test_late_logs_stay_for_the_next_process(sink, deliver, tmp_path):
     assert len(sink.stored) == 5
     assert result.pending == 5
     assert sum(1 for _ in folder.rglob("*.seg")) >= 1
+
+
+class Deaf(logging.Handler):
+    """A handler of the user's that is in no hurry."""
+
+    def __init__(self):
+        super().__init__()
+        self.has_heard, self.may_go_on = threading.Event(), threading.Event()
+
+    def emit(self, _record):
+        self.has_heard.set()
+        self.may_go_on.wait(10)
+
+
+def test_that_a_key_is_refused_is_known_though_the_thread_is_held_up(sink, deliver):
+    """The program ends before its thread has written down what the server said."""
+    sink.judge = lambda _seen: Reply(401, whole=True)
+    folder = deliver(api_key="revoked")
+    deaf = Deaf()
+    logging.getLogger("promptscribe").addHandler(deaf)
+    try:
+        call(3)
+        assert deaf.has_heard.wait(10)
+
+        promptscribe.shutdown(timeout=0.1)
+
+        assert len(list(folder.glob("*/refused"))) == 1
+    finally:
+        deaf.may_go_on.set()
+        logging.getLogger("promptscribe").removeHandler(deaf)

@@ -178,12 +178,15 @@ class Pipeline:
 
     def clean(self) -> None:
         """Remove segments and lanes in which everything is acknowledged."""
+        self._tell_heirs()
+        self._reader.clean()
+        self._heritage.clean()
+
+    def _tell_heirs(self) -> None:
         desk = self._exporter.desk
         is_refused = None if desk is None else desk.is_key_refused
         if is_refused is not None and not self._is_handed_over:
             self._heritage.estate.settle(is_refused=is_refused)
-        self._reader.clean()
-        self._heritage.clean()
 
     def rest(self) -> bool:
         """Ask to be woken by the next frame; False if one was missed."""
@@ -270,6 +273,8 @@ class Pipeline:
             for segment in self._left:
                 segment.release()
             result = self.result()
+        else:
+            self._tell_heirs()  # the thread, which would, may not come to it any more
         return result
 
     def _keep_to_cap(self) -> None:
