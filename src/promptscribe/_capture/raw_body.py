@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from promptscribe._capture import failure
-from promptscribe._capture.generator import hide_frame
+from promptscribe._capture.generator import drive_along, hide_frame
+from promptscribe._capture.guise import driver_for, named_as
 from promptscribe._capture.tape import MOST_BYTES
 
 if TYPE_CHECKING:
@@ -86,7 +87,6 @@ class RawBody:
 
     def fail(self, error: BaseException) -> None:
         """Hand over what came until reading failed."""
-        hide_frame(error)
         self._tape.finish(None, error)
 
     def _add_line(self, line: bytes) -> None:
@@ -106,6 +106,30 @@ class RawBody:
         with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
             self._tape.take(msgspec.json.decode(self._event))
             self._event.clear()
+
+
+class _Pieces:
+    """What `drive_along` tells of an answer that is read in pieces.
+
+    Args:
+        body: Keeps them.
+        end: What each of them lacks, see `RawBody.add`.
+    """
+
+    def __init__(self, body: RawBody, end: bytes) -> None:
+        self._body = body
+        self._end = end
+
+    def take(self, piece: Any) -> None:
+        """Take a piece. Never raises."""
+        self._body.add(piece, self._end)
+
+    def finish(self, _ending: None, error: BaseException | None = None) -> None:
+        """Hand over what came, all of it or until reading failed. Never raises."""
+        if error is None:
+            self._body.end()
+        else:
+            self._body.fail(error)
 
 
 def _read(text: bytes) -> Any:
@@ -134,6 +158,7 @@ def reading(read: Callable[..., Any], body: RawBody) -> Callable[..., Any]:
             try:
                 whole = await read(*args, **kwargs)
             except BaseException as error:
+                hide_frame(error)
                 body.fail(error)
                 raise
             body.take(whole)
@@ -147,6 +172,7 @@ def reading(read: Callable[..., Any], body: RawBody) -> Callable[..., Any]:
             try:
                 whole = read(*args, **kwargs)
             except BaseException as error:
+                hide_frame(error)
                 body.fail(error)
                 raise
             body.take(whole)
@@ -161,19 +187,10 @@ def _reading_pieces(read: Callable[..., Any], body: RawBody) -> Callable[..., An
     if inspect.isasyncgenfunction(read):
 
         @functools.wraps(read)
-        async def read_pieces_async(*args: Any, **kwargs: Any) -> Any:
+        def read_pieces_async(*args: Any, **kwargs: Any) -> Any:
             pieces = read(*args, **kwargs)
-            try:
-                async for piece in pieces:
-                    body.add(piece, end)
-                    yield piece
-            except GeneratorExit:
-                await pieces.aclose()
-                raise
-            except BaseException as error:
-                body.fail(error)
-                raise
-            body.end()
+            driver = driver_for(pieces, drive_along)
+            return named_as(driver(pieces, _Pieces(body, end)), pieces)
 
         return read_pieces_async
 
@@ -188,6 +205,7 @@ def _reading_pieces(read: Callable[..., Any], body: RawBody) -> Callable[..., An
             pieces.close()
             raise
         except BaseException as error:
+            hide_frame(error)
             body.fail(error)
             raise
         body.end()

@@ -14,6 +14,8 @@ import time
 import pytest
 
 from promptscribe import log_prompt
+from promptscribe._capture.raw_body import RawBody, reading
+from promptscribe._capture.tape import Tape
 from promptscribe.testing import captured_logs
 
 openai = pytest.importorskip("openai")
@@ -177,3 +179,32 @@ def test_an_event_of_very_many_lines_holds_nobody_up():
     assert time.monotonic() - begun < 5
     assert lines == len(text.splitlines())
     assert len(logs) == 1
+
+
+def test_a_loop_that_stops_is_closed_once_as_its_event_loop_ends():
+    """Not by the event loop and by ours at a time, of which one would fail."""
+    told, kept, closed = [], [], []
+
+    class Answer:
+        async def iter_bytes(self):
+            try:
+                while True:
+                    yield b"data: {}\n\n"
+            finally:
+                await asyncio.sleep(0)
+                closed.append(self)
+
+    async def main(iter_bytes):
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: told.append(context))
+        pieces = iter_bytes()
+        async for _ in pieces:
+            break
+        kept.append(pieces)
+
+    asyncio.run(main(Answer().iter_bytes))
+    body = RawBody(Tape(lambda *_: None))
+    asyncio.run(main(reading(Answer().iter_bytes, body)))
+
+    assert len(closed) == len(kept) == 2
+    assert not told
