@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 
 _PARENT: Final = b'"trace_parent_id"'
+_MOST_CHILDREN: Final = 500
+"""Logs among which one without a parent is looked for: as many as `Bulk` holds. While a
+server refuses all, it is looked for each time that it is asked."""
 
 
 class Tray:
@@ -81,7 +84,7 @@ class Tray:
     def next_top(self, route: Route) -> Parcel | None:
         """Return the next log that has no parent; None while there is none."""
         found = self._find_top()
-        if found is None:
+        if found is None and len(self._fresh) < _MOST_CHILDREN:
             self._load(route.most)
             found = self._find_top()
         if found is not None:
