@@ -29,6 +29,7 @@ import errno
 import hashlib
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -171,7 +172,8 @@ def _lines(path: Path) -> list[str]:
 
 def _replace(path: Path, lines: list[str]) -> None:
     """Write a file, whole or not at all: another process may be reading it."""
-    new = path.with_name(f"{path.name}-{os.getpid()}")
+    new = path.with_name(f"{path.name}-{os.getpid()}-{threading.get_ident()}")
+    new.unlink(missing_ok=True)  # half of one, from when the disk was full
     _append(new, lines)
     new.replace(path)
 
