@@ -1,4 +1,4 @@
-"""What is read of the journal before its turn: little, however long a server is down."""
+"""What is read of the journal before its turn: little, as long as a server is down."""
 
 from __future__ import annotations
 
