@@ -656,6 +656,20 @@ def test_a_call_inside_of_itself_counts_once_across_a_restart(restarted, make_sp
     assert [log.get("prompt_tokens") for log in logs] == [1000, None]
 
 
+def test_a_call_that_another_exporter_passes_over_is_known_still(send, read, make_span):
+    """It sends the same span without what makes a call of it; a third tells again."""
+    parts = ids(0xC6, 1, 2)
+    attributes = {**CHAT, "gen_ai.response.id": "r"}
+    first = make_span(attributes, **parts[0], scope="framework")
+    second = make_span(attributes, **parts[1], scope="client")
+
+    for span in (first, make_span({}, **parts[0]), second):
+        send([span])
+
+    tokens = [read(span.log_id).get("prompt_tokens") for span in (first, second)]
+    assert tokens == [1000, None]
+
+
 def test_a_log_of_another_door_that_comes_late_is_brought_under_its_parent(
     send, read, make_span, http
 ):
