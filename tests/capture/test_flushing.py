@@ -14,6 +14,7 @@ import types
 import weakref
 
 import pytest
+from tests.environment import clean_environment
 from tests.promises.faults_server import Reply, Server
 
 import promptscribe
@@ -135,11 +136,9 @@ def paths(server):
 )
 def test_a_process_that_is_frozen_at_once_has_delivered(kind, server, tmp_path):
     """It stops itself in the line after the call, with all of its threads."""
-    ours = ("PYTEST_", "PROMPTSCRIBE_", "HUMANLOOP_")
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
     process = subprocess.Popen(
         [sys.executable, "-c", FROZEN, kind],
-        env=environment
+        env=clean_environment()
         | {
             "PROMPTSCRIBE_BASE_URL": server.url,
             "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import subprocess
 import sys
 
 import pytest
+from tests.environment import clean_environment
 from tests.promises.faults_server import Reply, Server
 
 import promptscribe
@@ -133,8 +133,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 @pytest.mark.slow
 def test_what_a_dead_process_left_hangs_under_what_it_had_delivered(seed, tmp_path):
     """The parent was delivered, the process died in the child; the next one knows."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-    environment |= {
+    environment = clean_environment() | {
         "PROMPTSCRIBE_BASE_URL": seed.server.url,
         "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path / "journal"),
     }

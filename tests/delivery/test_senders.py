@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
 
 import pytest
+from tests.environment import clean_environment
 from tests.promises.faults_server import Server
 
 import promptscribe
@@ -72,7 +72,6 @@ def test_logs_are_delivered_where_no_thread_can_be_started(sink, deliver):
 
 
 def run(program, folder, server):
-    known = {n: v for n, v in os.environ.items() if not n.startswith("PYTEST")}
     settings = {
         "PROMPTSCRIBE_BASE_URL": server.url,
         "PROMPTSCRIBE_JOURNAL_DIR": str(folder),
@@ -83,7 +82,7 @@ def run(program, folder, server):
         check=True,
         capture_output=True,
         text=True,
-        env=known | settings,
+        env=clean_environment() | settings,
     ).stdout
 
 
