@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import resource
+import sys
+import threading
+import time
+from pathlib import Path
 
 import pytest
 from tests.promises.faults_server import Reply
@@ -31,3 +37,36 @@ def test_a_server_that_refuses_all_has_no_backlog_read_into_memory(sink, deliver
 
     assert len(sink.requests) >= 40
     assert 0 < len(held) < 700
+
+
+def segments_open():
+    """Return the files of segments that this process has open."""
+    found = 0
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found += ".seg" in str(descriptor.readlink())
+    return found
+
+
+@pytest.mark.parametrize("sink", [None], indirect=True)
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_backlog_leaves_the_program_its_files(sink, deliver):
+    """Of 128 that it may open: what is read next is not all kept open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    deliver()
+    record_log(path="tray/first", output="x")
+    promptscribe.force_flush(5)
+    may_go_on = threading.Event()
+    sink.judge = lambda _seen: Reply() if may_go_on.wait(20) else None
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+    try:
+        for _ in range(30_000):
+            record_log(path="tray/backlog", output="x" * 900)
+        until = time.monotonic() + 4
+        while (held := segments_open()) > 16 and time.monotonic() < until:
+            threading.Event().wait(0.05)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        may_go_on.set()
+
+    assert held <= 16

@@ -5,6 +5,7 @@ Its law: it decides nothing about a log; it connects those who do.
 
 from __future__ import annotations
 
+import resource
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
@@ -43,6 +44,8 @@ _NEAR: Final = 48 << 20
 """Bytes that are read in a second where the server answers: to let go of them, and to
 come back, costs 3 µs a log, and to keep them a file descriptor a mebibyte. Their pages
 count as the system's, see `Segment.unload`."""
+_SHARE_OF_FILES: Final = 16
+"""What part of the files that the process may open these are at most: 48 of 1024."""
 _SMALLEST_SEGMENT: Final = 64 << 10
 
 
@@ -141,7 +144,7 @@ class Pipeline:
         """Do the writer's chores; return seconds until the next ones are due."""
         self.writer.prepare()
         desk = self._exporter.desk
-        near = 0 if desk is None or desk.circuit.is_open else _NEAR
+        near = 0 if desk is None or desk.circuit.is_open else _near_bytes()
         self._reader.relieve(is_read_by_others=not self.settings.export, near=near)
         now = time.monotonic()
         if now >= self._recount_at or self.writer.supply.allowance < SEGMENT_BYTES:
@@ -309,6 +312,13 @@ class Pipeline:
             )
             return False
         return True
+
+
+def _near_bytes() -> int:
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return _NEAR
+    return min(files // _SHARE_OF_FILES * SEGMENT_BYTES, _NEAR)
 
 
 def _render(start: bytes | None, end: bytes | None) -> Content | None:
