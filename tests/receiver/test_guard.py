@@ -141,6 +141,16 @@ def test_a_receiver_for_others_needs_a_key(tmp_path):
         start_in_thread(host="0.0.0.0", db=tmp_path / "open.db")  # noqa: S104
 
 
+@pytest.mark.parametrize("rate", [0, -1, float("nan")])
+@pytest.mark.parametrize("name", ["rate_limit", "min_rate"])
+def test_a_rate_of_nothing_is_refused_at_the_start(tmp_path, name, rate):
+    """And not with every request; no file is made for it."""
+    with pytest.raises(ConfigurationError, match=f"{name}: not more than 0"):
+        start_in_thread(db=tmp_path / "logs.db", **{name: rate})
+
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "path", ["/", "/logs", "/logs/nope", "/nope", "/static/style.css"]
 )

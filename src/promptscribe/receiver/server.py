@@ -71,7 +71,7 @@ class Receiver:
         api_keys: Keys that pass, besides those in the file; while there are
             none at all, none is asked for on this machine.
         hosts: More names to answer to than the loopback's.
-        rate_limit: Requests a second for each key; None sets no limit.
+        rate_limit: Requests a second for each key, more than 0; None sets no limit.
         min_rate: Bytes a second that a request's body has to come with at least,
             but for its first 5 KB; more than 0.
         max_bytes: How large the file may become; None sets no limit.
@@ -83,7 +83,8 @@ class Receiver:
         url: Where the receiver is reached.
 
     Raises:
-        ConfigurationError: Reachable from outside, and no key is asked for.
+        ConfigurationError: Reachable from outside, and no key is asked for; or a rate
+            of nothing.
         OSError: The address is in use, or the file cannot be opened.
     """
 
@@ -101,6 +102,9 @@ class Receiver:
         keep_days: float | None = None,
         announce: Callable[[str], None] | None = None,
     ) -> None:
+        for name, rate in [("rate_limit", rate_limit), ("min_rate", min_rate)]:
+            if rate is not None and not rate > 0:
+                raise ConfigurationError(name, f"not more than 0: {rate}")
         self._socket = _listen(host, port)
         self.url = _url(host, self._socket.getsockname()[1])
         try:
