@@ -212,6 +212,46 @@ def test_an_attribute_error_does_not_have_its_object_list_what_it_has():
     assert "no attribute 'missing'" in logs[0].metadata["traceback"]
 
 
+def test_a_name_error_does_not_have_a_methods_object_look_for_the_name():
+    """Python does so from 3.12 on: an object that stands for a remote one would ask."""
+    looked = []
+
+    class Proxy:
+        def __getattr__(self, name):
+            looked.append(name)
+            raise AttributeError(name)
+
+        @log_prompt(path="fails")
+        def call(self):
+            return missing  # noqa: F821 - that is it
+
+    with captured_logs() as logs, pytest.raises(NameError):
+        Proxy().call()
+
+    assert looked == []
+    assert "name 'missing' is not defined" in logs[0].metadata["traceback"]
+
+
+def test_an_import_error_does_not_have_its_module_imported_again(tmp_path, monkeypatch):
+    """Python does so from 3.12 on, if it is gone meanwhile."""
+    (tmp_path / "imported_once.py").write_text("import sys; sys.imported.append(1)")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "imported", [], raising=False)
+
+    @log_prompt(path="fails")
+    def load():
+        try:
+            from imported_once import missing  # noqa: F401
+        finally:
+            del sys.modules["imported_once"]
+
+    with captured_logs() as logs, pytest.raises(ImportError):
+        load()
+
+    assert sys.imported == [1]
+    assert "cannot import name 'missing'" in logs[0].metadata["traceback"]
+
+
 def test_deep_recursion_is_told_by_its_last_frames():
     """Frames are read off the end; what they hold is not looked at."""
     before = sys.getrecursionlimit()

@@ -42,6 +42,8 @@ _context_of: Final = BaseException.__dict__["__context__"].__get__
 _is_suppressed: Final = BaseException.__dict__["__suppress_context__"].__get__
 _members_of: Final = BaseExceptionGroup.__dict__["exceptions"].__get__
 _line_of: Final = SyntaxError.__dict__["text"].__get__
+_wanted_of: Final = ImportError.__dict__.get("name_from")
+"""From Python 3.12 on: what a module does not have."""
 _object_of: Final = AttributeError.__dict__["obj"].__get__
 
 _STR: Final = BaseException.__dict__["__str__"]
@@ -120,6 +122,10 @@ def _is_one_ordinary(error: BaseException) -> bool:
     if issubclass(type(error), SyntaxError):
         line = _line_of(error)
         return type(line) is not str or len(line) <= _LONG
+    if issubclass(type(error), ImportError):  # Python may import the module again
+        return _wanted_of is None or _wanted_of.__get__(error) is None
+    if issubclass(type(error), NameError):  # Python 3.12 asks ``self`` for the name
+        return not _is_in_method(error)
     if issubclass(type(error), AttributeError):  # Python asks for similar names
         about = _object_of(error)
         listed = adapter.lookup(type(about), "__dir__")
@@ -128,6 +134,17 @@ def _is_one_ordinary(error: BaseException) -> bool:
             or type(about) is types.ModuleType
         )
     return True
+
+
+def _is_in_method(error: BaseException) -> bool:
+    """Say whether an exception was raised where something is called ``self``."""
+    stack = _traceback_of(error)
+    if stack is None:
+        return False
+    while stack.tb_next is not None:
+        stack = stack.tb_next
+    code = stack.tb_frame.f_code
+    return "self" in code.co_varnames or "self" in code.co_freevars
 
 
 def _members(error: BaseException) -> tuple[BaseException, ...]:
