@@ -79,16 +79,21 @@ def await_imports() -> None:
 
 
 def _is_importing() -> bool:
-    """Say whether a module of ours is looked for, or is not complete yet.
+    """Say whether another thread looks for a module of ours, or has one half made.
 
     A module that is looked for shows only in the import system's table of locks, which
-    is its own affair (``importlib/_bootstrap.py``, ``_module_locks``).
+    is its own affair (``importlib/_bootstrap.py``, ``_module_locks``), and so does who
+    imports it: a thread that forks in the middle of an import need not wait for itself.
     """
     locks = getattr(sys.modules.get("_frozen_importlib"), "_module_locks", {})
-    if any(name.startswith(_OURS) for name in tuple(locks)):
-        return True
-    for name, module in tuple(sys.modules.items()):
+    own = set()
+    for name, lock in tuple(locks.items()):
         if name.startswith(_OURS):
+            if getattr(lock(), "owner", None) != threading.get_ident():
+                return True
+            own.add(name)
+    for name, module in tuple(sys.modules.items()):
+        if name.startswith(_OURS) and name not in own:
             spec = getattr(module, "__spec__", None)
             if getattr(spec, "_initializing", False):
                 return True

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
+import time
 
 import pytest
+
+import promptscribe
+from promptscribe import _fork
 
 SECRET = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCD"  # noqa: S105
 
@@ -147,3 +152,28 @@ def test_a_signal_handler_may_fork_in_the_middle_of_a_fork(tmp_path):
     )
 
     assert told.stdout == "called\n"
+
+
+FORKING = """
+import os
+
+child = os.fork()
+if not child:
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+def test_a_fork_in_the_middle_of_an_import_does_not_wait_for_itself(
+    tmp_path, monkeypatch
+):
+    """A plug-in of ours may be imported by who forks just then."""
+    (tmp_path / "forking.py").write_text(FORKING)
+    paths = [*promptscribe.__path__, str(tmp_path)]
+    monkeypatch.setattr(promptscribe, "__path__", paths)
+    began = time.monotonic()
+
+    importlib.import_module("promptscribe.forking")
+
+    assert time.monotonic() - began < _fork._LONGEST
+    del sys.modules["promptscribe.forking"]
