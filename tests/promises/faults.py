@@ -479,8 +479,12 @@ def adopter_killed(lab):
 def burst(lab):
     lab.calls = 50_000
     lab.made = lab.calls + 100
+    process = lab.start("burst")
+    process.stdout.readline()
     lab.server.judge = lambda _seen: time.sleep(2) or Reply()
-    lab.run("burst")
+    process.stdin.write("\n")
+    process.stdin.flush()
+    lab.finish(process)
     took, grown = lab.said[0].split()
     lab.server.judge = lambda _seen: Reply()
     for _ in range(3):
