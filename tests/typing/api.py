@@ -107,7 +107,7 @@ async def asynchronous() -> None:
     assert_type(await propagate(coroutine)("a"), int)
 
 
-def blocks(response: dict[str, Any]) -> None:
+def blocks(response: dict[str, Any], environ: dict[str, object]) -> None:
     with log_prompt("a/b", inputs={"q": 1}) as log:
         assert_type(log, Recording)
         assert_type(log.record(response), dict[str, Any])
@@ -119,6 +119,10 @@ def blocks(response: dict[str, Any]) -> None:
         assert_type(current_log(), Recording)
     headers: dict[str, str] = {}
     inject(headers)
+    pairs: list[tuple[str, bytes]] = []
+    inject(pairs)
+    with extract(pairs), extract(environ):
+        pass
     with extract(headers):
         assert_type(propagate(bare)("a", style="b"), int)
     started = start_log("a/b", messages=[{"role": "user"}])

@@ -6,12 +6,12 @@ goes out is small, and no secret.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from promptscribe import _clock
-from promptscribe._capture import failure, header, redaction, snapshot
+from promptscribe._capture import carrier, failure, header, redaction, snapshot
 from promptscribe._capture.binding import Elsewhere
 from promptscribe._capture.context import current
 from promptscribe._capture.header import Place
@@ -21,8 +21,9 @@ from promptscribe._capture.rule import Rules, rules_of
 from promptscribe._runtime.state import runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, MutableMapping
+    from collections.abc import Callable, Iterator
 
+    from promptscribe._capture.carrier import Source, Target
     from promptscribe._capture.context import Scope
 
 _PARENT: Final = "parent"
@@ -42,15 +43,7 @@ _MEMBERS: Final = (
 _decode: Final = msgspec.msgpack.Decoder(ext_hook=lambda *_: None).decode
 
 
-class Headers(Protocol):
-    """The header fields of a request, as any framework has them."""
-
-    def items(self) -> Iterable[tuple[str, Any]]:
-        """Return names, in whatever case, and values."""
-        ...
-
-
-def inject(headers: MutableMapping[str, str]) -> None:
+def inject(headers: Target) -> None:
     """Add the current log to the headers of a request, for `extract` to find.
 
     Writes W3C ``traceparent`` and ``baggage``. The latter takes *user*,
@@ -60,7 +53,10 @@ def inject(headers: MutableMapping[str, str]) -> None:
     the baggage of others. Where no log is current, nothing is written.
 
     Args:
-        headers: The request's headers, about to be sent.
+        headers: The request's headers, about to be sent: a dict, the object that a
+            client has for them, or a list of pairs, as ASGI, gRPC and Kafka have it.
+            What is written is text or bytes, as what is there is; into an empty list
+            text with bytes, as Kafka's clients want it.
 
     Example:
         >>> from promptscribe import inject, log_prompt
@@ -75,25 +71,25 @@ def inject(headers: MutableMapping[str, str]) -> None:
         scope = current.get()
         if scope is not None and scope.key is not None and scope.trace is not None:
             _write(headers, scope, Place(scope.trace, scope.key))
+    except carrier.CarrierError as wrong:
+        failure.note("propagation_failed", str(wrong))
     except BaseException as problem:  # noqa: BLE001 - the request goes first
         failure.note("propagation_failed", problem)
 
 
-def _write(headers: MutableMapping[str, str], scope: Scope, place: Place) -> None:
-    names = {n.lower(): n for n in headers if type(n) is str}
-    parent_name = names.get(header.TRACEPARENT, header.TRACEPARENT)
-    baggage_name = names.get(header.BAGGAGE, header.BAGGAGE)
-    before = headers.get(baggage_name, "")
+def _write(headers: Target, scope: Scope, place: Place) -> None:
+    parents, baggage = carrier.find(headers, header.TRACEPARENT, header.BAGGAGE)
+    before = ",".join(baggage)
     known = header.read_baggage(before).get(_PARENT, "")
-    theirs = headers.get(parent_name, "").strip()
+    theirs = ",".join(parents).strip()
     # One that we wrote, for an earlier request with the same dict, gives way.
     if not theirs or header.read_traceparent(theirs) == _read_log_id(known):
-        headers[parent_name] = header.write_traceparent(
-            place, is_sampled=not scope.dropped
-        )
+        ours = header.write_traceparent(place, is_sampled=not scope.dropped)
+        carrier.put(headers, header.TRACEPARENT, ours)
     # The parent goes into the baggage in any case: an OpenTelemetry client or a
     # proxy on the way puts its own span into ``traceparent``, which is no log.
-    headers[baggage_name] = header.merge_baggage(before, _entries(scope, place))
+    told = header.merge_baggage(before, _entries(scope, place))
+    carrier.put(headers, header.BAGGAGE, told)
 
 
 def _entries(scope: Scope, place: Place) -> Iterator[tuple[str, str]]:
@@ -148,8 +144,10 @@ class extract(log_context):  # noqa: N801 - used as a function, as `log_context`
     a log is for, and that it should not be kept (*save*).
 
     Args:
-        headers: The request's headers: a mapping, or anything with ``items()``, as
-            the frameworks have it. Names in any case.
+        headers: The request's headers, as the framework has them: a mapping or
+            anything with ``items()``; a WSGI environment; pairs of names and values,
+            as in ASGI's ``scope["headers"]``, in gRPC and Kafka. Names in any case,
+            names and values as text or bytes. None is none.
 
     Example:
         >>> from promptscribe import extract, log_prompt
@@ -165,12 +163,14 @@ class extract(log_context):  # noqa: N801 - used as a function, as `log_context`
 
     __slots__ = ("_dropped", "_place")
 
-    def __init__(self, headers: Headers) -> None:
+    def __init__(self, headers: Source) -> None:
         super().__init__()
         self._place: Place | None = None
         self._dropped = False
         try:
             self._read(headers)
+        except carrier.CarrierError as wrong:
+            failure.note("propagation_failed", str(wrong))
         except BaseException as problem:  # noqa: BLE001 - the request is to be handled
             failure.note("propagation_failed", problem)
 
@@ -185,16 +185,12 @@ class extract(log_context):  # noqa: N801 - used as a function, as `log_context`
         current.set(scope)
         self._before.append((scope, outer))
 
-    def _read(self, headers: Headers) -> None:
-        said: dict[str, list[str]] = {}
-        for name, value in headers.items():
-            if type(name) is str and isinstance(value, str):
-                said.setdefault(name.lower(), []).append(value)
-        baggage = header.read_baggage(",".join(said.get(header.BAGGAGE, ())))
+    def _read(self, headers: Source) -> None:
+        parents, told = carrier.find(headers, header.TRACEPARENT, header.BAGGAGE)
+        baggage = header.read_baggage(",".join(told))
         self._members = _members_of(baggage)
         self._dropped = baggage.get(_SAMPLED) == "0"
         self._place = _read_log_id(baggage.get(_PARENT, ""))
-        parents = said.get(header.TRACEPARENT, ())
         if self._place is None and len(parents) == 1:  # two are none: section 3.2.2
             self._place = header.read_traceparent(parents[0])
 
