@@ -55,6 +55,10 @@ MOST: Final = 10_000
 _WSGI: Final = "http_"
 """What the names of a WSGI environment begin with (PEP 3333), in lower case."""
 
+_PAIRS: Final = (tuple, list)
+_TEXTS: Final = (str, bytes)
+"""Not ``|`` in each question: making a union of types takes longer than asking it."""
+
 _ENCODING: Final = "latin-1"
 """Of a header's bytes: total, and ours are ASCII."""
 
@@ -76,8 +80,8 @@ def find(carrier: Source, *names: str) -> list[list[str]]:
         values = found.get(_name_of(entry).removeprefix(_WSGI))
         if values is not None:
             value = entry[1]
-            several = value if isinstance(value, list | tuple) else [value]
-            values += [_text(one) for one in several if isinstance(one, str | bytes)]
+            several = value if isinstance(value, _PAIRS) else [value]
+            values += [_text(one) for one in several if isinstance(one, _TEXTS)]
     return list(found.values())
 
 
@@ -135,24 +139,25 @@ def _entries(carrier: Any) -> Iterator[Sequence[Any]]:
     fields: Any = carrier
     if hasattr(carrier, "items") and not isinstance(carrier, type):
         fields = carrier.items()
-    if isinstance(fields, str | bytes) or not isinstance(fields, Iterable):
+    if isinstance(fields, _TEXTS) or not isinstance(fields, Iterable):
         raise CarrierError(f"there are no headers in {_kind(carrier)}")
-    found: dict[bool, int] = {True: 0, False: 0}
+    known = odd = 0
     for entry in islice(fields, MOST):
-        is_pair = isinstance(entry, tuple | list) and len(entry) == 2
-        found[is_pair] += 1
-        if is_pair:
+        if isinstance(entry, _PAIRS) and len(entry) == 2:
+            known += 1
             yield entry
-    if found[False] and not found[True]:
+        else:
+            odd += 1
+    if odd and not known:
         raise CarrierError(f"there are no pairs in {_kind(carrier)}")
 
 
 def _name_of(entry: Any) -> str:
     """Return the name of a field in lower case; nothing if it is none."""
-    is_pair = isinstance(entry, tuple | list) and len(entry) == 2
-    if not is_pair or not isinstance(entry[0], str | bytes):
+    if not isinstance(entry, _PAIRS) or len(entry) != 2:
         return ""
-    return _text(entry[0]).lower()
+    name = entry[0]
+    return _text(name).lower() if isinstance(name, _TEXTS) else ""
 
 
 def _text(value: str | bytes) -> str:
