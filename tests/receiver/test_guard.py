@@ -151,6 +151,40 @@ def test_a_rate_of_nothing_is_refused_at_the_start(tmp_path, name, rate):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("key", ["", " ", "a b ", "ключ", "a\nb"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - it is refused
+def test_a_key_that_nobody_can_present_opens_no_door(tmp_path, host, key):
+    """A variable that is empty is a mistake, not a receiver that lets everybody in."""
+    with pytest.raises(ConfigurationError, match="api_keys: must be printable ASCII"):
+        start_in_thread(host, db=tmp_path / "logs.db", api_keys=["right", key])
+
+
+@pytest.mark.parametrize(
+    "name", ["", "http://logs.example", "logs.example:80", "logs.example/", "bücher.de"]
+)
+def test_a_host_that_no_browser_would_name_is_refused(tmp_path, name):
+    """At the start, and not with every request that comes by that name."""
+    with pytest.raises(ConfigurationError, match="hosts: must be a host name"):
+        start_in_thread(db=tmp_path / "logs.db", hosts=[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "host"),
+    [
+        ("Logs.Example", "logs.example"),
+        ("127.0.0.2", "127.0.0.2:8420"),
+        ("fd00::1", "[fd00::1]:8420"),
+    ],
+)
+def test_one_more_name_is_answered_to(tmp_path, name, host):
+    """In whatever case it was written."""
+    running = start_in_thread(db=tmp_path / "logs.db", hosts=[name])
+    answer = httpx.get(f"{running.url}/logs", headers={"host": host})
+    running.stop()
+
+    assert answer.status_code == 200
+
+
 @pytest.mark.parametrize(
     "path", ["/", "/logs", "/logs/nope", "/nope", "/static/style.css"]
 )

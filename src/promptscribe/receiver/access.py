@@ -12,6 +12,7 @@ import hmac
 import re
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from promptscribe.errors import ConfigurationError
 from promptscribe.receiver.key import SCOPES, digest
 
 if TYPE_CHECKING:
@@ -64,10 +65,13 @@ class Access:
     Args:
         keys: Keys that were configured; they may do everything.
         store: Where keys that were made are kept; None knows of none.
+
+    Raises:
+        ConfigurationError: A key is none that a header can carry.
     """
 
     def __init__(self, keys: Iterable[str] = (), store: Store | None = None) -> None:
-        self._digests = [digest(key) for key in keys]
+        self._digests = [digest(_legal(key)) for key in keys]
         self._store = store
 
     async def is_open(self) -> bool:
@@ -94,3 +98,11 @@ class Access:
         if not scopes:
             return "unknown"
         return "pass" if scope in scopes else "forbidden"
+
+
+def _legal(key: str) -> str:
+    # The empty one above all: whoever presents no key would have it.
+    if not key.isascii() or not key.isprintable() or not key or key != key.strip():
+        problem = "must be printable ASCII text, not empty, no blanks at its ends"
+        raise ConfigurationError("api_keys", problem)
+    return key

@@ -7,12 +7,15 @@ not by a rebound name (Host), not by a form (media type), not by a script (Origi
 
 from __future__ import annotations
 
+import ipaddress
 import math
+import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
+from promptscribe.errors import ConfigurationError
 from promptscribe.receiver.access import needed_scope, presented_key
 from promptscribe.receiver.answer import failure, unavailable
 from promptscribe.receiver.body import ENCODINGS
@@ -20,7 +23,7 @@ from promptscribe.receiver.key import digest
 from promptscribe.receiver.store import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from promptscribe.receiver.rate import Limits
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_HOST_NAME: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 # What a browser sends across origins without asking first (fetch.spec.whatwg.org,
 # "CORS-safelisted request-header"); a JSON client has no use for them.
@@ -47,6 +51,24 @@ _HEADERS: Final = (
     (b"cache-control", b"no-store"),
 )
 _OPEN_PATHS: Final = frozenset({"/health", "/v5/health"})
+
+
+def known_hosts(names: Iterable[str]) -> frozenset[str]:
+    """Return the names that a receiver of the loopback answers to.
+
+    Args:
+        names: More than the loopback's: host names or addresses, in any case.
+
+    Raises:
+        ConfigurationError: One is none: a URL, a name with a port, one in letters
+            that a browser writes in another way.
+    """
+    names = {name.lower() for name in names}
+    for name in names:
+        if not _is_host(name):
+            problem = "must be a host name or an address, without scheme or port"
+            raise ConfigurationError("hosts", f"{problem}, not {name!r}")
+    return LOOPBACK | names
 
 
 class Guard:
@@ -153,3 +175,13 @@ def _is_own_origin(headers: Headers) -> bool:
         return False
     origin = headers.get("origin")
     return origin is None or origin.partition("://")[2] == headers.get("host")
+
+
+def _is_host(name: str) -> bool:
+    if _HOST_NAME.fullmatch(name):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -23,13 +23,15 @@ from promptscribe.receiver.access import Access
 from promptscribe.receiver.app import create_app
 from promptscribe.receiver.body import MIN_RATE
 from promptscribe.receiver.cutoff import MAX_HEADER_BYTES, CutoffProtocol
-from promptscribe.receiver.guard import LOOPBACK
+from promptscribe.receiver.guard import known_hosts
 from promptscribe.receiver.metrics import Metrics
 from promptscribe.receiver.retention import Keeper
 from promptscribe.receiver.sqlite_store import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
+
+    from promptscribe.receiver.bulk import RecordReader
 
 DEFAULT_PORT: Final = 8420
 _GC_THRESHOLD: Final = 10_000  # new objects before the youngest are looked through
@@ -77,14 +79,15 @@ class Receiver:
         max_bytes: How large the file may become; None sets no limit.
         keep_days: How long logs are kept, in days from their ``created_at``;
             None keeps them for ever.
+        reader: Reads records, for clients that send these; None takes JSON only.
         announce: Called with the URL once the receiver listens.
 
     Attributes:
         url: Where the receiver is reached.
 
     Raises:
-        ConfigurationError: Reachable from outside, and no key is asked for; or a rate
-            of nothing.
+        ConfigurationError: Reachable from outside, and no key is asked for; a rate
+            of nothing, a key that no header can carry, a host that is no name.
         OSError: The address is in use, or the file cannot be opened.
     """
 
@@ -100,11 +103,13 @@ class Receiver:
         min_rate: float = MIN_RATE,
         max_bytes: int | None = None,
         keep_days: float | None = None,
+        reader: RecordReader | None = None,
         announce: Callable[[str], None] | None = None,
     ) -> None:
         for name, rate in [("rate_limit", rate_limit), ("min_rate", min_rate)]:
             if rate is not None and not rate > 0:
                 raise ConfigurationError(name, f"not more than 0: {rate}")
+        answered = known_hosts({host, *hosts}) if _is_loopback(host) else None
         self._socket = _listen(host, port)
         self.url = _url(host, self._socket.getsockname()[1])
         try:
@@ -119,7 +124,7 @@ class Receiver:
             access=access,
             rate_limit=rate_limit,
             min_rate=min_rate,
-            hosts={*LOOPBACK, host, *hosts} if _is_loopback(host) else None,
+            hosts=answered,
         )
         config = uvicorn.Config(
             app,
@@ -185,13 +190,20 @@ def _open(
 ) -> tuple[SqliteStore, Access]:
     path = default_db() if db is None else Path(db)
     store = SqliteStore(path, max_bytes=max_bytes)
-    access = Access(api_keys, store)
-    if not _is_loopback(host) and asyncio.run(access.is_open()):
+    try:
+        access = Access(api_keys, store)
+        _check_door(host, access)
+    except BaseException:
         store.close()
-        problem = f"{host} is reachable from outside: make an API key first"
-        problem += ", with `promptscribe keys add NAME` or --api-key KEY"
-        raise ConfigurationError("host", problem)
+        raise
     return store, access
+
+
+def _check_door(host: str, access: Access) -> None:
+    if not _is_loopback(host) and asyncio.run(access.is_open()):
+        problem = f"{host or 'each address'} is reachable from outside: make an API key"
+        problem += " first, with `promptscribe keys add NAME` or --api-key KEY"
+        raise ConfigurationError("host", problem)
 
 
 def _is_loopback(host: str) -> bool:
@@ -233,6 +245,7 @@ def serve(
     min_rate: float = MIN_RATE,
     max_bytes: int | None = None,
     keep_days: float | None = None,
+    reader: RecordReader | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> None:
     """Run a receiver until SIGINT or SIGTERM; the arguments are `Receiver`'s.
@@ -249,6 +262,7 @@ def serve(
         min_rate=min_rate,
         max_bytes=max_bytes,
         keep_days=keep_days,
+        reader=reader,
         announce=announce,
     )
     # What was imported stays: not looked through again for each 700 new objects,
@@ -269,6 +283,7 @@ def start_in_thread(
     min_rate: float = MIN_RATE,
     max_bytes: int | None = None,
     keep_days: float | None = None,
+    reader: RecordReader | None = None,
 ) -> Receiver:
     """Return a receiver that listens already: it has ``url`` and ``stop()``."""
     return Receiver(
@@ -281,4 +296,5 @@ def start_in_thread(
         min_rate=min_rate,
         max_bytes=max_bytes,
         keep_days=keep_days,
+        reader=reader,
     ).start()
