@@ -18,7 +18,8 @@ def resolve(code=None, environ=None):
 @pytest.fixture
 def pyproject(tmp_path, monkeypatch):
     def write(text):
-        (tmp_path / "pyproject.toml").write_text(text)
+        file = tmp_path / "pyproject.toml"
+        file.write_text(text, "utf-8", "surrogateescape")
         (tmp_path / "src").mkdir(exist_ok=True)
         monkeypatch.chdir(tmp_path / "src")
 
@@ -95,8 +96,37 @@ def test_an_unknown_setting_in_pyproject_is_refused(pyproject):
     """With the list of those that exist."""
     pyproject('[tool.promptscribe]\nbase_uri = "x"')
 
-    with pytest.raises(ConfigurationError, match="base_uri: there is no such"):
+    sentence = r"^\[tool\.promptscribe\] base_uri: there is no such"
+    with pytest.raises(ConfigurationError, match=sentence):
         resolve()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[tool]\npromptscribe = 3  # tool.promptscribe",
+        "tool = 3  # tool.promptscribe",
+        "[tool.promptscribe]\nsource = '\udce4'",
+    ],
+)
+def test_a_pyproject_of_another_form_is_refused_by_its_name(pyproject, text):
+    """In a sentence; in calls it is passed over, as one that is not TOML."""
+    pyproject(text)
+    complaints = []
+
+    with pytest.raises(ConfigurationError, match=r"pyproject\.toml: "):
+        resolve()
+    settings = _config.resolve({}, environ={}, complain=complaints.append)
+
+    assert settings.source is None
+    assert len(complaints) == 1
+
+
+def test_anybody_elses_pyproject_may_be_as_it_likes(pyproject):
+    """Where there is no table for us nothing is read, in whatever encoding."""
+    pyproject("[tool.other]\nname = '\udce4'")
+
+    assert resolve().source is None
 
 
 def test_a_broken_pyproject_is_told_and_passed_over_in_calls(pyproject):

@@ -40,7 +40,10 @@ def resolve(
     values: dict[str, Any] = {}
     asked = "base_url" in code or "export" in code
     candidates = [
-        *((name, name, value) for name, value in _from_pyproject(complain)),
+        *(
+            (name, f"[tool.promptscribe] {name}", value)
+            for name, value in _from_pyproject(complain)
+        ),
         *_from_environment(environ),
         *((name, name, value) for name, value in code.items() if value is not None),
     ]
@@ -89,26 +92,36 @@ def _from_environment(
 def _from_pyproject(
     complain: Callable[[ConfigurationError], None] | None,
 ) -> list[tuple[str, object]]:
-    import tomllib
-
     for folder in (Path.cwd(), *Path.cwd().parents):
         path = folder / "pyproject.toml"
         try:
-            text = path.read_text("utf-8")
+            raw = path.read_bytes()
         except OSError:
             continue
-        if "tool.promptscribe" not in text:
+        if b"tool.promptscribe" not in raw:
             return []
         try:
-            table = tomllib.loads(text).get("tool", {}).get("promptscribe", {})
-        except tomllib.TOMLDecodeError as problem:
-            wrong = ConfigurationError(str(path), f"is not TOML: {problem}")
+            return list(_table(path, raw).items())
+        except ConfigurationError as wrong:
             if complain is None:
-                raise wrong from problem
+                raise
             complain(wrong)
             return []
-        return list(table.items())
     return []
+
+
+def _table(path: Path, raw: bytes) -> dict[str, object]:
+    import tomllib
+
+    try:
+        found: object = tomllib.loads(raw.decode())
+    except ValueError as problem:  # not TOML, or not UTF-8
+        raise ConfigurationError(str(path), f"is not TOML: {problem}") from problem
+    for name in ("tool", "promptscribe"):
+        found = found.get(name, {}) if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        raise ConfigurationError(str(path), "tool.promptscribe is not a table")
+    return found
 
 
 def _check_insecure(settings: Settings) -> None:
