@@ -96,6 +96,26 @@ def test_drain_says_when_it_could_not(lab, command):
     assert lab.count().lost == 0
 
 
+@pytest.mark.parametrize("timeout", ["-1", "nan", "inf", "a minute"])
+def test_a_timeout_that_is_none_is_refused(command, timeout):
+    """And not taken for one that is over already, or never."""
+    code, said = command("drain", f"--timeout={timeout}")
+
+    assert code == 2
+    assert f"not a number of seconds, from 0: {timeout}" in said
+
+
+@pytest.mark.parametrize("word", ["drain", "agent"])
+def test_a_wrong_setting_is_told_before_anything_else(lab, command, word):
+    """One sentence, which names it as it was spelled."""
+    lab.environment["PROMPTSCRIBE_BASE_URL"] = "ftp://a.example"
+
+    code, said = command(word)
+
+    sentence = "PROMPTSCRIBE_BASE_URL: must begin with http:// or https://"
+    assert (code, said.startswith(f"promptscribe: {sentence}")) == (1, True)
+
+
 def test_an_agent_delivers_for_a_process_that_does_not(lab):
     """With export=False a living program spends nothing on delivery."""
     agent = subprocess.Popen(
@@ -116,6 +136,7 @@ def test_an_agent_delivers_for_a_process_that_does_not(lab):
     assert alive
     assert (lab.count().lost, lab.count().twice) == (0, 0)
     assert agent.returncode == 0
+    assert said.splitlines()[0].endswith(f"this user's programs to {lab.server.url}")
     assert "delivered 100" in said
 
 

@@ -143,25 +143,33 @@ def test_a_person_sees_a_bar(db):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["import", "humanloop", "nowhere"], "there is no nowhere"),
+        (["import", "humanloop", "nowhere"], "DIR: there is no nowhere"),
         (["import", "humanloop", "."], "has no files in it"),
-        (["import", "jsonl", "nowhere"], "there is no nowhere"),
+        (["import", "jsonl", "nowhere"], "FILE: there is no nowhere"),
+        (["import", "jsonl", "."], "promptscribe: .: Is a directory"),
         (["import", "jsonl", "empty.jsonl"], "has no lines in it"),
         (["export"], "give a folder, or --jsonl"),
-        (["export", "out", "--db", "nowhere.db"], "there is no nowhere.db"),
-        (["keys", "list", "--db", "nowhere.db"], "there is no nowhere.db"),
-        (["keys", "list", "--db", "text.txt"], "not a database"),
+        (["export", "out", "--db", "nowhere.db"], "--db: there is no nowhere.db"),
+        (["export", "text.txt", "--db", "empty.db"], "text.txt: File exists"),
+        (["export", "--jsonl", "no/x", "--db", "empty.db"], "no/x: No such file"),
+        (["keys", "list", "--db", "nowhere.db"], "--db: there is no nowhere.db"),
+        (
+            ["keys", "list", "--db", "text.txt"],
+            "--db: text.txt: file is not a database",
+        ),
+        (["keys", "add", " ", "--db", "nowhere.db"], "name: must not be blank"),
         (["serve", "--port", "0", "--db", "text.txt"], "cannot open text.txt: file is"),
         (["serve", "--port", "0", "--db", "."], "cannot open .: Is a directory"),
         (["serve", "--port", "0", "--db", "other.db"], "none of promptscribe's"),
         (["serve", "--port", "0", "--db", "newer.db"], "99, and this code knows"),
-        (["serve", "--host", EVERYWHERE, "--db", "x.db"], "promptscribe keys add"),
+        (["serve", "--host", EVERYWHERE, "--port", "0"], "promptscribe keys add"),
         (["serve", "--host", "300.1.1.1", "--db", "x.db"], "serve at 300.1.1.1:8420"),
     ],
 )
 def test_a_mistake_is_one_sentence(tmp_path, words, sentence):
     """No traceback, and no empty file under a mistyped name."""
     (tmp_path / "empty.jsonl").write_text("\n")
+    (tmp_path / "empty.db").touch()
     (tmp_path / "text.txt").write_text("this is text " * 100)
     for name, script in [
         ("other", "CREATE TABLE files (name TEXT)"),
@@ -201,7 +209,9 @@ def test_a_file_that_is_refused_is_left_as_it_is(db, script):
         (["--port", "99999"], "not a port, from 0 to 65535: 99999"),
         (["--port", "-1"], "not a port, from 0 to 65535: -1"),
         (["--rate-limit", "much"], "not a number: 'much'"),
-        (["--max-bytes", "10Q"], "not a number: '10Q'"),
+        (["--max-bytes", "10Q"], "not a size, such as 500M or 20G: '10Q'"),
+        (["--max-bytes", "20GB"], "not a size, such as 500M or 20G: '20GB'"),
+        (["--max-bytes", "20"], "less than 1M, or beyond every disk: 20"),
         (["--keep-days", "-3"], "not between 0 and a million: -3"),
         (["--min-rate", "0"], "not between 0 and a million: 0"),
     ],

@@ -5,6 +5,7 @@ Its law: what they say is for people; what they do is in `courier`.
 
 from __future__ import annotations
 
+import argparse
 import json
 import signal
 import sys
@@ -14,8 +15,6 @@ from typing import TYPE_CHECKING
 from promptscribe.errors import DeliveryError
 
 if TYPE_CHECKING:
-    import argparse
-
     from promptscribe._delivery.ledger import FlushResult
 
 
@@ -23,7 +22,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add them to the program's."""
     drain = commands.add_parser("drain", help="deliver what is left in the journal")
     drain.add_argument(
-        "--timeout", type=float, default=60.0, help="seconds (default 60)"
+        "--timeout",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="default 60",
     )
     drain.add_argument(
         "--any-key",
@@ -47,6 +50,16 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     ):
         verb = verbs.add_parser(name, help=about)
         verb.set_defaults(run=run)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 1e9:
+        raise argparse.ArgumentTypeError(f"not a number of seconds, from 0: {text}")
+    return seconds
 
 
 def _drain(arguments: argparse.Namespace) -> int:
@@ -79,7 +92,9 @@ def _agent(_arguments: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    print("promptscribe delivers for the programs of this user", flush=True)
+    where = " and ".join(courier.addresses())
+    print(f"promptscribe delivers for this user's programs to {where}")
+    print("stop it with Ctrl-C", flush=True)
     result = courier.serve(stop, lambda r: print(_sentence(r), flush=True))
     print(_sentence(result))
     return 0

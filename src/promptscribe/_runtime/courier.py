@@ -15,7 +15,7 @@ from promptscribe._delivery import retry
 from promptscribe._delivery.transport import HttpTransport, Request
 from promptscribe._journal import deadletter, survey
 from promptscribe._journal.estate import Estate, this_program
-from promptscribe._runtime import render
+from promptscribe._runtime import destination, render
 from promptscribe._runtime.pipeline import Pipeline
 from promptscribe.errors import Unreachable
 
@@ -59,6 +59,11 @@ def serve(stop: threading.Event, tell: Callable[[FlushResult], None]) -> FlushRe
             tell(result)
         before = result
     return pipeline.close(_settings().flush_timeout, eager=False)
+
+
+def addresses() -> list[str]:
+    """Return the servers that logs are delivered to."""
+    return destination.addresses(_settings())
 
 
 def lanes() -> tuple[str, list[survey.LaneReport], int]:

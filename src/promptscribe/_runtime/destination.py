@@ -35,6 +35,15 @@ def is_same(one: Settings, other: Settings) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in _DECISIVE)
 
 
+def addresses(settings: Settings) -> list[str]:
+    """Return the servers that logs are brought to."""
+    endpoint = settings.otlp_endpoint
+    if endpoint is None:
+        return [settings.base_url]
+    is_default = settings.base_url == DEFAULT_BASE_URL
+    return [endpoint] if is_default else [settings.base_url, endpoint]
+
+
 def make_transport(
     settings: Settings, given: Transport | None, ledger: Ledger
 ) -> Transport | None:
@@ -60,5 +69,5 @@ def make_transport(
     http = HttpTransport(endpoint, use_proxy=not is_loopback(endpoint))
     measured_by = ledger if settings.otel_metrics else None
     spans = OtlpTransport(http, settings.source, measured_by=measured_by)
-    asked = given or settings.base_url != DEFAULT_BASE_URL
+    asked = given or len(addresses(settings)) > 1
     return BothTransports(first, spans) if asked else spans

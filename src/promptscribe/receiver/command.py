@@ -95,7 +95,7 @@ def _add_db(
         try:
             return run(arguments)
         except sqlite3.Error as error:
-            raise ConfigurationError("db", f"{arguments.db}: {error}") from error
+            raise ConfigurationError("--db", f"{arguments.db}: {error}") from error
 
     parser.set_defaults(run=with_file)
 
@@ -114,7 +114,7 @@ def _list_keys(arguments: argparse.Namespace) -> int:
     from promptscribe.receiver.instant import format_instant
     from promptscribe.receiver.keyring import Keyring
 
-    _require(arguments.db)
+    _require("--db", arguments.db)
     for entry in Keyring(arguments.db).list():
         revoked = entry.revoked_us
         columns = (
@@ -132,7 +132,7 @@ def _list_keys(arguments: argparse.Namespace) -> int:
 def _revoke_key(arguments: argparse.Namespace) -> int:
     from promptscribe.receiver.keyring import Keyring
 
-    _require(arguments.db)
+    _require("--db", arguments.db)
     if not Keyring(arguments.db).revoke(arguments.id):
         _tell(f"there is no key {arguments.id} to revoke")
         return 1
@@ -143,7 +143,7 @@ def _revoke_key(arguments: argparse.Namespace) -> int:
 def _import_humanloop(arguments: argparse.Namespace) -> int:
     from promptscribe.receiver.importer import import_humanloop
 
-    _require(arguments.directory)
+    _require("DIR", arguments.directory)
     report = import_humanloop(arguments.directory, arguments.db, _progress())
     return _tell_what_is_here(report, arguments.db)
 
@@ -151,7 +151,7 @@ def _import_humanloop(arguments: argparse.Namespace) -> int:
 def _import_lines(arguments: argparse.Namespace) -> int:
     from promptscribe.receiver.importer import import_lines
 
-    _require(arguments.file)
+    _require("FILE", arguments.file)
     report = import_lines(arguments.file, arguments.db, _progress())
     return _tell_what_is_here(report, arguments.db)
 
@@ -175,8 +175,9 @@ def _export(arguments: argparse.Namespace) -> int:
 
     if arguments.directory is None and arguments.jsonl is None:
         raise ConfigurationError("DIR", "give a folder, or --jsonl and a file")
-    _require(arguments.db)
+    _require("--db", arguments.db)
     if arguments.directory is not None:
+        arguments.directory.mkdir(parents=True, exist_ok=True)
         number = export_files(arguments.db, arguments.directory, _progress())
         _tell(f"{number} logs are in {arguments.directory}")
     if arguments.jsonl == Path("-"):
@@ -188,10 +189,10 @@ def _export(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _require(path: Path) -> None:
+def _require(word: str, path: Path) -> None:
     # Else SQLite makes an empty file of a name that was mistyped.
     if not path.exists():
-        raise ConfigurationError("path", f"there is no {path}")
+        raise ConfigurationError(word, f"there is no {path}")
 
 
 def _progress() -> Callable[[int, int], None] | None:

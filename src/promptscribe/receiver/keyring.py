@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from promptscribe._clock import SystemClock
+from promptscribe.errors import ConfigurationError
 from promptscribe.receiver.key import SCOPES, make_key
 from promptscribe.receiver.sqlite_store import SqliteStore
 
@@ -31,7 +32,13 @@ class Keyring:
         self._db = db
 
     def add(self, name: str, scopes: Sequence[str] = SCOPES) -> tuple[str, KeyEntry]:
-        """Make a key and return it, for the only time, with its entry."""
+        """Make a key and return it, for the only time, with its entry.
+
+        Raises:
+            ConfigurationError: The name is blank: nobody would know whose key it is.
+        """
+        if not name.strip():
+            raise ConfigurationError("name", "must not be blank")
         now_us = SystemClock.wall_ns() // 1000
         key, entry = make_key(name, scopes, now_us)
         with self._store() as store:
