@@ -44,8 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except ModuleNotFoundError as missing:
         return _fail(f"{missing.name} is not installed; {_NEEDS_RECEIVER}")
-    except (PromptscribeError, OSError) as problem:
+    except PromptscribeError as problem:
         return _fail(str(problem))
+    except OSError as problem:
+        reason = problem.strerror or str(problem)
+        file = problem.filename
+        return _fail(reason if file is None else f"{file}: {reason}")
     return code
 
 
@@ -140,9 +144,13 @@ def _positive(text: str) -> float:
 
 def _bytes(text: str) -> int:
     unit = text[-1:].upper()
-    number = _number(text[:-1] if unit in _UNITS else text) * _UNITS.get(unit, 1)
+    try:
+        number = float(text[:-1] if unit in _UNITS else text) * _UNITS.get(unit, 1)
+    except ValueError:
+        wrong = f"not a size, such as 500M or 20G: {text!r}"
+        raise argparse.ArgumentTypeError(wrong) from None
     if not _LEAST_BYTES <= number < 2**60:
-        raise argparse.ArgumentTypeError(f"too small, or beyond every disk: {text}")
+        raise argparse.ArgumentTypeError(f"less than 1M, or beyond every disk: {text}")
     return round(number)
 
 
