@@ -173,6 +173,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    from promptscribe._runtime import packed
     from promptscribe.receiver import server
 
     db = arguments.db or server.default_db()
@@ -192,6 +193,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             min_rate=arguments.min_rate,
             max_bytes=arguments.max_bytes,
             keep_days=arguments.keep_days,
+            reader=packed.reader(),
             announce=announce,
         )
     except (sqlite3.Error, OSError) as problem:

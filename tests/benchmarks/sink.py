@@ -1,15 +1,23 @@
 """A server that takes everything and keeps nothing, in a process of its own.
 
-``sink.py`` takes one log per request, ``sink.py bulk`` says that it takes many; a
+``sink.py`` takes one log per request, ``sink.py bulk`` says that it takes many, and
+``sink.py records`` that it reads those of the journal, too, as our receiver does; a
 number is the port to listen at.
 """
 
 from __future__ import annotations
 
+import json
 import socketserver
 import sys
 
-_BULK = "bulk" in sys.argv[1:]
+from promptscribe import __version__
+
+_OFFERS = {
+    "bulk": {"bulk": True},
+    "records": {"bulk": True, "records": True, "version": __version__},
+}
+_OFFER = next((_OFFERS[word] for word in sys.argv[1:] if word in _OFFERS), {})
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
 
 
@@ -28,12 +36,21 @@ class _Handler(socketserver.StreamRequestHandler):
                 line = self.rfile.readline()
             body = self.rfile.read(length)
             answer = b"{}"
-            if first.startswith(b"GET /health") and _BULK:
-                answer = b'{"bulk":true}'
+            if first.startswith(b"GET /health"):
+                answer = json.dumps(_OFFER).encode()
             elif first.startswith(b"POST /prompts/logs "):
-                lines = body.count(b"\n") + 1
+                lines = _count(body)
                 answer = b"\n".join([b'{"status":200,"created":true}'] * lines)
             self.wfile.write(_HEAD % len(answer) + answer)
+
+
+def _count(body: bytes) -> int:
+    """Return how many logs there are: lines, or members of a MessagePack array."""
+    if body[:1] == b"{":
+        return body.count(b"\n") + 1
+    if body[0] == 0xDC:
+        return int.from_bytes(body[1:3], "big")
+    return body[0] & 0x0F
 
 
 class _Server(socketserver.ThreadingTCPServer):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from tests.promises.faults_server import Server
+from tests.promises.faults_server import MANY, RECORDS, Server
 
 import promptscribe
 from promptscribe._delivery import retry
 
 
-@pytest.fixture(params=[None, {"bulk": True, "gzip": True}], ids=["single", "bulk"])
+@pytest.fixture(params=[None, MANY, RECORDS], ids=["single", "bulk", "records"])
 def sink(request):
-    """A real server; every test meets one with the bulk route and one without."""
+    """A real server; every test meets one with the bulk route and one without.
+
+    And a third one, which reads the journal's records.
+    """
     server = Server(offer=request.param)
     yield server
     server.close()

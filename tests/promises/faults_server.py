@@ -15,7 +15,14 @@ import socketserver
 import threading
 from dataclasses import dataclass, field
 
+import promptscribe
+from promptscribe._runtime import packed
+
 BULK = "/prompts/logs"
+MANY = {"bulk": True, "gzip": True}
+"""What a server offers that takes many logs in a request, as lines of JSON."""
+RECORDS = {**MANY, "records": True, "version": promptscribe.__version__}
+"""The same, of one that reads the journal's records too, as our receiver does."""
 
 
 @dataclass
@@ -60,6 +67,7 @@ class Server(socketserver.ThreadingTCPServer):
         requests: What came in, the newest last, when *keep* is set.
         stored: Bodies by log id.
         arrivals: How often each log id was sent and stored.
+        packed: Logs that came as the journal's records.
         judge: Says what to answer to a request for one log; replace it at any time.
         offer: What ``GET /health`` says; None is a server without it.
     """
@@ -74,6 +82,7 @@ class Server(socketserver.ThreadingTCPServer):
         self.keep = keep
         self.stored = {}
         self.arrivals = collections.Counter()
+        self.packed = 0
         self.judge = lambda seen: Reply()
         self.offer = offer
         self.changed = threading.Condition()
@@ -131,8 +140,15 @@ class Server(socketserver.ThreadingTCPServer):
         body = seen.body
         if seen.headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
+        lines = body.splitlines()
+        if seen.headers["content-type"] == packed.MEDIA_TYPE:
+            if not self.offer.get("records"):
+                return Reply(415, body=b"{}")
+            reader = packed.Reader()
+            lines = [reader.write_line(record) for record in reader.read(body)]
+            self.packed += len(lines)
         answers = []
-        for line in body.splitlines():
+        for line in lines:
             one = self.judge(Seen("POST", seen.path, "", seen.headers, line))
             if one.store if one.store is not None else one.status == 200:
                 self._store(line)

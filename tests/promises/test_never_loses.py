@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from tests.promises.faults import ROWS, Lab, audit, measure
-from tests.promises.faults_server import Reply
+from tests.promises.faults_server import MANY, RECORDS, Reply
 
 from promptscribe._journal import faultpoint
 
@@ -20,7 +20,7 @@ TRIALS = int(os.environ.get("CRASH_TRIALS", "500"))
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(params=[None, {"bulk": True, "gzip": True}], ids=["single", "bulk"])
+@pytest.fixture(params=[None, MANY, RECORDS], ids=["single", "bulk", "records"])
 def lab(request, tmp_path):
     """A server, a journal and programs that are started and killed."""
     lab = Lab(tmp_path, CALLS, offer=request.param)
@@ -28,10 +28,11 @@ def lab(request, tmp_path):
     lab.close()
 
 
+@pytest.mark.parametrize("offer", [MANY, RECORDS], ids=["bulk", "records"])
 @pytest.mark.parametrize("name", ROWS)
-def test_the_fault_table_holds(name):
+def test_the_fault_table_holds(name, offer):
     """No log lost, none stored twice, no late exit, and the numbers add up."""
-    outcome = measure(name, CALLS, offer={"bulk": True, "gzip": True})
+    outcome = measure(name, CALLS, offer=offer)
 
     assert (outcome.lost, outcome.twice) == (0, 0)
     assert outcome.wrong == []

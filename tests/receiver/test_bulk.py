@@ -31,6 +31,7 @@ def test_health_announces_what_is_more_than_the_contract(client):
         "version": promptscribe.__version__,
         "bulk": True,
         "gzip": True,
+        "records": False,
     }
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from promptscribe._delivery.exporter import Source
     from promptscribe._delivery.identity import Ids
     from promptscribe._delivery.ledger import Ledger
-    from promptscribe._delivery.parcel import Found, Outcome, Parcel, Render
+    from promptscribe._delivery.parcel import Found, Outcome, Packing, Parcel, Render
     from promptscribe._delivery.route import Route
     from promptscribe._delivery.sender import Senders
     from promptscribe._delivery.transport import Answer, Request, Transport
@@ -60,6 +60,7 @@ class Desk:
         ledger: Ledger,
         *,
         render: Render,
+        packing: Packing,
         bury: Callable[[Request, int, str], bool],
         ids: Ids,
     ) -> None:
@@ -70,6 +71,7 @@ class Desk:
         self._senders = senders
         self._ledger = ledger
         self._bury = bury
+        self._packing = packing
         self._tray = Tray(source, ledger, render)
         self._identity = Identity(ids)
         self._route: Route | None = None
@@ -149,7 +151,12 @@ class Desk:
         if inquiry.problem is not None:
             self.circuit.open(inquiry.problem)
         elif inquiry.offer is not None and inquiry.offer.bulk:
-            self._route = Bulk(self._transport, gzip=inquiry.offer.gzip)
+            is_read = inquiry.offer.records == self._packing.version
+            self._route = Bulk(
+                self._transport,
+                gzip=inquiry.offer.gzip,
+                packing=self._packing if is_read else None,
+            )
         else:
             self._route = OneByOne(self._transport)
 
@@ -191,7 +198,7 @@ class Desk:
     def _put_parents_first(self, parcels: list[Parcel]) -> list[Parcel]:
         now = time.monotonic()
         ready = []
-        for parcel in parcels:
+        for parcel in self._tray.unpack(parcels):
             if self._identity.is_ready(parcel, now):
                 ready.append(parcel)
             else:
@@ -221,8 +228,8 @@ class Desk:
             elif outcome is STORED or self._is_delivered(parcel, outcome):
                 delivered.append(parcel.record)
                 self._pass()
-            elif not self._is_refused(parcel, outcome):
-                self._set_aside(parcel, outcome)
+            else:
+                self._fail(batch, parcel, outcome)
         if delivered:
             self._identity.keep()
             self._source.acknowledge(delivered)
@@ -232,6 +239,22 @@ class Desk:
             batch.route.is_terse = self._identity.is_ours
         if not self.circuit.is_open:
             self._adapt(batch)
+
+    def _fail(
+        self, batch: Batch, parcel: Parcel, outcome: Answer | Unreachable
+    ) -> None:
+        """Decide about a log that was sent, and not taken.
+
+        One that was packed goes again as the contract has it, unless the server is not
+        well: what is said of it then is what counts.
+        """
+        is_of_log = not is_about_server(outcome)
+        if batch.is_whole:
+            is_of_log = is_about_content(outcome)
+        if parcel.is_packed and is_of_log:
+            self._tray.put_back(self._tray.unpack([parcel]))
+        elif not self._is_refused(parcel, outcome):
+            self._set_aside(parcel, outcome)
 
     def _split(self, batch: Batch) -> None:
         """Have half as many travel together after a request failed as a whole."""
@@ -299,6 +322,8 @@ class Desk:
             self.circuit.close()
 
     def _give_up(self, parcel: Parcel, status: int, reason: str, words: str) -> bool:
+        if not self._tray.unpack([parcel]):
+            return True
         if not self._bury(parcel.request, status, words):
             return False
         parcel.record.acknowledge()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from promptscribe._delivery.goal import Goal
     from promptscribe._delivery.identity import Ids
     from promptscribe._delivery.ledger import Ledger
-    from promptscribe._delivery.parcel import Found, Render
+    from promptscribe._delivery.parcel import Found, Packing, Render
     from promptscribe._delivery.transport import Request, Transport
 
 _POLL: Final = 0.05
@@ -81,6 +81,7 @@ class Exporter:
         ledger: Ledger,
         *,
         render: Render,
+        packing: Packing,
         bury: Callable[[Request, int, str], bool],
         ids: Ids,
     ) -> None:
@@ -99,6 +100,7 @@ class Exporter:
                 self._senders,
                 ledger,
                 render=render,
+                packing=packing,
                 bury=bury,
                 ids=ids,
             )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from promptscribe._delivery.transport import Request
 
@@ -29,6 +29,22 @@ class Found(Protocol):
         """Mark it as done with."""
 
 
+class Packing(NamedTuple):
+    """How logs travel as the journal has them, to a server that can read that.
+
+    Attributes:
+        version: Of this package; the server's has to be the same.
+        media_type: Of a request's body.
+        is_fit: Says whether a log, by its two frames, may travel so.
+        pack: Makes the body of many logs' frames.
+    """
+
+    version: str
+    media_type: str
+    is_fit: Callable[[bytes | None, bytes | None], bool]
+    pack: Callable[[list[tuple[bytes | None, bytes | None]]], bytes]
+
+
 @dataclass(slots=True, eq=False)
 class Parcel:
     """A log that was read from the journal and is not acknowledged yet.
@@ -37,7 +53,7 @@ class Parcel:
     here is one more for the garbage collector to look at.
 
     Attributes:
-        record: Where it lies.
+        record: Where it lies; while it is packed, with its frames.
         path: Of the request for it alone.
         query: Of the same.
         body: Of the same, JSON.
@@ -47,6 +63,8 @@ class Parcel:
         passed: Logs that had passed when it failed last.
         log_id: Our id, once it was taken out of the request; see `identity`.
         waiting_since: When it began to wait for its parent, or 0.
+        is_packed: Whether it is to travel as the journal has it; then path, query and
+            body are empty.
     """
 
     record: Found
@@ -58,6 +76,14 @@ class Parcel:
     passed: int = -1
     log_id: str | None = None
     waiting_since: float = 0.0
+    is_packed: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes of it in a request."""
+        if not self.is_packed:
+            return len(self.body)
+        return len(self.record.start or b"") + len(self.record.end or b"")
 
     @property
     def request(self) -> Request:

@@ -18,7 +18,7 @@ from promptscribe.errors import Unreachable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from promptscribe._delivery.parcel import Batch, Outcome
+    from promptscribe._delivery.parcel import Batch, Outcome, Packing
     from promptscribe._delivery.transport import Offer, Transport
 
 BULK_PATH: Final = "/prompts/logs"
@@ -45,10 +45,14 @@ class Route(Protocol):
         is_bulk: Whether a batch is one request.
         most: Most parcels in a batch.
         most_bytes: Most bytes of bodies in a batch.
+        packing: How logs travel as the journal has them; None if they cannot.
     """
 
     @property
     def is_bulk(self) -> bool: ...
+
+    @property
+    def packing(self) -> Packing | None: ...
 
     @property
     def most(self) -> int: ...
@@ -70,6 +74,7 @@ class Inquiry:
     """
 
     is_bulk = False
+    packing = None
     most = 0
     most_bytes = 0
 
@@ -90,6 +95,7 @@ class OneByOne:
     """One request a log, as the contract has it."""
 
     is_bulk = False
+    packing = None
     most_bytes = 4 << 20
 
     def __init__(self, transport: Transport) -> None:
@@ -134,17 +140,27 @@ class Bulk:
     most = 500
     most_bytes = 1 << 20
 
-    def __init__(self, transport: Transport, *, gzip: bool) -> None:
+    def __init__(
+        self, transport: Transport, *, gzip: bool, packing: Packing | None
+    ) -> None:
         self.is_missing = False
         self.is_terse = False
+        self._packing = packing
+        self._is_unread = False
         self._transport = transport
         self._gzip = gzip
 
+    @property
+    def packing(self) -> Packing | None:
+        """None, too, from when the server turned out not to read it."""
+        return None if self._is_unread else self._packing
+
     def send(self, batch: Batch) -> None:
-        """Send all parcels in one request."""
+        """Send all parcels in one request: all of them packed, or none."""
         begun = time.monotonic()
+        packing = self._packing if batch.parcels[0].is_packed else None
         try:
-            answer = self._transport.send(self._request(batch))
+            answer = self._transport.send(self._request(batch, packing))
         except Unreachable as problem:
             batch.is_whole = True
             batch.outcomes = [problem] * len(batch.parcels)
@@ -152,11 +168,16 @@ class Bulk:
             self._read(answer, batch)
         batch.seconds = time.monotonic() - begun
 
-    def _request(self, batch: Batch) -> Request:
-        content = b"\n".join(
-            [as_line(p.query, p.body) if p.query else p.body for p in batch.parcels]
-        )
-        headers = {"Content-Type": "application/x-ndjson"}
+    def _request(self, batch: Batch, packing: Packing | None) -> Request:
+        if packing is None:
+            content = b"\n".join(
+                [as_line(p.query, p.body) if p.query else p.body for p in batch.parcels]
+            )
+            headers = {"Content-Type": "application/x-ndjson"}
+        else:
+            records = [parcel.record for parcel in batch.parcels]
+            content = packing.pack([(each.start, each.end) for each in records])
+            headers = {"Content-Type": packing.media_type}
         if self._gzip:
             # Level 1: 20 µs a log, and a third of the bytes; 6 costs 39 for a tenth.
             packed = gzip.compress(content, 1, mtime=0)
@@ -169,7 +190,11 @@ class Bulk:
 
     def _read(self, answer: Answer, batch: Batch) -> None:
         count = len(batch.parcels)
-        if answer.status == 415 and self._gzip:  # whatever it said of itself
+        if answer.status in {400, 415, 422} and batch.parcels[0].is_packed:
+            self._is_unread = True  # whatever it said of itself
+            batch.outcomes = [None] * count
+            return
+        if answer.status == 415 and self._gzip:  # likewise
             self._gzip = False
             batch.outcomes = [None] * count
             return

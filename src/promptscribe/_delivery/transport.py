@@ -76,10 +76,13 @@ class Offer(NamedTuple):
     Attributes:
         bulk: Whether it takes many logs in one request.
         gzip: Whether it takes bodies that are compressed.
+        records: Which version of this package reads the journal's records there;
+            None where none does.
     """
 
     bulk: bool = False
     gzip: bool = False
+    records: str | None = None
 
 
 class Transport(Protocol):
@@ -148,10 +151,12 @@ class HttpTransport:
             said = {}
         if not isinstance(said, dict):
             said = {}
+        version = said.get("version") if said.get("records") is True else None
         # On this machine compressing costs more than it saves.
         return Offer(
             bulk=said.get("bulk") is True,
             gzip=said.get("gzip") is True and self.use_proxy,
+            records=version if type(version) is str else None,
         )
 
     def _exchange(self, method: str, asked: Request) -> tuple[Any, bytes]:

@@ -9,20 +9,22 @@ from __future__ import annotations
 import collections
 import heapq
 import itertools
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from promptscribe._delivery.parcel import Parcel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from promptscribe._delivery.exporter import Source
     from promptscribe._delivery.ledger import Ledger
-    from promptscribe._delivery.parcel import Render
+    from promptscribe._delivery.parcel import Content, Found, Packing, Render
     from promptscribe._delivery.route import Route
 
 
 _PARENT: Final = b'"trace_parent_id"'
+_NO_QUERY: Final[Mapping[str, str]] = MappingProxyType({})
 _MOST_CHILDREN: Final = 500
 """Logs among which one without a parent is looked for: as many as `Bulk` holds. While a
 server refuses all, it is looked for each time that it is asked."""
@@ -56,7 +58,7 @@ class Tray:
     def has_any(self) -> bool:
         """Say whether there is a log to be sent, here or in the journal."""
         if not (self._fresh or self._again):
-            self._load(1)
+            self._load(1, None)
         return bool(self._fresh or self._again)
 
     def next(self, route: Route, *, is_open: bool) -> list[Parcel]:
@@ -68,15 +70,22 @@ class Tray:
         source = self._again
         if is_open or not source:
             if not self._fresh:
-                self._load(route.most)
+                self._load(route.most, route.packing)
             source = self._fresh or source
         parcels: list[Parcel] = []
         size, most = 0, route.most
         while source and len(parcels) < most:
             parcel = source[0]
+            if parcel.is_packed and route.packing is None and not self._unpack(parcel):
+                source.popleft()
+                continue
             most = min(most, parcel.most)
-            size += len(parcel.body)
-            if parcels and (len(parcels) >= most or size > route.most_bytes):
+            size += parcel.size
+            if parcels and (
+                len(parcels) >= most
+                or size > route.most_bytes
+                or parcel.is_packed is not parcels[0].is_packed
+            ):
                 break
             parcels.append(source.popleft())
         return parcels
@@ -85,13 +94,19 @@ class Tray:
         """Return the next log that has no parent; None while there is none."""
         found = self._find_top()
         if found is None and len(self._fresh) < _MOST_CHILDREN:
-            self._load(route.most)
+            self._load(route.most, None)
             found = self._find_top()
         if found is not None:
             self._fresh.remove(found)
         return found
 
+    def unpack(self, parcels: Iterable[Parcel]) -> list[Parcel]:
+        """Have logs travel as the contract has it; return those that can be read."""
+        return [p for p in parcels if not p.is_packed or self._unpack(p)]
+
     def _find_top(self) -> Parcel | None:
+        if any(parcel.is_packed for parcel in self._fresh):
+            self._fresh = collections.deque(self.unpack(self._fresh))
         return next((p for p in self._fresh if _PARENT not in p.body), None)
 
     def put_back(self, parcels: Iterable[Parcel]) -> None:
@@ -113,20 +128,34 @@ class Tray:
         self._again.extend(parcel for _, _, parcel in sorted(self._later))
         self._later.clear()
 
-    def _load(self, limit: int) -> None:
+    def _load(self, limit: int, packing: Packing | None) -> None:
         found = self._source.take(limit)
         self.is_drained = len(found) < limit
         for record in found:
-            try:
-                content = self._render(record.start, record.end)
-            except Exception as problem:  # noqa: BLE001 - one bad log, not all
-                self._ledger.warn(
-                    "render", "a log cannot be read: %s", type(problem).__name__
-                )
-                content = None
-            if content is None:
-                record.acknowledge()
-                self._ledger.add("dropped", "unreadable")
-                continue
-            record.start = record.end = None  # the journal has them, 3 MB of a thousand
-            self._fresh.append(Parcel(record, *content))
+            if packing is not None and packing.is_fit(record.start, record.end):
+                self._fresh.append(Parcel(record, "", _NO_QUERY, b"", is_packed=True))
+            elif (content := self._read(record)) is not None:
+                self._fresh.append(Parcel(record, *content))
+
+    def _unpack(self, parcel: Parcel) -> bool:
+        content = self._read(parcel.record)
+        if content is not None:
+            parcel.path, parcel.query, parcel.body = content
+            parcel.is_packed = False
+        return content is not None
+
+    def _read(self, record: Found) -> Content | None:
+        """Return what is sent of a log; one that cannot be read is done with."""
+        try:
+            content = self._render(record.start, record.end)
+        except Exception as problem:  # noqa: BLE001 - one bad log, not all
+            self._ledger.warn(
+                "render", "a log cannot be read: %s", type(problem).__name__
+            )
+            content = None
+        if content is None:
+            record.acknowledge()
+            self._ledger.add("dropped", "unreadable")
+            return None
+        record.start = record.end = None  # the journal has them, 3 MB of a thousand
+        return content

@@ -27,6 +27,10 @@ LARGEST: Final = 16 << 10
 """Layers that are remembered, and the bytes of one: 4 MB at the very most."""
 
 _MEMBERS: Final = frozenset(schema.MEMBERS)
+_IDS: Final = frozenset(
+    {"id", "log_id", "trace_parent_id", "version_id", "version_environment"}
+)
+"""Members that name something: an empty one, of a variable that is not set, nothing."""
 
 
 class Draft:
@@ -65,7 +69,7 @@ class Draft:
     def say(self, layer: Members | None) -> None:
         """Take what one layer says; it wins over what was said before."""
         for name, value in (layer or {}).items():
-            if value is None or name not in _MEMBERS:
+            if value is None or name not in _MEMBERS or (value == "" and name in _IDS):
                 continue
             if name == "metadata":
                 self._say_metadata(value)
@@ -147,7 +151,19 @@ def take(said: Draft, first: record.Start) -> Draft:
 
 def find(first: record.Start) -> Draft:
     """Return what context and decorator say; it is that of many logs."""
-    key = bytes(first.context), bytes(first.declared)
+    return _find((bytes(first.context), bytes(first.declared)))
+
+
+def is_usual(said: tuple[bytes, bytes]) -> bool:
+    """Say whether context and decorator say nothing that a call says by itself.
+
+    Args:
+        said: What they say, as it was recorded.
+    """
+    return _find(said).form is not None
+
+
+def _find(key: tuple[bytes, bytes]) -> Draft:
     draft = _known.get(key)
     if draft is None:
         draft = _read(key)

@@ -20,7 +20,7 @@ from promptscribe._journal.reader import Reader
 from promptscribe._journal.record import acknowledge
 from promptscribe._journal.segment import SEGMENT_BYTES, count_memory_only
 from promptscribe._journal.writer import Writer
-from promptscribe._runtime import render
+from promptscribe._runtime import packed, render
 from promptscribe._runtime.destination import is_same, make_transport
 from promptscribe._runtime.heritage import LONGEST_AGE, Heritage
 
@@ -108,6 +108,7 @@ class Pipeline:
             make_transport(self.settings, self._given_transport, self.ledger),
             self.ledger,
             render=_render,
+            packing=packed.PACKING,
             bury=self._bury,
             ids=IdMap(self._root),
         )

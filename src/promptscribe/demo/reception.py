@@ -81,11 +81,12 @@ def open_reception(
 def _start(host: str, port: int, db: Path | None) -> Receiver | None:
     """Start a receiver; None if the port is in use."""
     try:
+        from promptscribe._runtime import packed
         from promptscribe.receiver.server import start_in_thread
     except ImportError as missing:
         raise missing_package(missing) from None
     try:
-        return start_in_thread(host, port, db)
+        return start_in_thread(host, port, db, reader=packed.reader())
     except OSError as problem:
         if problem.errno == errno.EADDRINUSE:
             return None

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from promptscribe._clock import Clock
+    from promptscribe.receiver.bulk import RecordReader
     from promptscribe.receiver.store import Store
 
 
@@ -61,6 +62,7 @@ def create_app(
     min_rate: float = MIN_RATE,
     clock: Clock | None = None,
     metrics: Metrics | None = None,
+    reader: RecordReader | None = None,
 ) -> Starlette:
     """Return the application over a store, which the caller closes.
 
@@ -72,6 +74,7 @@ def create_app(
         min_rate: Bytes a second that a request's body has to come with at least.
         clock: Source of time.
         metrics: What is counted; None begins at nothing.
+        reader: Reads records, for clients that send these; None takes JSON only.
 
     Returns:
         The contract's routes, bare and under ``/v5``, and the pages.
@@ -79,7 +82,8 @@ def create_app(
     clock = clock or SystemClock()
     metrics = metrics or Metrics()
     templates = Templates()
-    take_routes = TakeRoutes(store, clock, metrics)
+    take_routes = TakeRoutes(store, clock, metrics, reader)
+    health = partial(_health, reader is not None)
     log_routes = LogRoutes(store)
     file_routes = FileRoutes(store)
     span_routes = SpanRoutes(store, clock, metrics)
@@ -95,7 +99,7 @@ def create_app(
                     *file_routes.routes(prefix),
                     *span_routes.routes(prefix),
                     *otlp_routes.routes(prefix),
-                    Route(f"{prefix}/health", _health, methods=["GET"]),
+                    Route(f"{prefix}/health", health, methods=["GET"]),
                     Route(f"{prefix}/openapi.json", _document, methods=["GET"]),
                 )
             ],
@@ -130,10 +134,11 @@ def create_app(
     return app
 
 
-async def _health(_request: Request) -> Response:
+async def _health(reads_records: bool, _request: Request) -> Response:
     # What else there is than the contract, for clients that can use it.
     product = {"server": "promptscribe", "version": __version__}
-    return json_answer({"status": "ok", **product, "bulk": True, "gzip": True})
+    more = {"bulk": True, "gzip": True, "records": reads_records}
+    return json_answer({"status": "ok", **product, **more})
 
 
 async def _document(_request: Request) -> Response:

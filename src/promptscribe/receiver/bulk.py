@@ -3,13 +3,17 @@
 Its law: a line that is bad harms no other; answers stand in the order of lines.
 A line is what `POST /prompts/log` takes as its body; what goes into the query there
 is a member of the line, ``version_id`` and ``version_environment``.
+
+A client of the same version may send its journal's records instead, and leave the
+reading of them to us. Each becomes a line, and nothing else is known of it here.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING, Final, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from promptscribe.receiver.answer import STATUS
 from promptscribe.receiver.body import BodyTooLarge
@@ -21,7 +25,7 @@ from promptscribe.receiver.store import StoreUnavailable
 from promptscribe.schema import QUERY_MEMBERS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from promptscribe.receiver.log_entry import LogReceipt
     from promptscribe.receiver.metrics import Metrics
@@ -42,6 +46,34 @@ _SLICE: Final = 250  # lines read before other requests get a turn: about 5 ms
 Outcome: TypeAlias = "LogReceipt | Refused | BadRequest | StoreUnavailable"
 
 
+class RecordReader(Protocol):
+    """Reads the records of a client's journal."""
+
+    @property
+    def media_type(self) -> str:
+        """Of a body of these; only a client of the same version says the same."""
+        ...
+
+    def prepare(self) -> None:
+        """Load what reading takes; may take a second, once."""
+
+    def read(self, body: bytes) -> Sequence[Any]:
+        """Return the records in a body.
+
+        Raises:
+            ValueError: It has none, or too many.
+        """
+        ...
+
+    def write_line(self, record: Any) -> bytes:
+        """Return a record as a line of JSON.
+
+        Raises:
+            ValueError: It is none.
+        """
+        ...
+
+
 async def take_lines(store: Store, body: bytes, now_us: int, metrics: Metrics) -> bytes:
     """Store the logs of a bulk body and return a status object for each line.
 
@@ -57,11 +89,44 @@ async def take_lines(store: Store, body: bytes, now_us: int, metrics: Metrics) -
     lines = [line for line in body.split(b"\n") if line and not line.isspace()]
     if len(lines) > MAX_LINES:
         raise BodyTooLarge(f"The body has more than {MAX_LINES} lines")
+    return await _take(store, lines, partial(_read, now_us=now_us), metrics)
+
+
+async def take_records(
+    store: Store, body: bytes, reader: RecordReader, now_us: int, metrics: Metrics
+) -> bytes:
+    """Store the logs of a body of records and return a status object for each.
+
+    Args:
+        store: Where the logs go.
+        body: The records of a client's journal.
+        reader: Can read them.
+        now_us: The present, µs since 1970.
+        metrics: Where what becomes of the records is counted.
+
+    Raises:
+        BadRequest: The body is not one of records.
+    """
+    try:
+        records = reader.read(body)
+    except ValueError as error:
+        problem = Problem(("body",), f"Not records: {error}", "records_invalid")
+        raise BadRequest([problem]) from None
+    read = partial(_read_record, reader=reader, now_us=now_us)
+    return await _take(store, records, read, metrics)
+
+
+async def _take(
+    store: Store,
+    lines: Sequence[Any],
+    read_line: Callable[[Any], LogDraft | BadRequest],
+    metrics: Metrics,
+) -> bytes:
     # Reading the next slice and writing the last one overlap.
     tasks: list[asyncio.Task[list[Outcome]]] = []
     async with asyncio.TaskGroup() as group:
         for at in range(0, len(lines), _SLICE):
-            read = [_read(line, now_us) for line in lines[at : at + _SLICE]]
+            read = [read_line(line) for line in lines[at : at + _SLICE]]
             tasks.append(group.create_task(_store(store, read)))
             await asyncio.sleep(0)
     answers = [_answer(each) for task in tasks for each in task.result()]
@@ -86,6 +151,18 @@ def _read(line: bytes, now_us: int) -> LogDraft | BadRequest:
         )
     except BadRequest as error:
         return error
+
+
+def _read_record(
+    record: Any, reader: RecordReader, now_us: int
+) -> LogDraft | BadRequest:
+    try:
+        line = reader.write_line(record)
+    except Exception as error:  # noqa: BLE001 - a stranger's may break anything in it
+        kind = type(error).__name__
+        problem = Problem(("body",), f"Not a record: {kind}", "record_invalid")
+        return BadRequest([problem])
+    return _read(line, now_us)
 
 
 def _require_text(target: JSONObject) -> None:

@@ -26,6 +26,7 @@ class Health(msgspec.Struct):
     version: str
     bulk: bool
     gzip: bool
+    records: bool
 
 
 class PromptReceipt(msgspec.Struct):

@@ -125,6 +125,7 @@ class Receiver:
             rate_limit=rate_limit,
             min_rate=min_rate,
             hosts=answered,
+            reader=reader,
         )
         config = uvicorn.Config(
             app,

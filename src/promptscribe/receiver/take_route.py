@@ -6,14 +6,16 @@ looks like by `record`. A 200 is sent only after the store has committed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response
 from starlette.routing import Route
 
-from promptscribe.receiver.answer import json_answer, refusal
+from promptscribe import __version__
+from promptscribe.receiver.answer import failure, json_answer, refusal
 from promptscribe.receiver.body import read_body
-from promptscribe.receiver.bulk import take_lines
+from promptscribe.receiver.bulk import take_lines, take_records
 from promptscribe.receiver.ingest import decode_body, read_log
 from promptscribe.receiver.log_entry import Refused
 from promptscribe.receiver.record import encode, receipt_record
@@ -25,15 +27,28 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from promptscribe._clock import Clock
+    from promptscribe.receiver.bulk import RecordReader
     from promptscribe.receiver.metrics import Metrics
     from promptscribe.receiver.store import Store
     from promptscribe.receiver.version import FileKind
 
 
+RECORDS: Final = "application/vnd.promptscribe.records"
+"""How the media types of records begin, whatever their version."""
+
+
 class TakeRoutes:
     """The routes that take logs into a store."""
 
-    def __init__(self, store: Store, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        metrics: Metrics,
+        reader: RecordReader | None = None,
+    ) -> None:
+        self._reader = reader
+        self._is_prepared = False
         self._store = store
         self._clock = clock
         self._metrics = metrics
@@ -69,9 +84,25 @@ class TakeRoutes:
         return take
 
     async def bulk(self, request: Request) -> Response:
-        """Take many logs of Prompts: NDJSON in, a status object a line out."""
+        """Take many logs of Prompts: NDJSON in, a status object a line out.
+
+        A client of the same version may send its journal's records instead.
+        """
+        reader = self._reader
+        kind = request.headers.get("content-type", "")
+        is_packed = kind.startswith(RECORDS)
+        if is_packed and (reader is None or kind != reader.media_type):
+            return failure(415, f"Records are read only from version {__version__}")
         body = await read_body(request)
-        answer = await take_lines(self._store, body, self._now_us(), self._metrics)
+        if is_packed and reader is not None:
+            if not self._is_prepared:  # beside the event loop, which others wait for
+                await asyncio.to_thread(reader.prepare)
+                self._is_prepared = True
+            answer = await take_records(
+                self._store, body, reader, self._now_us(), self._metrics
+            )
+        else:
+            answer = await take_lines(self._store, body, self._now_us(), self._metrics)
         return Response(answer, media_type="application/x-ndjson")
 
     def _now_us(self) -> int:
