@@ -190,6 +190,49 @@ def test_what_is_held_of_an_endless_stream_is_bounded(kind, count):
     assert logs[0].output.startswith("The beginning. ")
 
 
+class Endless:
+    """An SDK's stream that goes on for whoever closed it."""
+
+    __module__ = "openai._streaming"
+
+    def __init__(self, chunk):
+        self.chunk = chunk
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return self.chunk
+
+    def close(self):
+        """Close nothing."""
+
+
+Endless.__name__ = "Stream"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chunk", [delta("x" * 400), "x" * 400], ids=["dict", "text"])
+def test_of_what_is_read_after_the_end_of_its_log_nothing_is_held(chunk):
+    """The consumer may go on, and is the only one that reads it."""
+    ask = log_prompt(lambda: Endless(chunk))
+
+    with captured_logs() as logs:
+        stream = ask()
+        next(stream)
+        stream.close()
+        tracemalloc.start()
+        try:
+            for _ in range(30_000):
+                next(stream)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+    assert peak < MIB
+    assert len(logs) == 1
+
+
 @pytest.mark.slow
 def test_of_an_endless_stream_the_last_chunks_count():
     """Reason and usage are right, and that the middle is missing is said."""

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         Generator,
         Iterator,
     )
-    from contextvars import Token
+    from contextvars import ContextVar, Token
 
     from promptscribe._capture.context import Scope
     from promptscribe._capture.tape import Tape
@@ -168,7 +168,7 @@ async def drive_async(  # noqa: PLR0915 - a layer would show, see above
     """Run a decorated asynchronous generator; see `drive`."""
     scope, tape = begin()
     tape.is_driven = sys.get_asyncgen_hooks().finalizer is not None
-    step: Any = _first_step(generator)
+    step: Any = first_step(generator)
     texts, take, enter, leave, send = (
         tape.texts, tape.take, current.set, current.reset, generator.asend
     )  # fmt: skip
@@ -211,38 +211,7 @@ async def drive_async(  # noqa: PLR0915 - a layer would show, see above
         steps = repeat(None, tape.settle())
 
 
-async def drive_along(stream: Any, tape: Tape) -> AsyncGenerator[Any, Any]:
-    """Run the generator of one loop over an SDK's stream, and close it with this one.
-
-    Else the event loop would close it only after this one, one turn later, which may
-    be one too many at its end. The stream itself goes on: the next loop may read the
-    rest of it, and there is no scope of its own.
-    """
-    step: Any = _first_step(stream)
-    is_told = False
-    while True:
-        try:
-            chunk = await step
-        except StopAsyncIteration:
-            if not is_told:
-                tape.finish(None)
-            return
-        except BaseException as error:
-            step = None  # as in `drive_async`
-            hide_frame(error)
-            if not is_told:
-                tape.finish(None, error)
-            raise
-        step = None
-        tape.take(chunk)
-        try:
-            step = stream.asend((yield chunk))
-        except BaseException as thrown:  # noqa: BLE001 - it goes into the stream
-            hide_frame(thrown)
-            step, is_told = stream.athrow(thrown), True
-
-
-def _first_step(generator: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
+def first_step(generator: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
     """Return the first step of a generator that nobody knows but who drives it.
 
     An event loop gets to know a generator by hooks when it is started, and closes all
@@ -264,13 +233,19 @@ def _let_alone(generator: AsyncGenerator[Any, Any]) -> None:
     """Finalize a generator that the recorded one closes."""
 
 
-def leave_scope(token: Token[Any], scope: Scope | None = None) -> None:
+def leave_scope(
+    token: Token[Any],
+    scope: Scope | None = None,
+    # Also when the interpreter ends, and generators outlive the names of this module.
+    current: ContextVar[Any] = current,
+) -> None:
     """Reset the scope; in another context than it was set in, there is no need to.
 
     Args:
         token: Of when it was set. If that was a step ago, and is used, a signal's
             handler raised just now, just after it was reset, or set anew.
         scope: What it was set to, where that may be.
+        current: The variable.
     """
     try:
         current.reset(token)
@@ -282,13 +257,17 @@ def leave_scope(token: Token[Any], scope: Scope | None = None) -> None:
             current.set(None if before is token.MISSING else before)
 
 
-def hide_frame(error: BaseException) -> None:
+def hide_frame(
+    error: BaseException,
+    get: Callable[[BaseException], Any] = _get_traceback,
+    put: Callable[[BaseException, Any], None] = _set_traceback,  # as above
+) -> None:
     """Take our own frame out of an exception's traceback, which begins with it.
 
     A bare ``raise`` afterwards does not add it again (CPython ``ceval.c``,
     ``RAISE_VARARGS`` without argument goes on without ``PyTraceBack_Here``). By the
     descriptor: an exception that is a frozen dataclass refuses to be assigned to.
     """
-    traceback = _get_traceback(error)
+    traceback = get(error)
     if traceback is not None:
-        _set_traceback(error, traceback.tb_next)
+        put(error, traceback.tb_next)

@@ -11,7 +11,7 @@ traceback, as `generator.hide_frame` does. So that frame says what it stands for
 from __future__ import annotations
 
 from inspect import CO_ITERABLE_COROUTINE
-from types import AsyncGeneratorType, FunctionType, GeneratorType
+from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -27,18 +27,22 @@ def driver_for(stream: Any, drive: Any) -> Callable[..., Any]:
     """Return *drive* as if it stood where the code of a generator is defined.
 
     Args:
-        stream: The generator, or the `stdout.Steps` of one; of something else, there
-            is nothing to show.
+        stream: The generator, or the `stdout.Steps` of one, or a coroutine; of
+            something else, there is nothing to show.
         drive: `generator.drive` or its like.
     """
-    if type(stream) not in {GeneratorType, AsyncGeneratorType}:
+    if type(stream) not in {GeneratorType, AsyncGeneratorType, CoroutineType}:
         stream = getattr(stream, "_generator", None)
     kind = type(stream)
+    code: Any = None
+    frame: Any = None
     if kind is GeneratorType:
         code, frame = stream.gi_code, stream.gi_frame
     elif kind is AsyncGeneratorType:
         code, frame = stream.ag_code, stream.ag_frame
-    else:
+    elif kind is CoroutineType:
+        code, frame = stream.cr_code, stream.cr_frame
+    if frame is None:  # or it has ended
         known: Callable[..., Any] = drive
         return known
     try:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from promptscribe._capture import failure
-from promptscribe._capture.generator import drive_along, hide_frame
+from promptscribe._capture.generator import hide_frame
 from promptscribe._capture.guise import driver_for, named_as
+from promptscribe._capture.loop import drive_async_loop, drive_loop
 from promptscribe._capture.tape import MOST_BYTES
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class RawBody:
 
 
 class _Pieces:
-    """What `drive_along` tells of an answer that is read in pieces.
+    """What `drive_loop` tells of an answer that is read in pieces.
 
     Args:
         body: Keeps them.
@@ -151,7 +152,8 @@ def reading(read: Callable[..., Any], body: RawBody) -> Callable[..., Any]:
         read: One of `READERS`.
         body: What keeps it; shared by all of them.
     """
-    if inspect.iscoroutinefunction(read):
+    method = inspect.unwrap(read)  # where this stands for one that is read like this
+    if inspect.iscoroutinefunction(method):
 
         @functools.wraps(read)
         async def read_all_async(*args: Any, **kwargs: Any) -> Any:
@@ -184,30 +186,13 @@ def reading(read: Callable[..., Any], body: RawBody) -> Callable[..., Any]:
 
 def _reading_pieces(read: Callable[..., Any], body: RawBody) -> Callable[..., Any]:
     end = b"\n" if read.__name__ == "iter_lines" else b""
-    if inspect.isasyncgenfunction(read):
-
-        @functools.wraps(read)
-        def read_pieces_async(*args: Any, **kwargs: Any) -> Any:
-            pieces = read(*args, **kwargs)
-            driver = driver_for(pieces, drive_along)
-            return named_as(driver(pieces, _Pieces(body, end)), pieces)
-
-        return read_pieces_async
+    is_async = inspect.isasyncgenfunction(inspect.unwrap(read))
+    drive = drive_async_loop if is_async else drive_loop
 
     @functools.wraps(read)
     def read_pieces(*args: Any, **kwargs: Any) -> Any:
         pieces = read(*args, **kwargs)
-        try:
-            for piece in pieces:
-                body.add(piece, end)
-                yield piece
-        except GeneratorExit:
-            pieces.close()
-            raise
-        except BaseException as error:
-            hide_frame(error)
-            body.fail(error)
-            raise
-        body.end()
+        driver = driver_for(pieces, drive)
+        return named_as(driver(pieces, _Pieces(body, end)), pieces)
 
     return read_pieces

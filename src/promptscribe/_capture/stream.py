@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from promptscribe._capture import failure
 from promptscribe._capture.context import current
 from promptscribe._capture.generator import hide_frame, leave_scope
-from promptscribe._capture.guise import named_as
+from promptscribe._capture.guise import driver_for, named_as
 from promptscribe._capture.stand_in import stand_in
 from promptscribe._capture.stream_kind import RUNNING, is_providers, kind_of
 from promptscribe._capture.tape import ABANDONED, Tape
@@ -68,7 +68,8 @@ def _stand_in(stream: Any, tape: Tape, scope: Scope | None) -> Any:
         stream[_HELD] = stand_in(stream[_HELD], tape)
         return stream
     if kind_of(stream) == "coroutine":
-        return named_as(_await(_Unawaited(stream, tape), tape, scope), stream)
+        driver = driver_for(stream, _await)
+        return named_as(driver(_Unawaited(stream, tape), tape, scope), stream)
     return stand_in(stream, tape, scope)
 
 

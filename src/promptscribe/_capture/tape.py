@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
-from promptscribe._capture import adapter, delta, failure, snapshot
+from promptscribe._capture import adapter, delta, failure, open_stream, snapshot
 from promptscribe._capture.plain import encode_plain
 from promptscribe._runtime.state import runtime
 from promptscribe._wire.record import EXT_CHUNKS
@@ -96,9 +96,9 @@ class Tape:
     """
 
     __slots__ = (
-        "_finish", "_head", "_is_open", "_is_text", "_kept", "_kind", "_last",
-        "_last_bytes", "_room", "_turn", "_whole", "count", "cut", "first_chunk",
-        "is_driven", "seam", "texts",
+        "__weakref__", "_finish", "_head", "_is_open", "_is_text", "_kept", "_kind",
+        "_last", "_last_bytes", "_room", "_turn", "_whole", "count", "cut",
+        "first_chunk", "is_driven", "seam", "texts",
     )  # fmt: skip
 
     def __init__(
@@ -123,6 +123,7 @@ class Tape:
         self._turn = 1
         self._finish: Finish | None = finish
         self._whole = whole
+        open_stream.watch(self)
 
     def take(self, chunk: Any) -> type[str] | None:
         """Keep a chunk as it is now; never raises.
@@ -166,6 +167,9 @@ class Tape:
         The more, the smaller they are: between two times they are not looked at.
         """
         try:
+            if self._finish is None:
+                self.texts.clear()
+                return self._turn
             if self._join_texts(few=False) > _LARGE_TURN:
                 self._turn = 1
             else:
@@ -196,20 +200,36 @@ class Tape:
         self._forget()
         return rest
 
-    def __del__(self) -> None:
+    def abandon(self) -> None:
+        """Hand over what came, although nobody ended the stream; see `finish`."""
+        self.finish(ABANDONED)
+
+    def __del__(
+        self,
+        # As long as there is anything: when the interpreter ends, modules go first.
+        getrefcount: Callable[[object], int] = sys.getrefcount,
+        held_by_nobody: int = _HELD_BY_NOBODY,
+    ) -> None:
         # Who drives the stream was thrown away without a last step: nobody read on, or
         # it ignored its ``close``, or waited there for an event loop that has ended.
         # As part of garbage that refers to itself this comes earlier: the generator
         # still holds this, and will be closed, perhaps by an event loop, later.
-        if not self.is_driven or sys.getrefcount(self) <= _HELD_BY_NOBODY:
-            self.finish(ABANDONED)
+        if self._finish is None:
+            return
+        if not self.is_driven or getrefcount(self) <= held_by_nobody:
+            self.abandon()
 
     def finish_whole(self, response: Any) -> None:
         """Hand over a response that was no stream; see `finish`."""
         if self._finish is not None and self._whole is not None:
             self._finish = None
-            self._is_open = False
             self._whole(response)
+            self._forget()
+
+    def disown(self) -> None:
+        """Hand over nothing: what came of it is another process's to tell."""
+        self._finish = None
+        self._forget()
 
     def pack(self) -> msgspec.Raw:
         """Return all that was kept as one value, encoded: `record.EXT_CHUNKS`."""
@@ -270,7 +290,9 @@ class Tape:
         self._is_open = self._room > 0 and self._finish is not None
 
     def _forget(self) -> None:
-        """Let go of all that was handed over."""
+        """Let go of all that was handed over; who reads on, reads for himself."""
+        open_stream.forget(id(self), None)
+        self._is_open = False
         self._head = bytearray()
         self._last.clear()
         self.texts.clear()

@@ -238,8 +238,14 @@ STREAMS = {
 
 
 @pytest.mark.parametrize(("ask", "read", "facts"), STREAMS.values(), ids=STREAMS)
-def test_a_stream_is_one_log_of_all_it_said(provider, ask, read, facts):
-    """Output, reason, tokens, chunk count and time to first token."""
+@pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
+def test_a_stream_is_one_log_of_all_it_said(provider, ask, read, facts, times):
+    """Output, reason, tokens, chunk count and time to first token.
+
+    Of a function that hands on what a decorated one returned, another one.
+    """
+    for _ in range(times):
+        ask = log_prompt(ask)
 
     async def read_later(answer):
         answer = await answer if inspect.iscoroutine(answer) else answer
@@ -247,23 +253,23 @@ def test_a_stream_is_one_log_of_all_it_said(provider, ask, read, facts):
         return await answer if inspect.iscoroutine(answer) else answer
 
     async def main():
-        return await read_later(log_prompt(ask)(provider))
+        return await read_later(ask(provider))
 
     with captured_logs() as logs:
         if inspect.iscoroutinefunction(read):
             asyncio.run(main())
         else:
-            read(log_prompt(ask)(provider))
+            read(ask(provider))
 
-    log = logs[0]
-    assert len(logs) == 1
-    assert facts == (
-        log.output, log.finish_reason, log.prompt_tokens, log.output_tokens
-    )  # fmt: skip
-    assert log.metadata["chunks"] > 1
-    assert 0 < log.metadata["time_to_first_token"] <= log.provider_latency
-    assert "stream" not in log.metadata
-    assert log.error is None
+    assert len(logs) == times
+    for log in logs:
+        assert facts == (
+            log.output, log.finish_reason, log.prompt_tokens, log.output_tokens
+        )  # fmt: skip
+        assert log.metadata["chunks"] > 1
+        assert 0 < log.metadata["time_to_first_token"] <= log.provider_latency
+        assert "stream" not in log.metadata
+        assert log.error is None
 
 
 WHOLE = {

@@ -85,6 +85,65 @@ def test_an_asynchronous_client_is_read_likewise(provider, way):
     assert facts(logs[0]) == FACTS
 
 
+@pytest.mark.parametrize("way", [*PIECES, *WHOLE, "parse"])
+@pytest.mark.parametrize("asked", [CHAT, STREAM], ids=["whole", "stream"])
+def test_a_function_that_calls_a_decorated_one_is_told_likewise(client, way, asked):
+    """Each of them has the answer."""
+    ask = client.chat.completions.with_streaming_response.create
+
+    def parse(manager):
+        with manager as answer:
+            parsed = answer.parse()
+            return list(parsed) if asked is STREAM else parsed
+
+    with captured_logs() as logs:
+        manager = log_prompt(log_prompt(ask))(**asked)
+        parse(manager) if way == "parse" else read(manager, way)
+
+    assert [facts(log) for log in logs] == [FACTS, FACTS]
+
+
+@pytest.mark.parametrize("way", [*PIECES, *WHOLE, "parse"])
+def test_an_asynchronous_function_that_calls_one_likewise(provider, way):
+    """The same of events that are read by an event loop."""
+
+    async def parse(manager):
+        async with manager as answer:
+            return [x async for x in await answer.parse()]
+
+    async def main():
+        async with openai.AsyncOpenAI(base_url=f"{provider}/v1") as client:
+            ask = client.chat.completions.with_streaming_response.create
+            manager = log_prompt(log_prompt(ask))(**STREAM)
+            await (parse(manager) if way == "parse" else read_async(manager, way))
+
+    with captured_logs() as logs:
+        asyncio.run(main())
+
+    assert [facts(log) for log in logs] == [FACTS, FACTS]
+
+
+@pytest.mark.parametrize("way", PIECES)
+def test_what_is_thrown_into_pieces_reaches_the_sdk(client, way):
+    """And what it makes of that, its consumer."""
+    ask = client.chat.completions.with_streaming_response.create
+    problem = ValueError("the consumer's")
+
+    def throw(manager):
+        with manager as answer:
+            pieces = getattr(answer, way)()
+            next(pieces)
+            with pytest.raises(ValueError, match="consumer's") as caught:
+                pieces.throw(problem)
+            names = [entry.name for entry in caught.traceback]
+            problem.__traceback__ = None
+            return caught.value is problem, names[names.index(way) :], list(pieces)
+
+    undecorated = throw(ask(**STREAM))
+    with captured_logs():
+        assert throw(log_prompt(ask)(**STREAM)) == undecorated
+
+
 @pytest.mark.parametrize("way", ["iter_lines", "text", "json"])
 def test_anthropics_answers_are_read_likewise(provider, way):
     """Its classes are of the same make."""
