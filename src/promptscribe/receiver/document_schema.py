@@ -151,7 +151,9 @@ SCHEMAS: Final[JSONObject] = {
     },
     "Lines": {
         "description": "A PromptLogRequest a line, with version_id and "
-        "version_environment as members; gzip is taken.",
+        "version_environment as members; gzip is taken. A client of this very version "
+        "sends its journal's records instead, where GET /health says that they are "
+        "read; no others need to know how.",
         "type": "string",
     },
     "Move": {"type": "object", "properties": {"path": _TEXT, "name": _TEXT}},
