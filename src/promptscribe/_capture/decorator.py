@@ -55,6 +55,8 @@ class LogPrompt:
         members = dict(self._members)
         for name, value in members.items():
             _check(name, value)
+        if members.get("path") is not None and not members["path"].strip():
+            raise ConfigurationError("path", "must not be blank")
         target: Any = function
         if isinstance(target, type) or not _can_be_decorated(target):
             raise ConfigurationError("log_prompt", _no_function(target))

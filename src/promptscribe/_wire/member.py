@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from promptscribe import _clock, schema
-from promptscribe._wire import body
+from promptscribe._wire import body, fitting, record
 
 Check: TypeAlias = Callable[[Any], bool]
 Rule: TypeAlias = tuple[Check, str]
@@ -67,7 +67,7 @@ def _is_prompt(value: Any) -> bool:
 
 def _is_choice(value: Any) -> bool:
     if type(value) is dict:
-        return value.get("type") == "function"
+        return fitting.is_call(value)
     return type(value) is str and value in {"none", "auto", "required"}
 
 
@@ -113,21 +113,58 @@ def problem(name: str, value: Any) -> str | None:
 def coerce(name: str, value: Any) -> Any:
     """Return a member's value as the contract wants it, or None if it cannot be."""
     check, _ = _RULES[name]
+    if name == "messages":
+        return _to_messages(value)
+    fit = _FITTED.get(name)
     if value is None or check(value):
-        return value
+        return value if fit is None or value is None else fit(value)
+    if fit is not None:
+        value = _near(name, value)
+        return None if value is None else fit(value)
     if check is _is_text:
         return _to_text(value, as_json=name == "output")
     if check is _is_time:
         return _to_time(value)
     if check in {_is_integer, _is_number}:
         return _to_number(value, whole=check is _is_integer)
-    if name == "output_message" and type(value) is str:
-        return {"role": "assistant", "content": value}
-    if name == "messages" and is_message(value):
-        return [value]
     if check is _is_object and type(value) is dict:
         return {str(key): item for key, item in value.items()}
     return None
+
+
+def _near(name: str, value: Any) -> Any:
+    """Return what is near to a value and of the right type, or None."""
+    if name == "output_message":
+        is_text = type(value) is str
+        return {"role": "assistant", "content": value} if is_text else None
+    return _to_text(value, as_json=False) if _RULES[name][0] is _is_text else None
+
+
+def _to_messages(value: Any) -> list[schema.JSONObject] | None:
+    if type(value) is not list:
+        return [fitting.fit_message(value)] if is_message(value) else None
+    fits = True
+    for item in value:
+        if type(item) is not dict or type(item.get("role")) is not str:
+            return None
+        if len(item) == 2 and type(item.get("content")) is str:
+            continue  # as `is_fit`, which takes three times as long from here
+        fits = fits and fitting.is_fit(item)
+    return value if fits else [fitting.fit_message(m) for m in record.plain(value)]
+
+
+def _fit_prompt(prompt: schema.JSONObject | str) -> schema.JSONObject | str:
+    return fitting.fit_prompt(prompt) if type(prompt) is dict else prompt
+
+
+_FITTED: Final[dict[str, Callable[[Any], Any]]] = {
+    "path": fitting.fit_path,
+    "log_id": fitting.fit_id,
+    "trace_parent_id": fitting.fit_id,
+    "output_message": fitting.fit_message,
+    "prompt": _fit_prompt,
+}
+"""Members that can be of the right type and be refused for what is in them."""
 
 
 def _to_text(value: Any, *, as_json: bool) -> str | None:
