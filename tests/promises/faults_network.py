@@ -67,9 +67,9 @@ class Network:
                 if fate.startswith("cut"):
                     break
         for end in (one, other):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # its peer may have gone
                 end.shutdown(socket.SHUT_RDWR)
-                end.close()
+            end.close()
 
     def _choose(self, more):
         fate = self._chance.choice(FATES)
