@@ -8,15 +8,13 @@ same time, and no instrumentation tells of one call twice by itself.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
 from promptscribe._dialects import gen_ai, openinference
+from promptscribe._dialects.span import Span
 from promptscribe._providers.value import word
-
-if TYPE_CHECKING:
-    from promptscribe._dialects.span import Span
 
 _MODELS: Final = (
     gen_ai.REQUEST_MODEL,
@@ -71,6 +69,16 @@ def response_id(span: Span) -> str | None:
     except ValueError:
         return None
     return said.id or (said.llm_output and said.llm_output.id) or None
+
+
+def outline(span: Span) -> Span:
+    """Return of a span what the other functions here look at: no message is in it."""
+    names = {*_MODELS, *_TOKENS} & span.attributes.keys()
+    kept = {name: span.attributes[name] for name in names}
+    response = response_id(span)
+    if response is not None:
+        kept[gen_ai.RESPONSE_ID] = response
+    return Span(trace_id=span.trace_id, span_id=span.span_id, attributes=kept)
 
 
 def has_tokens(span: Span) -> bool:

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from promptscribe._capture.context import is_unsaved
 from promptscribe._dialects import identity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from promptscribe._capture.context import Scope
     from promptscribe._dialects.span import Span
+    from promptscribe.otel.lineage import Call
 
 MOST: Final = 8
 """Spans that wait inside of one that runs: two attempts by two instrumentations make
@@ -32,18 +35,30 @@ def is_same_call(inner: Span, outer: Span) -> bool:
     return identity.is_same_model(inner, outer)
 
 
-def unite(outer: Span, inner: Sequence[Span]) -> tuple[Span, list[Span]]:
+def unite(outer: Call, inner: Sequence[Call]) -> tuple[Call, list[Call]]:
     """Return a call that is over, with what only its doubles know, and the others.
 
     Args:
         outer: The call.
-        inner: Spans inside of it that may have told of it, in the order of their end.
+        inner: Calls inside of it that may have been the same one, in the order of
+            their end.
     """
-    doubles = _doubles(outer, inner)
+    span, scope = outer
+    found = _doubles(span, [call.span for call in inner])
+    doubles = [call for call in inner if any(call.span is one for one in found)]
     for double in doubles:
-        both = {**double.attributes, **outer.attributes}
-        outer = msgspec.structs.replace(outer, attributes=both)
-    return outer, [span for span in inner if span not in doubles]
+        both = {**double.span.attributes, **span.attributes}
+        span = msgspec.structs.replace(span, attributes=both)
+    # What one of them may not keep is in all of them.
+    scope = max([scope, *(double.scope for double in doubles)], key=_strictness)
+    others = [call for call in inner if all(call is not one for one in doubles)]
+    return outer._replace(span=span, scope=scope), others
+
+
+def _strictness(scope: Scope | None) -> tuple[bool, bool]:
+    if scope is None:
+        return False, False
+    return is_unsaved(scope.members), scope.controlled
 
 
 def _doubles(outer: Span, inner: Sequence[Span]) -> list[Span]:

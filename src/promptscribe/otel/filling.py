@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from promptscribe._capture.context import is_unsaved
 from promptscribe._capture.controlled import ControlledRecording
+from promptscribe._capture.options import NO_OPTIONS
 from promptscribe._capture.recording import Recording
-from promptscribe._capture.rule import to_plain
+from promptscribe._capture.rule import Rules, rules_of, to_plain
 from promptscribe._dialects import identity, translation
 from promptscribe._wire import record
 from promptscribe.otel import doubles
 
 if TYPE_CHECKING:
+    from promptscribe._capture.context import Scope
     from promptscribe._dialects.span import Span
+    from promptscribe.otel.lineage import Call
 
 _OWN: Final = ("path", "source", "environment", "error")
 """What a span says of itself: the log around it has its own."""
@@ -30,13 +34,13 @@ class Fills:
         self._fills: dict[int, _Fill] = {}
 
     def take(
-        self, recording: Recording, span: Span, *, is_named: bool = False
-    ) -> list[Span]:
+        self, recording: Recording, call: Call, *, is_named: bool = False
+    ) -> list[Call]:
         """Fill a log with a call, or find that it is one of several.
 
         Args:
             recording: The log.
-            span: The call.
+            call: The call.
             is_named: Whether a log names the call's own one as its parent: then it
                 has to have one.
 
@@ -47,29 +51,32 @@ class Fills:
         key = recording.key or 0
         before = self._fills.get(key)
         if before is None:
-            self._fills[key] = _Fill(recording, None if is_named else span)
-            return [span] if is_named else []
+            self._fills[key] = _Fill(recording, None if is_named else call)
+            return [call] if is_named else []
         first = before.withdraw()
         if first is None:
-            return [span]
-        if span.parent_id == first.span_id and doubles.is_same_call(span, first):
+            return [call]
+        span = call.span
+        if span.parent_id == first.span.span_id and doubles.is_same_call(
+            span, first.span
+        ):
             # The outer one was over before the stream was, and knows no tokens.
-            self._fills[key] = _Fill(recording, doubles.unite(first, [span])[0])
+            self._fills[key] = _Fill(recording, doubles.unite(first, [call])[0])
             return []
-        if first.status == "ERROR" and not is_named:
-            self._fills[key] = _Fill(recording, span)
+        if first.span.status == "ERROR" and not is_named:
+            self._fills[key] = _Fill(recording, call)
             return [first]
-        return [first, span]
+        return [first, call]
 
-    def add(self, recording: Recording, span: Span) -> None:
+    def add(self, recording: Recording, call: Call) -> None:
         """Add what only another span of the same call knows, if it fills the log."""
         before = self._fills.get(recording.key or 0)
-        response = identity.response_id(span)
+        response = identity.response_id(call.span)
         if before is None or response is None or not before.is_of(response):
             return
         first = before.withdraw()
         if first is not None:
-            both, _ = doubles.unite(first, [span])
+            both, _ = doubles.unite(first, [call])
             self._fills[recording.key or 0] = _Fill(recording, both)
 
     def _forget(self) -> None:
@@ -80,25 +87,26 @@ class Fills:
 class _Fill:
     """One log and the call that it is filled with; None once there are several."""
 
-    def __init__(self, recording: Recording, span: Span | None) -> None:
+    def __init__(self, recording: Recording, call: Call | None) -> None:
         self.recording = recording
-        self._span = span
+        self._call = call
         self._update: Any = None
-        if span is not None:
-            Recording._add(recording, update_for(recording, span))
+        if call is not None:
+            Recording._add(recording, update_for(recording, call.span, call.scope))
             self._update = recording._updates[-1] if recording._updates else None
 
     def is_of(self, response: str) -> bool:
         """Say whether the log is filled with the call of a response."""
-        return self._span is not None and identity.response_id(self._span) == response
+        call = self._call
+        return call is not None and identity.response_id(call.span) == response
 
-    def withdraw(self) -> Span | None:
+    def withdraw(self) -> Call | None:
         """Take the call out of the log again, and return it."""
-        span, self._span = self._span, None
+        call, self._call = self._call, None
         updates = self.recording._updates or []
         self.recording._updates = [u for u in updates if u is not self._update]
         self._update = None
-        return span
+        return call
 
 
 def is_open(recording: Recording) -> bool:
@@ -106,13 +114,26 @@ def is_open(recording: Recording) -> bool:
     return recording._append is not None
 
 
-def update_for(recording: Recording, span: Span) -> dict[str, Any]:
-    """Return what a recording is told: the span, or what its rules leave of it."""
-    if not isinstance(recording, ControlledRecording):
+def update_for(
+    recording: Recording, span: Span, scope: Scope | None = None
+) -> dict[str, Any]:
+    """Return what a recording is told: the span, or what rules leave of it.
+
+    Args:
+        recording: The log.
+        span: What fills it.
+        scope: What the span was started inside of, if that is not the log itself: it
+            may forbid what the log allows.
+    """
+    is_withheld = scope is not None and is_unsaved(scope.members)
+    if not is_withheld and not isinstance(recording, ControlledRecording):
         return {record.SPAN: span.as_plain()}
-    rules = recording._rules
+    own = rules_of(recording)
+    rules = Rules(NO_OPTIONS, not is_withheld, own) if is_withheld else own
     members = translation.read_call(span)
-    if rules.is_bare:
+    if rules is None or rules.is_bare:
         members = translation.withhold(members)
     said = {k: v for k, v in members.items() if k not in _OWN}
-    return {record.CAPTURED: rules.members(to_plain(said, rules))}
+    if rules is not None:
+        said = rules.members(to_plain(said, rules))
+    return {record.CAPTURED: said}

@@ -22,10 +22,19 @@ from promptscribe._dialects import identity, own, translation
 from promptscribe._dialects.span import OURS
 from promptscribe._recent import Recent
 from promptscribe.otel import doubles, filling, writing
-from promptscribe.otel.lineage import Lineage, Node, around, may_be_call
+from promptscribe.otel.lineage import (
+    Call,
+    Lineage,
+    Node,
+    Place,
+    around,
+    may_be_call,
+)
 from promptscribe.otel.reading import read_span
 
 if TYPE_CHECKING:
+    from promptscribe._capture.context import Scope
+    from promptscribe._capture.recording import Recording
     from promptscribe._dialects.span import Span
     from promptscribe.otel.lineage import Ancestor, Key
 
@@ -103,7 +112,8 @@ class Intake:
                     node = Node(_parent(span), None, None)
                     if may_be_call(span.attributes):
                         read = read_span(span)
-                        node.call = read if translation.is_call(read) else None
+                        is_call = translation.is_call(read)
+                        node.call = identity.outline(read) if is_call else None
                     self._lineage.add(key, node)
         except BaseException as problem:  # noqa: BLE001 - same
             failure.note("otel_failed", problem)
@@ -126,11 +136,13 @@ class Intake:
     def take(self, span: Span) -> None:
         """Log a call that is known otherwise than by its ended span."""
         try:
-            self._end(_key_of(span) if span.has_ids else None, span)
+            key = _key_of(span) if span.has_ids else None
+            self._end(key, span, current.get())
         except BaseException as problem:  # noqa: BLE001 - same
             failure.note("otel_failed", problem)
 
-    def _end(self, key: Key | None, span: Span) -> bool:
+    def _end(self, key: Key | None, span: Span, made_in: Scope | None = None) -> bool:
+        """Log a call; *made_in* is where it was made, if its start was not seen."""
         if span.scope == OURS or not translation.is_call(span):
             self._close(key, None)
             return True
@@ -140,49 +152,51 @@ class Intake:
                 return True
             node = self._lineage.get(key) if key is not None else None
             above = self._above(key, node)
-            others: list[Span] = []
+            scope = current.get() if node is None else node.scope or made_in
+            call = Call(span, None if isinstance(scope, Place) else scope)
+            others: list[Call] = []
             if node is not None and node.extras:
-                span, others = doubles.unite(span, node.extras)
-            self._close(key, span)
-            calls = self._take(key, span, above)
+                call, others = doubles.unite(call, node.extras)
+            self._close(key, call.span)
+            calls = self._take(key, call, above)
             for other in others:
-                calls += self._take(_key_of(other), other, above)
-        inside = {other.log_id for other in others}
-        is_own = any(call.log_id == span.log_id for call in calls)
-        below = above._replace(log_id=span.log_id) if is_own else above
+                calls += self._take(_key_of(other.span), other, above)
+        inside = {other.span.log_id for other in others}
+        own_id = call.span.log_id
+        is_own = any(each.span.log_id == own_id for each in calls)
+        below = own_id if is_own else above.log_id
         kept = [
-            writing.write(call, below if call.log_id in inside else above)
-            for call in calls
+            writing.write(each, below if each.span.log_id in inside else above.log_id)
+            for each in calls
         ]
         return all(kept)
 
-    def _take(self, key: Key | None, span: Span, above: Ancestor) -> list[Span]:
+    def _take(self, key: Key | None, call: Call, above: Ancestor) -> list[Call]:
         """Return the calls that are to be logs of their own, now that one has ended."""
-        recording = None if above.scope is None else above.scope.recording
-        if recording is not None and not filling.is_open(recording):
-            recording = None
-        released = self._hold_back(span, above)
+        recording = _open_recording(above)
+        released = self._hold_back(call, above)
         if released is not None:
             if recording is not None:
-                self._fills.add(recording, span)
+                self._fills.add(recording, call)
             return released
-        self._remember(key, span)
+        self._remember(key, call.span)
         if key is not None:
             self._lineage.name(key[0], above)
-            span = _above_all(span, self._lineage.take_passed(key))
+            passed = self._lineage.take_passed(key)
+            call = call._replace(span=_above_all(call.span, passed))
         if recording is not None:
             node = self._lineage.get(key) if key is not None else None
             is_named = node is not None and node.is_named
-            calls = self._fills.take(recording, span, is_named=is_named)
-            self._note_filling(span, calls)
+            calls = self._fills.take(recording, call, is_named=is_named)
+            self._note_filling(call.span, calls)
             return calls
         if above.node is not None:
             above.node.is_named = True
-        return [span]
+        return [call]
 
-    def _note_filling(self, span: Span, calls: list[Span]) -> None:
+    def _note_filling(self, span: Span, calls: list[Call]) -> None:
         """Remember which call has a log of its own, and which one has not."""
-        own = {_key_of(call) for call in calls}
+        own = {_key_of(call.span) for call in calls}
         for key in {_key_of(span), *own}:
             node = self._lineage.get(key)
             if node is not None:
@@ -197,17 +211,15 @@ class Intake:
         with self._lock:
             node = self._lineage.get(key) if key is not None else None
             if node is not None:
-                node.live = None
-                node.call = call if call is not None else node.call
-                node.extras = []
+                node.close(call)
 
-    def _hold_back(self, span: Span, above: Ancestor) -> list[Span] | None:
+    def _hold_back(self, call: Call, above: Ancestor) -> list[Call] | None:
         """Put a call aside that another span has told of, or will; None for others.
 
         Returns:
             Calls that were put aside and can wait no longer.
         """
-        outer = above.node
+        outer, span = above.node, call.span
         if outer is not None:
             around = outer.read()
             if around is not None and doubles.is_same_call(span, around):
@@ -215,11 +227,11 @@ class Intake:
                     # It is over, and written: a guess is good where nothing is lost.
                     is_sure = None not in map(identity.response_id, (span, around))
                     return [] if is_sure or identity.has_tokens(around) else None
-                outer.extras.append(span)
+                outer.extras.append(call)
                 released = outer.extras[: -doubles.MOST]
                 del outer.extras[: -doubles.MOST]
-                for call in released:
-                    self._remember(_key_of(call), call)
+                for one in released:
+                    self._remember(_key_of(one.span), one.span)
                     outer.is_named = True
                 return released
         return [] if self._is_told(span) else None
@@ -245,6 +257,12 @@ class Intake:
         if response is not None:
             seen = _Seen(span.scope, span.began, span.ended)
             self._responses[response] = seen
+
+
+def _open_recording(above: Ancestor) -> Recording | None:
+    """Return the log of this library's own that is above a call, if it is open."""
+    recording = None if above.scope is None else above.scope.recording
+    return recording if recording is not None and filling.is_open(recording) else None
 
 
 def _above_all(span: Span, passed: list[str]) -> Span:

@@ -1,7 +1,8 @@
 """The lineage: which span was started under which, and inside of which log.
 
-Its law: bounded, whatever the application leaves open. What was seen to start is known
-exactly; of what was only seen to end, the ids are known.
+Its law: bounded, whatever the application leaves open; and of what is over, or let go
+of without an end, no message is kept alive. What was seen to start is known exactly; of
+what was only seen to end, the ids are known.
 
 Spans that are no logs (agents, tools, HTTP) do not break the chain: the nearest
 ancestor that is a log is looked for through them. Between the spans of OpenTelemetry
@@ -11,15 +12,18 @@ same log as its parent is nearer to the parent; any other is nearer to its log.
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from promptscribe._clock import format_log_id, join_log_id, parse_log_id
-from promptscribe._dialects import translation
+from promptscribe._dialects import identity, translation
 from promptscribe._recent import Recent
 from promptscribe.otel import doubles
 from promptscribe.otel.reading import read_kind, read_span
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from promptscribe._capture.context import Scope
     from promptscribe._dialects.span import Span
 
@@ -33,15 +37,34 @@ Key = tuple[int, int]
 """Trace id and span id."""
 
 
+class Call(NamedTuple):
+    """The call of a model, by one span.
+
+    Attributes:
+        span: The span.
+        scope: What it was started inside of: whose labels it gets, and whose rules.
+    """
+
+    span: Span
+    scope: Scope | None
+
+
+class Place(NamedTuple):
+    """What is left of a scope when what was started inside of it is over."""
+
+    trace: bytes | None
+    key: int | None
+    recording: None = None
+
+
 class Node:
     """One span, as far as it is known.
 
     Attributes:
         parent: Span id of the one that it was started under, or None.
-        scope: The log that it was started inside of, or None.
-        live: The span itself while it runs.
-        call: The span as data, once it has ended and if it is a call.
-        extras: Spans inside of it that tell of the same call, as far as is known
+        scope: What it was started inside of, or None; of what is over, the place.
+        call: What identifies it, once it has ended and if it is a call.
+        extras: Calls inside of it that tell of the same one, as far as is known
             while it runs.
         told: Log id that another process named as the parent.
         is_named: Whether a log names this span's log as its parent.
@@ -50,24 +73,39 @@ class Node:
     """
 
     __slots__ = (
-        "call", "extras", "is_filling", "is_named", "live", "parent", "scope", "told",
+        "_live", "call", "extras", "is_filling", "is_named", "parent", "scope", "told",
         "was_call",
     )  # fmt: skip
 
     def __init__(self, parent: int | None, scope: Scope | None, live: Any) -> None:
         self.parent = parent
-        self.scope = scope
-        self.live = live
+        self.scope: Scope | Place | None = scope
+        self._live = None if live is None else _refer_to(live)
         self.call: Span | None = None
-        self.extras: list[Span] = []
+        self.extras: list[Call] = []
         self.told: str | None = None
         self.is_named = False
         self.is_filling = False
         self.was_call = False
 
+    @property
+    def live(self) -> Any:
+        """The span itself while it runs; None for one that nobody can end any more."""
+        return None if self._live is None else self._live()
+
     def read(self) -> Span | None:
         """Return the span as data; None if it is over and no call."""
-        return read_span(self.live) if self.live is not None else self.call
+        live = self.live
+        return read_span(live) if live is not None else self.call
+
+    def close(self, call: Span | None) -> None:
+        """Keep of a span that is over what it is known by."""
+        self._live = None
+        self.extras = []
+        if self.scope is not None:
+            self.scope = Place(self.scope.trace, self.scope.key)
+        if call is not None:
+            self.call = identity.outline(call)
 
 
 class Ancestor(NamedTuple):
@@ -75,13 +113,14 @@ class Ancestor(NamedTuple):
 
     Attributes:
         log_id: Its id; None if there is none.
-        scope: Set if it is a log of this library's own.
+        scope: Set if it is a log of this library's own; a place if that is all that is
+            known of it any more.
         node: Set if it is a span.
         unseen: Span id, where all that is known is that a span of that id is above.
     """
 
     log_id: str | None
-    scope: Scope | None = None
+    scope: Scope | Place | None = None
     node: Node | None = None
     unseen: int | None = None
 
@@ -172,23 +211,23 @@ class Lineage:
         node = self._nodes.get(key)
         if node is None:
             return Ancestor(None)
-        trace = key[0]
+        trace, scope = key[0], node.scope
         seen = {key[1]}
         while node.parent and node.parent not in seen:
             seen.add(node.parent)
             outer = self._nodes.get((trace, node.parent))
             if outer is None:
-                return self._outside(trace, node)
+                return self._outside(trace, node, scope)
             if _log_of(outer.scope) != _log_of(node.scope):
                 break
             if _is_call(outer) and not outer.is_filling:
                 return Ancestor(format_log_id(trace, node.parent), node=outer)
             node = outer
-        return around(node.scope, node.told)
+        return around(scope, node.told)
 
-    def _outside(self, trace: int, node: Node) -> Ancestor:
+    def _outside(self, trace: int, node: Node, scope: Scope | Place | None) -> Ancestor:
         """Return who is above a span whose parent nobody here has seen."""
-        found = around(node.scope, node.told)
+        found = around(scope, node.told)
         if found.log_id is not None:
             return found
         # Another process: it told us, or its span is the best that there is to name.
@@ -198,7 +237,7 @@ class Lineage:
         return Ancestor(format_log_id(trace, node.parent), unseen=node.parent)
 
 
-def around(scope: Scope | None, told: str | None = None) -> Ancestor:
+def around(scope: Scope | Place | None, told: str | None = None) -> Ancestor:
     """Return the log that encloses the code that runs; else the one we were told."""
     if scope is None or scope.key is None or scope.trace is None:
         return Ancestor(told)
@@ -206,18 +245,25 @@ def around(scope: Scope | None, told: str | None = None) -> Ancestor:
     return Ancestor(own or join_log_id(scope.trace, scope.key), scope=scope)
 
 
-def _log_of(scope: Scope | None) -> int | None:
+def _refer_to(span: Any) -> Callable[[], Any]:
+    """Return what gives a span as long as its program can end it."""
+    try:
+        return weakref.ref(span)
+    except TypeError:  # of another make
+        return lambda: span
+
+
+def _log_of(scope: Scope | Place | None) -> int | None:
     return None if scope is None else scope.key
 
 
 def _is_call(node: Node) -> bool:
-    if node.live is None:
+    live = node.live
+    if live is None:
         return node.call is not None
     if not node.was_call:
-        attributes = getattr(node.live, "attributes", None)
-        node.was_call = may_be_call(attributes) and translation.is_call(
-            read_kind(node.live)
-        )
+        attributes = getattr(live, "attributes", None)
+        node.was_call = may_be_call(attributes) and translation.is_call(read_kind(live))
     return node.was_call
 
 

@@ -24,15 +24,15 @@ from promptscribe._wire import record
 if TYPE_CHECKING:
     from promptscribe._capture.context import Scope
     from promptscribe._dialects.span import Span
-    from promptscribe.otel.lineage import Ancestor
+    from promptscribe.otel.lineage import Call
 
 
-def write(span: Span, above: Ancestor) -> bool:
+def write(call: Call, above: str | None) -> bool:
     """Write the log of a call.
 
     Args:
-        span: The call.
-        above: The nearest log above it.
+        call: The call.
+        above: Id of the nearest log above it.
 
     Returns:
         False if it could not be kept, which has been counted; what is not to be kept
@@ -41,15 +41,15 @@ def write(span: Span, above: Ancestor) -> bool:
     append = runtime.append
     if append is None:
         return True
-    scope = above.scope
+    span, scope = call
     own = bytes.fromhex(span.trace_id) if span.has_ids else None
     trace = own or new_trace(runtime.wall_ns())
     labels: Any = runtime.members if scope is None else scope.members
     given: dict[str, Any] = {}
     if span.has_ids:
         given["log_id"] = span.log_id
-    if above.log_id is not None:
-        given["trace_parent_id"] = above.log_id
+    if above is not None:
+        given["trace_parent_id"] = above
     update: dict[str, Any] = {record.SPAN: span.as_plain()}
     if runtime.controls is not None or is_controlled(scope):
         if not controlled.is_kept(scope, trace) and span.status != "ERROR":
