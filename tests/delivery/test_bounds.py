@@ -59,6 +59,31 @@ def test_what_others_deliver_is_not_dropped_for_newer_ones(lab):
     assert all(log["error"].startswith("Interrupted") for log in cut)
 
 
+def test_a_file_that_may_not_be_opened_waits_and_is_told(lab):
+    """Somebody moved it and left a link: the other logs arrive, and it later."""
+    lab.calls = lab.made = 6000
+    lab.down()
+    lab.run("sigkill")
+    lab.up()
+    first = min(lab.root.rglob("*.seg"))
+    moved = first.rename(lab.folder / "moved")
+    first.symlink_to(moved)
+    process = lab.start("flush_shortly", 0)
+    lab.finish(process)
+    (report,) = lab.reports
+    early = len(lab.server.stored)
+    moved.rename(first)
+    lab.restart()
+
+    assert report["reasons"]["segment_unopened"] == 1
+    assert report["dropped"] == 0
+    assert lab.errors.count("cannot be opened, it waits") == 1
+    assert str(first) in lab.errors
+    assert 0 < early < lab.calls
+    assert (lab.count().lost, lab.count().twice) == (0, 0)
+    assert audit(lab) == []
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 def test_two_users_that_share_a_journal_lose_nothing(lab):
     """The second one cannot use the folder of the first: memory, and it says so."""

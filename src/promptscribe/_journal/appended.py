@@ -14,9 +14,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from promptscribe._journal import frame
-from promptscribe._journal.faultpoint import reach
-from promptscribe._journal.segment import OPEN_FLAGS, Segment, header
+from promptscribe._journal import access, frame
+from promptscribe._journal.access import OPEN_FLAGS
+from promptscribe._journal.segment import Segment, header
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,6 +36,8 @@ class AppendedSegment(Segment):
     """
 
     __slots__ = ("descriptor",)
+
+    ACCESS = mmap.ACCESS_READ
 
     descriptor: int
 
@@ -88,34 +90,10 @@ class AppendedSegment(Segment):
         with contextlib.suppress(OSError):
             os.close(fd)
 
-    def open(self) -> mmap.mmap | None:
-        """Return a mapping for reading that reaches to the last frame."""
-        if self.map is not None and len(self.map) < self.size:
-            self.map = None
-        if self.map is None and self.path is not None and self.size:
-            with contextlib.suppress(OSError, ValueError):
-                fd = os.open(self.path, OPEN_FLAGS)
-                try:
-                    self.map = mmap.mmap(fd, 0, access=mmap.ACCESS_READ)
-                finally:
-                    os.close(fd)
-        return self.map
-
     def acknowledge(self, offsets: Iterable[int]) -> None:
         """Mark the frames at *offsets* as delivered."""
-        if self.path is None:
-            return
-        with contextlib.suppress(OSError):
-            # Not through the appending descriptor: there, pwrite appends.
-            fd = os.open(self.path, OPEN_FLAGS)
-            try:
-                for offset in offsets:
-                    os.pwrite(
-                        fd, bytes([frame.ACKNOWLEDGED]), offset + frame.STATE_OFFSET
-                    )
-                    reach("acknowledged")
-            finally:
-                os.close(fd)
+        if self.path is not None:
+            access.mark(self.path, offsets)
 
     def add_checksums(self, bare: list[frame.Piece]) -> None:
         """Do nothing: every frame was stored with its checksum, unless by others."""

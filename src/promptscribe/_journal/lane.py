@@ -20,6 +20,7 @@ import stat
 import time
 from typing import TYPE_CHECKING, Final
 
+from promptscribe._journal.access import judge
 from promptscribe._journal.faultpoint import reach
 from promptscribe._journal.segment import SUFFIX
 from promptscribe.errors import JournalError
@@ -126,15 +127,19 @@ class Lane:
             reach("adopted")
         return True
 
-    def segment_paths(self) -> list[Path]:
-        """Return the segment files, oldest first."""
-        with contextlib.suppress(OSError):
+    def segment_paths(self) -> list[Path] | None:
+        """Return the segment files, oldest first; None if nobody can say just now.
+
+        That is not the same as none: what a lane does not hold any more is given up.
+        """
+        try:
             return sorted(p for p in self.path.iterdir() if p.suffix == SUFFIX)
-        return []
+        except OSError as problem:
+            return [] if judge(problem) == "gone" else None
 
     def close(self) -> None:
         """Give the locks back; remove a lane of one's own if nothing is left in it."""
-        if self._writer >= 0 and not self.segment_paths():
+        if self._writer >= 0 and self.segment_paths() == []:
             reach("lane-emptied")
             remove_empty(self.path)
         self._let_go()

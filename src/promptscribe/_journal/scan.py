@@ -3,6 +3,8 @@
 Its law: a place that a living thread has reserved is not passed over for good. The scan
 goes on behind such a gap, returns to it, and keeps the segment until it is filled. In
 a dead process's segment a gap is damage, or a call that was never promised.
+
+Nor is a file that is there and cannot be opened: what lies behind it is read first.
 """
 
 from __future__ import annotations
@@ -37,18 +39,25 @@ class Scan:
 
     Attributes:
         removed_logs: Logs in segments whose file somebody else removed.
+        barred: Segments that are there, and may not be opened.
+        unopened: What the system says of these, each once; for who counts.
     """
 
     def __init__(
         self, segments: collections.deque[Segment], *, is_own: bool = True
     ) -> None:
         self.removed_logs = 0
+        self.barred: list[Segment] = []
+        self.unopened: list[str] = []
         self._segments = segments
         self._is_own = is_own
         self._done: list[Segment] = []
         self._gaps: list[_Gap] = []
         self._current: Segment | None = None
         self._offset = 0
+        self._taken_up: Segment | None = None
+        self._left: Segment | None = None
+        self._left_at = 0
 
     def read(self, most: int) -> Stretch | None:
         """Return the next frames, in order; None if there are none at the moment.
@@ -60,6 +69,12 @@ class Scan:
             piece = self._look_again(gap)
             if piece is not None:
                 return self._keep(gap.segment, [piece])
+        found = self._read(most)
+        if found is None and self._take_up_barred():
+            found = self._read(most)
+        return found
+
+    def _read(self, most: int) -> Stretch | None:
         while True:
             segment = self._current or self._advance()
             if segment is None:
@@ -69,11 +84,8 @@ class Scan:
             end = segment.end
             mapping = segment.open()
             if mapping is None:
-                if segment.is_out_of_reach():
+                if not self._pass_over(segment):
                     return None
-                # Somebody removed the file.
-                self.removed_logs += segment.logs or 0
-                self._finish(segment)
                 continue
             pieces = self._read_on(segment, mapping, end, most)
             if pieces:
@@ -83,6 +95,38 @@ class Scan:
                     return None
                 continue
             self._finish(segment)
+
+    def _pass_over(self, segment: Segment) -> bool:
+        """Leave a segment that cannot be opened; False if it is to be waited for."""
+        if segment.obstacle not in {"passing", "barred"}:  # somebody removed the file
+            self.removed_logs += segment.logs or 0
+            self._finish(segment)
+            return True
+        is_whole = segment.end is not None or self._is_followed(segment)
+        if segment.obstacle == "passing" or not is_whole:
+            return False
+        self._current = None
+        self.barred.append(segment)
+        self.unopened.append(f"{segment.path}: {segment.problem}")
+        return True
+
+    def _take_up_barred(self) -> bool:
+        """Go on with a segment that can be opened again; say whether there is one.
+
+        One is tried at a time: there may be thousands, and they are asked often.
+        """
+        if not self.barred or self._taken_up is not None:
+            return False
+        segment = self.barred.pop(0)
+        if segment.open() is None and segment.obstacle != "gone":
+            self.barred.append(segment)
+            return False
+        if not self._is_own:
+            segment.measure()
+        self._left, self._left_at = self._current, self._offset
+        self._current, self._offset = segment, frame.SEGMENT_HEADER_BYTES
+        self._taken_up = segment
+        return True
 
     def _read_on(
         self, segment: Segment, mapping: mmap.mmap, end: int | None, most: int
@@ -98,6 +142,10 @@ class Scan:
             return []
         self._offset = found.next
         return [_piece(segment, mapping, found)]
+
+    def is_out_of_order(self) -> bool:
+        """Say whether what comes next may be older than what came before."""
+        return bool(self.barred) or self._taken_up is not None
 
     def has_more(self) -> bool:
         """Say whether there is a segment that was not read to its end."""
@@ -135,7 +183,7 @@ class Scan:
         return [
             segment
             for segment in tuple(self._segments)
-            if segment is not self._current and segment not in self._done
+            if segment not in {self._current, self._left} and segment not in self._done
         ]
 
     def clean(self) -> None:
@@ -223,10 +271,14 @@ class Scan:
             gap.segment.live -= 1
 
     def _advance(self) -> Segment | None:
+        if self._left is not None:
+            self._current, self._left = self._left, None
+            self._offset = self._left_at
+            return self._current
         # Not by `unread`: a backlog has thousands of segments.
         for place in range(len(self._segments)):
             segment = self._segments[place]
-            if segment not in self._done:
+            if segment not in self._done and segment not in self.barred:
                 self._current = segment
                 self._offset = frame.SEGMENT_HEADER_BYTES
                 if segment.end is not None and segment.open() is not None:
@@ -239,6 +291,8 @@ class Scan:
 
     def _finish(self, segment: Segment) -> None:
         self._current = None
+        if segment is self._taken_up:
+            self._taken_up = None
         self._done.append(segment)
         segment.is_read = True
         if segment.live <= 0:

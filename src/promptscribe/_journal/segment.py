@@ -8,14 +8,14 @@ turns that into an `OSError` here, where it can be handled.
 from __future__ import annotations
 
 import contextlib
-import errno
 import mmap
 import os
 import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from promptscribe._journal import frame
+from promptscribe._journal import access, frame
+from promptscribe._journal.access import OPEN_FLAGS
 from promptscribe._journal.faultpoint import reach
 
 if TYPE_CHECKING:
@@ -49,13 +49,7 @@ _KEEPS_PAGES: Final = sys.platform == "linux"
 _SEALED: Final = slice(48, 56)
 """Where in the header a sealed segment says where its frames end; 0 until then."""
 
-OPEN_FLAGS: Final = (
-    os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
-)
 SUFFIX: Final = ".seg"
-
-_PASSING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
-"""Why a file that is there may not be opened just now."""
 
 
 class Segment:
@@ -69,9 +63,25 @@ class Segment:
         live: Frames that were read and not acknowledged yet, and gaps.
         is_read: Whether it was read to its end.
         logs: Logs in it, once they were counted; see `audit`.
+        obstacle: What stood in the way when it was opened the last time.
+        problem: What the system said of that.
     """
 
-    __slots__ = ("end", "is_read", "live", "logs", "map", "path", "size")
+    __slots__ = (
+        "_is_copy",
+        "end",
+        "is_read",
+        "live",
+        "logs",
+        "map",
+        "obstacle",
+        "path",
+        "problem",
+        "size",
+    )
+
+    ACCESS = mmap.ACCESS_WRITE
+    """How it is mapped."""
 
     def __init__(self, path: Path | None, mapping: mmap.mmap | None, size: int) -> None:
         self.path = path
@@ -81,6 +91,9 @@ class Segment:
         self.live = 0
         self.is_read = False
         self.logs: int | None = None
+        self.obstacle: access.Obstacle | None = None
+        self.problem = ""
+        self._is_copy = False
 
     @classmethod
     def create(cls, path: Path, size: int, *, fill: bool = False) -> Segment:
@@ -139,15 +152,30 @@ class Segment:
         return segment
 
     def open(self) -> mmap.mmap | None:
-        """Return the mapping, made anew if need be; None if the file is gone."""
-        if self.map is None and self.path is not None and self.size:
-            with contextlib.suppress(OSError, ValueError):
-                fd = os.open(self.path, OPEN_FLAGS)
-                try:
-                    self.map = mmap.mmap(fd, 0)
-                finally:
-                    os.close(fd)
+        """Return the mapping, made anew if need be; None if there is an *obstacle*.
+
+        A file that somebody appends to has grown meanwhile.
+        """
+        mapping = self.map
+        if mapping is not None and (self.path is None or len(mapping) >= self.size):
+            return mapping
+        if not self.size:  # its writer is just making it
+            self.obstacle = "passing" if self.end is None else "gone"
+        elif self.path is not None:
+            try:
+                self.map, self._is_copy = access.map_file(self.path, self.ACCESS)
+                self.obstacle = None
+            except (OSError, ValueError) as problem:
+                self.obstacle = access.judge(problem)
+                self.problem = getattr(problem, "strerror", None) or str(problem)
         return self.map
+
+    def measure(self) -> None:
+        """Take over the size of a file that could not be looked at before."""
+        if self.map is not None:
+            if self.end is not None:
+                self.end = len(self.map)
+            self.size = len(self.map)
 
     def mark_sealed(self) -> None:
         """Tell those who read along in other processes where the frames end."""
@@ -181,6 +209,9 @@ class Segment:
         mapping = self.open()
         if mapping is None:
             return
+        if self._is_copy and self.path is not None:
+            offsets = tuple(offsets)
+            access.mark(self.path, offsets)
         for offset in offsets:
             mapping[offset + frame.STATE_OFFSET] = frame.ACKNOWLEDGED
             reach("acknowledged")
@@ -209,26 +240,12 @@ class Segment:
         return True
 
     def is_there(self) -> bool:
-        """Say whether the file is still where it was made."""
-        return self.path is None or self.path.exists()
+        """Say whether there is a file where it was made; see the law of `access`."""
+        return self.path is None or not access.is_gone(self.path)
 
-    def is_out_of_reach(self) -> bool:
-        """Say whether what cannot be opened now may be opened in a moment.
-
-        The process has too many files open, or the writer is just making this one.
-        """
-        if not self.size:
-            return self.end is None
-        if self.path is None:
-            return False
-        try:
-            fd = os.open(self.path, OPEN_FLAGS)
-        except OSError as problem:
-            return problem.errno in _PASSING
-        try:
-            return os.fstat(fd).st_size > 0  # mapping it takes one more
-        finally:
-            os.close(fd)
+    def look(self) -> access.Obstacle | None:
+        """Say whether its file could be opened once more, before it is let go of."""
+        return None if self.path is None else access.look(self.path)
 
     def is_older(self, than: float) -> bool:
         """Say whether nothing was written since *than*, in seconds since 1970."""
@@ -248,7 +265,8 @@ class Segment:
         on systems where the same advice loses what was written.
         """
         mapping = self.map  # the background thread may let go of it meanwhile
-        if self.path is not None and mapping is not None and _KEEPS_PAGES:
+        is_file = self.path is not None and not self._is_copy
+        if is_file and mapping is not None and _KEEPS_PAGES:
             with contextlib.suppress(OSError, ValueError):
                 mapping.madvise(mmap.MADV_DONTNEED)
 

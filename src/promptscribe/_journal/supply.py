@@ -13,6 +13,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Final, Protocol
 
+from promptscribe._journal.access import UNMAPPABLE, is_gone
 from promptscribe._journal.appended import AppendedSegment, is_mappable
 from promptscribe._journal.lane import Lane
 from promptscribe._journal.segment import SEGMENT_BYTES, SUFFIX, Segment
@@ -37,7 +38,7 @@ of the 99th percentile: at 64 KB a frame, 1 MiB is used up after 15."""
 _LONGEST_SEGMENT: Final = 8 << 20
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_NO_FALLOCATE: Final = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+_NO_FALLOCATE: Final = UNMAPPABLE | {errno.ENOSYS}
 
 
 class Observer(Protocol):
@@ -214,7 +215,7 @@ class Supply:
     def is_deleted(self) -> bool:
         """Say whether somebody removed the folder while it was in use."""
         lane = self.lane
-        return lane is not None and not lane.path.exists()
+        return lane is not None and is_gone(lane.path)
 
     def give_up_lane(self) -> None:
         """Forget a lane that is gone."""

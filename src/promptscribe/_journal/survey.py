@@ -96,7 +96,7 @@ def count_waiting(segments: Iterable[Segment]) -> int:
     waiting = 0
     for segment in segments:
         content: Buffer | None = segment.map
-        if segment.path is not None and not segment.path.exists():
+        if not segment.is_there():
             continue
         if content is None and segment.path is not None:
             with contextlib.suppress(OSError):

@@ -79,6 +79,14 @@ class Heritage:
 
     def account(self, reader: Reader) -> None:
         """Count what a reader lost, or found beyond what was counted before."""
+        while reader.unopened:
+            told = reader.unopened.pop()
+            self._ledger.note("segment_unopened")
+            self._ledger.warn(
+                "segment_unopened",
+                "a journal file cannot be opened, it waits: %s",
+                told,
+            )
         for reason, logs in reader.lost.items():
             if reason == "delivered_before":
                 self._ledger.add("delivered", reason, logs)

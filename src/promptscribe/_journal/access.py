@@ -1,0 +1,109 @@
+"""The access: opens the file of a segment, or says what stands in the way.
+
+Its law: a file is gone only where the system says so. What cannot be opened just now,
+since too many files are open, somebody took the rights away or put a link in its place,
+still holds logs: it is waited for, and never removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import mmap
+import os
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from promptscribe._journal import frame
+from promptscribe._journal.faultpoint import reach
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+Obstacle: TypeAlias = Literal["gone", "passing", "barred"]
+"""*gone*: there is no file, or nothing in it. *passing*: it may be opened in a moment,
+and so may all others. *barred*: this one may not, until somebody changes that."""
+
+OPEN_FLAGS: Final = (
+    os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+)
+UNMAPPABLE: Final = frozenset({errno.ENODEV, errno.EINVAL, errno.EOPNOTSUPP})
+"""What mapping a file says where its file system cannot: FUSE with ``direct_io``
+(``fs/fuse/file.c``), 9p without a cache (``fs/9p/vfs_file.c``)."""
+
+_GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
+_PASSING: Final = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR}
+)
+
+
+def map_file(path: Path, access: int) -> tuple[mmap.mmap, bool]:
+    """Return a file's mapping, and whether it is a copy: not every file can be mapped.
+
+    Args:
+        path: The file.
+        access: One of mmap's.
+
+    Raises:
+        OSError: It cannot be opened or read; `judge` says what that means.
+        ValueError: It is empty.
+    """
+    fd = os.open(path, OPEN_FLAGS)
+    try:
+        try:
+            return mmap.mmap(fd, 0, access=access), False
+        except OSError as problem:
+            if problem.errno not in UNMAPPABLE:
+                raise
+            return _copy(fd), True
+    finally:
+        os.close(fd)
+
+
+def judge(problem: OSError | ValueError) -> Obstacle:
+    """Say what a file that could not be opened is to its readers."""
+    number = problem.errno if isinstance(problem, OSError) else errno.ENOENT
+    if number in _GONE:
+        return "gone"
+    return "passing" if number in _PASSING else "barred"
+
+
+def look(path: Path) -> Obstacle | None:
+    """Say what stands in the way of a file; None if it can be opened."""
+    try:
+        os.close(os.open(path, OPEN_FLAGS))
+    except OSError as problem:
+        return judge(problem)
+    return None
+
+
+def is_gone(path: Path) -> bool:
+    """Say whether there is nothing of that name: not whether it can be looked at."""
+    try:
+        path.lstat()
+    except OSError as problem:
+        return judge(problem) == "gone"
+    return False
+
+
+def mark(path: Path, offsets: Iterable[int]) -> None:
+    """Mark the frames at *offsets* of a file as done with, by plain writes."""
+    with contextlib.suppress(OSError):
+        # Not through a descriptor that appends: there, pwrite appends.
+        fd = os.open(path, OPEN_FLAGS)
+        try:
+            for offset in offsets:
+                os.pwrite(fd, bytes([frame.ACKNOWLEDGED]), offset + frame.STATE_OFFSET)
+                reach("acknowledged")
+        finally:
+            os.close(fd)
+
+
+def _copy(fd: int) -> mmap.mmap:
+    size = os.fstat(fd).st_size
+    copied = mmap.mmap(-1, size)  # of an empty file, a ValueError as well
+    done = 0
+    while done < size and (some := os.pread(fd, size - done, done)):
+        copied[done : done + len(some)] = some
+        done += len(some)
+    return copied
