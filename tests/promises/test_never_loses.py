@@ -149,7 +149,7 @@ def test_nor_does_it_hold_up_the_process_itself(point, lab):
 
 def test_kill_9_at_random_moments_loses_nothing(lab):
     """500 times in all; set ``CRASH_TRIALS`` to another number."""
-    lab.run("victims", TRIALS // 2, FAULTS_SEED=str(lab.server.offer))
+    lab.run("victims", -(-TRIALS // 3), FAULTS_SEED=str(lab.server.offer))
     lab.restart()
     told = [line.split() for line in lab.said if line.count(" ") == 1][:TRIALS]
     expected = {
