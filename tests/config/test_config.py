@@ -86,6 +86,43 @@ def test_a_wrong_setting_is_refused_by_name(code, spelled):
         promptscribe.configure(**code)
 
 
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ({"api_key": ""}, "must be printable ASCII text, not empty"),
+        ({"sample_rate": "half"}, "must be a number from 0 to 1, not 'half'"),
+        ({"sample_rate": 2}, "must be a number from 0 to 1, not 2"),
+        ({"redact": "all"}, "must be true, false or a function of text, not 'all'"),
+        ({"journal_max_bytes": "1M"}, "must be a number of bytes, from 0, not '1M'"),
+        ({"flush_timeout": "2s"}, "must be a number of seconds, from 0, not '2s'"),
+        ({"flush_timeout": 10**400}, "must be a number of seconds, from 0"),
+    ],
+)
+def test_a_wrong_setting_is_told_what_would_be_right(code, sentence):
+    """In the words of that setting."""
+    with pytest.raises(ConfigurationError, match=sentence):
+        promptscribe.configure(**code)
+
+
+@pytest.mark.parametrize("timeout", [None, "soon", float("nan")])
+def test_a_timeout_that_is_none_is_refused(timeout):
+    """By its name, and not for what was made of it."""
+    with pytest.raises(
+        ConfigurationError, match="timeout: must be a number of seconds"
+    ):
+        promptscribe.force_flush(timeout)
+    with pytest.raises(
+        ConfigurationError, match="timeout: must be a number of seconds"
+    ):
+        promptscribe.shutdown(timeout)
+
+
+def test_a_timeout_may_be_endless():
+    """It waits for as long as it takes: here nothing is to be waited for."""
+    assert promptscribe.force_flush(float("inf")).pending == 0
+    assert promptscribe.force_flush(-1).pending == 0
+
+
 def test_a_wrong_variable_is_refused_by_its_own_name(pyproject):
     """The message says what the user typed."""
     with pytest.raises(ConfigurationError, match=r"^PROMPTSCRIBE_EXPORT: "):

@@ -80,11 +80,11 @@ def _endpoint(spelled: str, value: object) -> str:
 def _key(spelled: str, value: object) -> Secret:
     if isinstance(value, Secret):
         return value
-    if not isinstance(value, str) or not value or not value.isascii():
-        raise ConfigurationError(spelled, "must be printable ASCII text")
-    if not value.isprintable() or value != value.strip():
-        raise ConfigurationError(spelled, "must be printable ASCII text, no blanks")
-    return Secret(value)
+    key = value if isinstance(value, str) else ""
+    if not key.isascii() or not key.isprintable() or not key or key != key.strip():
+        problem = "must be printable ASCII text, not empty, no blanks at its ends"
+        raise ConfigurationError(spelled, problem)
+    return Secret(key)
 
 
 def _path(spelled: str, value: object) -> Path:
@@ -104,21 +104,22 @@ def _flag(spelled: str, value: object) -> bool:
     raise ConfigurationError(spelled, f"must be true or false, not {value!r}")
 
 
-def _number(spelled: str, value: object) -> float:
+def _number(spelled: str, value: object, wanted: str, most: float = 1e18) -> float:
     number = -1.0
     if isinstance(value, int | float | str) and not isinstance(value, bool):
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, OverflowError):
             number = float(value)
-    if not 0 <= number < 1e18:
-        raise ConfigurationError(spelled, f"must be a number from 0, not {value!r}")
+    if not 0 <= number <= most:
+        raise ConfigurationError(spelled, f"must be {wanted}, not {value!r}")
     return number
+
+
+def _seconds(spelled: str, value: object) -> float:
+    return _number(spelled, value, "a number of seconds, from 0", 1e9)
 
 
 def _rate(spelled: str, value: object) -> float:
-    number = _number(spelled, value)
-    if number > 1:
-        raise ConfigurationError(spelled, f"must be from 0 to 1, not {value!r}")
-    return number
+    return _number(spelled, value, "a number from 0 to 1", 1.0)
 
 
 def _capture(spelled: str, value: object) -> str:
@@ -130,11 +131,17 @@ def _capture(spelled: str, value: object) -> str:
 
 
 def _redact(spelled: str, value: object) -> object:
-    return value if callable(value) else _flag(spelled, value)
+    if callable(value):
+        return value
+    try:
+        return _flag(spelled, value)
+    except ConfigurationError:
+        problem = f"must be true, false or a function of text, not {value!r}"
+        raise ConfigurationError(spelled, problem) from None
 
 
 def _bytes(spelled: str, value: object) -> int:
-    return int(_number(spelled, value))
+    return int(_number(spelled, value, "a number of bytes, from 0"))
 
 
 def _durability(spelled: str, value: object) -> str:
@@ -155,7 +162,7 @@ _CONVERTERS: Final[dict[str, Callable[[str, object], object]]] = {
     "journal_max_bytes": _bytes,
     "durability": _durability,
     "export": _flag,
-    "flush_timeout": _number,
+    "flush_timeout": _seconds,
     "enabled": _flag,
     "allow_insecure": _flag,
     "capture": _capture,

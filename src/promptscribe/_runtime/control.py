@@ -1,17 +1,19 @@
 """The control panel: settings, flushing and stopping, as users call them.
 
 Its law: `configure` raises at once on a wrong value, before anything is recorded with
-it; the others never raise and never take longer than they were given.
+it; the others raise for a timeout that is none, and take no longer than they are given.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from promptscribe._delivery.ledger import FlushResult
 from promptscribe._runtime.state import runtime
+from promptscribe.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import os
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from promptscribe._delivery.transport import Transport
 
 __all__ = ["FlushResult", "configure", "force_flush", "shutdown", "stats"]
+
+_LONGEST: Final = 1e9  # seconds; a lock's timeout is 9.2e9 at most
 
 
 def configure(
@@ -157,11 +161,14 @@ def force_flush(timeout: float = 30.0) -> FlushResult:
     in the journal and is delivered by the next process, or by ``promptscribe drain``.
 
     Args:
-        timeout: Seconds.
+        timeout: Seconds; ``math.inf`` waits for as long as it takes.
 
     Returns:
         What became of the logs of this process and of those that it took over from
         dead ones. It is true if nothing is pending and nothing was lost.
+
+    Raises:
+        ConfigurationError: The timeout is no number.
 
     Example:
         >>> import promptscribe
@@ -169,7 +176,7 @@ def force_flush(timeout: float = 30.0) -> FlushResult:
         >>> result.dropped
         0
     """
-    return runtime.flush(timeout)
+    return runtime.flush(_seconds(timeout))
 
 
 def stats() -> FlushResult:
@@ -196,5 +203,19 @@ def shutdown(timeout: float = 30.0) -> FlushResult:
 
     Returns:
         See `force_flush`.
+
+    Raises:
+        ConfigurationError: The timeout is no number.
     """
-    return runtime.shutdown(timeout, eager=True)
+    return runtime.shutdown(_seconds(timeout), eager=True)
+
+
+def _seconds(timeout: float) -> float:
+    try:
+        seconds = float(timeout)
+    except (TypeError, ValueError, OverflowError):
+        seconds = math.nan
+    if math.isnan(seconds):
+        problem = f"must be a number of seconds, not {timeout!r}"
+        raise ConfigurationError("timeout", problem)
+    return min(max(seconds, 0.0), _LONGEST)
