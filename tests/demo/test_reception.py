@@ -42,13 +42,27 @@ def test_ten_ports_that_are_taken_end_the_search(ten_taken_ports, tmp_path):
     [
         ("127.0.0.1", 70_000, "70000 is no port"),
         ("0.0.0.0", 0, "reachable from outside"),  # noqa: S104 - refused
-        ("192.0.2.1", 0, "The receiver cannot start"),
+        ("192.0.2.1", 0, "for this machine: leave --host out"),
+        ("", 0, "Each address is reachable from outside"),
+        ("none.localhost.", 0, "reachable from outside"),
     ],
 )
 def test_an_address_that_cannot_be_is_told(host, port, problem, tmp_path):
     """In a sentence."""
     with pytest.raises(Trouble, match=problem):
         open_reception(host, port, tmp_path / "logs.db", None, print)
+
+
+def test_a_receiver_that_runs_already_is_used(tmp_path):
+    """By whatever name of this machine, and whatever port of it."""
+    running = start_in_thread("::1", db=tmp_path / "logs.db")
+    port = int(running.url.rpartition(":")[2])
+    said = []
+
+    reception = open_reception("::1", port, tmp_path / "other.db", None, said.append)
+    running.stop()
+
+    assert (reception.url, reception.receiver, said) == (running.url, None, [])
 
 
 def test_the_note_says_where_logs_are_kept(tmp_path):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from promptscribe._config import is_loopback
 from promptscribe.demo.fetch import fetch
 from promptscribe.demo.trouble import Trouble, missing_package
 from promptscribe.errors import PromptscribeError
@@ -65,12 +66,18 @@ def open_reception(
     """
     if not 0 <= port <= _LAST_PORT:
         raise Trouble(f"{port} is no port; one lies between 0 and {_LAST_PORT}.")
+    name = f"[{host}]" if ":" in host else host
+    if not is_loopback(f"http://{name}"):
+        raise Trouble(
+            f"{host or 'Each address'} is reachable from outside, and the demo's"
+            " receiver is for this machine: leave --host out."
+        )
     end = min(port + _PORTS, _LAST_PORT + 1) if port else 1
     for candidate in range(port, end):
         receiver = _start(host, candidate, db)
         if receiver is not None:
             return Reception(receiver.url, f"started here, {_place(db)}", receiver)
-        url = f"http://{host}:{candidate}"
+        url = f"http://{name}:{candidate}"
         if _is_receiver(url):
             _knock(url, api_key)
             return Reception(url, "it was running already", None)
