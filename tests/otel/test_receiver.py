@@ -22,7 +22,10 @@ from opentelemetry.sdk.trace import TracerProvider
 
 import promptscribe
 from promptscribe import log_prompt, record_log
+from promptscribe.__main__ import main
+from promptscribe._config import resolve
 from promptscribe._dialects import otlp, protobuf
+from promptscribe._journal import deadletter
 from promptscribe.otel import PromptscribeSpanExporter
 from promptscribe.receiver.server import start_in_thread
 
@@ -771,3 +774,22 @@ def test_a_call_told_twice_counts_once_through_two_receivers(
         parent = stored(below.log_id)(two[1]).get("trace_parent_id")
         told_first = where == "beside" and counted == [outer.log_id]
         assert parent == (None if told_first else counted[0])
+
+
+def test_what_an_endpoint_refused_is_sent_to_it_once_more(
+    receiver, http, tmp_path, monkeypatch, capsys
+):
+    """``promptscribe journal replay`` goes where the log was to go."""
+    monkeypatch.setenv("PROMPTSCRIBE_OTLP_ENDPOINT", receiver.url)
+    monkeypatch.setenv("PROMPTSCRIBE_JOURNAL_DIR", str(tmp_path))
+    log = {"path": "replayed/once-more", "log_id": f"log_{7:032x}{9:016x}"}
+    root = resolve({}).journal_root()
+    root.mkdir(parents=True)
+    deadletter.bury(root, 400, "too large", {}, json.dumps(log).encode())
+
+    code = main(["journal", "replay"])
+
+    assert (code, capsys.readouterr().out) == (0, "1 delivered, 0 refused again\n")
+    found = http.get(f"{receiver.url}/logs/{log['log_id']}").json()
+    assert found["prompt"]["path"] == "replayed/once-more"
+    assert list(deadletter.read(root)) == []

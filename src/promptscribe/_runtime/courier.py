@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from promptscribe import _config
 from promptscribe._delivery import retry
-from promptscribe._delivery.transport import HttpTransport, Request
+from promptscribe._delivery.ledger import Ledger
+from promptscribe._delivery.transport import Request
 from promptscribe._journal import deadletter, survey
 from promptscribe._journal.estate import Estate, this_program
 from promptscribe._runtime import destination, render
@@ -103,13 +104,9 @@ def replay() -> tuple[int, int]:
     """
     settings = _settings()
     root = settings.journal_root()
-    transport = HttpTransport(
-        settings.base_url,
-        settings.api_key,
-        use_proxy=not _config.is_loopback(settings.base_url),
-    )
+    transport = destination.make_transport(settings, None, Ledger())
     taken = refused = 0
-    while entries := deadletter.begin_replay(root):
+    while transport and (entries := deadletter.begin_replay(root)):
         left = []
         for entry in entries:
             body = json.dumps(entry["body"]).encode()
@@ -129,7 +126,8 @@ def replay() -> tuple[int, int]:
         refused += len(left)
         if left:
             break
-    transport.close()
+    if transport is not None:
+        transport.close()
     return taken, refused
 
 
