@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import subprocess
+import sysconfig
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -147,8 +148,10 @@ def test_a_collector_forwards_our_spans_unchanged(environment, tmp_path):
         "--otlp-exporter-protocol", "http",
     ]  # fmt: skip
 
-    with running(arguments, tmp_path, f"http://127.0.0.1:{port}/"):
-        url = f"http://127.0.0.1:{port}"
+    # It runs Python, too: that of its wheel, which need not be where systems look.
+    library = {"LD_LIBRARY_PATH": sysconfig.get_config_var("LIBDIR")}
+    url = f"http://127.0.0.1:{port}"
+    with running(arguments, tmp_path, f"{url}/", **library):
         deliver(url, tmp_path / "journal", otel_metrics=True)
         spans = eventually(lambda: len(sink.spans) == 2 and sink.spans)
         metrics = eventually(lambda: sink.metrics)
