@@ -188,6 +188,23 @@ def test_a_mistake_is_one_sentence(tmp_path, words, sentence):
 
 
 @pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "serve     receive logs and show them in a browser"),
+        (["keys"], "are required: {add,list,revoke}"),
+        (["import"], "are required: {humanloop,jsonl}"),
+        (["journal"], "are required: {ls,show,verify,replay}"),
+    ],
+)
+def test_a_word_too_few_shows_those_that_there_are(words, sentence):
+    """Nobody has to ask for help first."""
+    done = promptscribe(*words)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in done.stderr
+
+
+@pytest.mark.parametrize(
     "script", ["CREATE TABLE files (name TEXT)", "PRAGMA user_version = 99"]
 )
 def test_a_file_that_is_refused_is_left_as_it_is(db, script):

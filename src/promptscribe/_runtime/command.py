@@ -41,7 +41,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     agent.set_defaults(run=_agent)
 
     journal = commands.add_parser("journal", help="look at what is not delivered yet")
-    verbs = journal.add_subparsers(required=True, metavar="VERB")
+    verbs = journal.add_subparsers(required=True)
     for name, run, about in (
         ("ls", _ls, "list the lanes: one for each process that left something"),
         ("show", _show, "print the logs that wait, one JSON object a line"),

@@ -32,7 +32,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _add_keys(keys: argparse.ArgumentParser) -> None:
-    actions = keys.add_subparsers(required=True, metavar="ACTION")
+    actions = keys.add_subparsers(required=True)
     add = actions.add_parser("add", help="make a key and print it, once")
     add.add_argument("name", help="what to call it, for example who has it")
     add.add_argument(
@@ -53,7 +53,7 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
         "Exit code: 0 where everything is here now, 3 where some is not and was"
         " named, 1 where nothing is. Running it again changes nothing."
     )
-    services = parser.add_subparsers(required=True, metavar="SOURCE")
+    services = parser.add_subparsers(required=True)
     humanloop = services.add_parser(
         "humanloop", help="the tree that the hosted service's export tool wrote"
     )
