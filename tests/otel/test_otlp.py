@@ -18,9 +18,13 @@ from hypothesis import strategies as st
 import promptscribe
 from promptscribe import log_prompt, record_log
 from promptscribe._config import resolve
+from promptscribe._delivery.ledger import Ledger
+from promptscribe._delivery.route import BULK_PATH
+from promptscribe._delivery.transport import HttpTransport, Request
 from promptscribe._dialects import measurement, otlp, protobuf, translation
 from promptscribe._dialects.logspan import to_span
 from promptscribe._dialects.span import KINDS, STATUSES, Event, Span
+from promptscribe._runtime.otlp import OtlpTransport
 from promptscribe.errors import ConfigurationError
 from promptscribe.schema import PromptLog
 
@@ -245,9 +249,11 @@ class Collector(BaseHTTPRequestHandler):
             server.metrics.append(gzip.decompress(body))
         elif status == 200:
             server.logs.append(json.loads(body))
+        said = server.answers.pop(0) if server.answers else b""
         self.send_response(status)
-        self.send_header("content-length", "0")
+        self.send_header("content-length", str(len(said)))
         self.end_headers()
+        self.wfile.write(said)
 
     def do_GET(self):
         self.send_response(404)
@@ -262,7 +268,7 @@ class Collector(BaseHTTPRequestHandler):
 def collector():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
     server.spans, server.logs, server.requests, server.statuses = [], [], [], []
-    server.metrics = []
+    server.metrics, server.answers = [], []
     threading.Thread(target=server.serve_forever, daemon=True).start()
     server.url = f"http://127.0.0.1:{server.server_port}"
     yield server
@@ -328,6 +334,63 @@ def test_a_collector_that_is_busy_gets_the_log_later(collector, tmp_path):
 
     assert promptscribe.force_flush(30)
     assert len(collector.spans) == 1
+
+
+def partly(rejected, why="too large", encoded=True):
+    """Return an answer that is no error, and refuses spans all the same."""
+    said = {"partialSuccess": {"rejectedSpans": rejected, "errorMessage": why}}
+    if encoded:
+        return protobuf.encode(said, "TracesAnswer")
+    said["partialSuccess"]["rejectedSpans"] = str(rejected)  # as JSON has 64 bits
+    return json.dumps(said).encode()
+
+
+@pytest.mark.parametrize("encoded", [True, False], ids=["protobuf", "JSON"])
+def test_a_span_that_is_refused_without_an_error_is_not_delivered(
+    collector, tmp_path, encoded
+):
+    """OTLP's partial success: the log is among the dead letters, and counted."""
+    collector.answers = [partly(1, encoded=encoded)]
+    promptscribe.configure(
+        otlp_endpoint=collector.url, journal_dir=tmp_path, export=True
+    )
+    record_log("a", output="yes")
+    result = promptscribe.force_flush(20)
+
+    assert (result.delivered, result.rejected) == (0, 1)
+    (letter,) = tmp_path.rglob("dead-letter.ndjson")
+    assert "too large" in letter.read_text()
+
+
+def test_spans_that_are_refused_among_others_are_told(collector, caplog):
+    """Which ones they are, nobody says: they are counted, and nothing is sent twice."""
+    collector.answers = [partly(2)]
+    ledger, http = Ledger(), HttpTransport(collector.url)
+    transport = OtlpTransport(http, heard_by=ledger)
+    lines = [b'{"path":"a","log_id":"log_%048d"}' % number for number in (1, 2, 3)]
+
+    answer = transport.send(Request(BULK_PATH, {}, b"\n".join(lines)))
+    transport.close()
+
+    assert (answer.status, len(answer.body.splitlines())) == (200, 3)
+    assert ledger.result(0).reasons == {"otlp_refused": 2}
+    assert "2 of 3 spans: too large" in caplog.text
+    assert len(collector.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"{}", b"\xff" * 9, b'{"partialSuccess":[]}', partly(0), partly(0, encoded=False)],
+)
+def test_an_answer_that_refuses_nothing_is_a_delivery(collector, tmp_path, said):
+    """Whatever a server writes behind its 200; a warning alone is one."""
+    collector.answers = [said]
+    promptscribe.configure(
+        otlp_endpoint=collector.url, journal_dir=tmp_path, export=True
+    )
+    record_log("a", output="yes")
+
+    assert promptscribe.force_flush(20).delivered == 1
 
 
 def test_an_endpoint_that_takes_no_otlp_loses_no_log(collector, tmp_path):

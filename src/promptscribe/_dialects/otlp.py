@@ -12,6 +12,9 @@ import math
 import re
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
+from promptscribe._dialects.protobuf import decode
 from promptscribe._dialects.span import KINDS, STATUSES, Event, Span
 from promptscribe._providers.value import table, tables, text, word
 
@@ -47,6 +50,24 @@ def write_upload(resource: JSONObject, scope: str, spans: Iterable[Span]) -> JSO
             }
         ]
     }
+
+
+def read_refusal(answer: bytes) -> tuple[int, str]:
+    """Return how many spans of an upload an answer of status 200 refuses, and why.
+
+    Args:
+        answer: In protobuf, as it should be, or in JSON, as some answer. What is
+            neither refuses nothing.
+    """
+    try:
+        if answer.lstrip().startswith(b"{"):
+            said: JSONValue = msgspec.json.decode(answer)
+        else:
+            said = decode(answer, "TracesAnswer")
+    except (ValueError, RecursionError):
+        return 0, ""
+    partial = table(table(said).get("partialSuccess"))
+    return _count(partial.get("rejectedSpans")), text(partial.get("errorMessage")) or ""
 
 
 def _span(span: JSONObject, labels: JSONObject, scope: JSONObject) -> Span:

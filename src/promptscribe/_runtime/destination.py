@@ -68,6 +68,8 @@ def make_transport(
 
     http = HttpTransport(endpoint, use_proxy=not is_loopback(endpoint))
     measured_by = ledger if settings.otel_metrics else None
-    spans = OtlpTransport(http, settings.source, measured_by=measured_by)
+    spans = OtlpTransport(
+        http, settings.source, heard_by=ledger, measured_by=measured_by
+    )
     asked = given or len(addresses(settings)) > 1
     return BothTransports(first, spans) if asked else spans

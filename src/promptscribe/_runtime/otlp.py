@@ -19,7 +19,7 @@ import msgspec
 from promptscribe._delivery.route import BOMB_RATIO, BULK_PATH
 from promptscribe._delivery.transport import Answer, Offer, Request
 from promptscribe._dialects.logspan import to_span
-from promptscribe._dialects.otlp import write_upload
+from promptscribe._dialects.otlp import read_refusal, write_upload
 from promptscribe._dialects.protobuf import encode
 from promptscribe._dialects.span import OURS
 from promptscribe._runtime.otlp_metrics import MetricsSender
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 PATH: Final = "/v1/traces"
 _HEADERS: Final = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_{}_HEADERS")
 """The standard's own variables for keys of its servers; the second one wins."""
+_ANSWER_BYTES: Final = 65_536
+"""Of an answer: what a server says of spans that it refuses is read in full."""
+
 _STORED: Final = b'{"status":200,"otlp":true}'
 
 _decode: Final = msgspec.json.Decoder(PromptLog).decode
@@ -48,6 +51,7 @@ class OtlpTransport:
     Args:
         http: Sends requests to the server.
         service: ``service.name`` of the spans.
+        heard_by: Hears of spans that are refused among others that are taken.
         measured_by: Hears of metrics that are refused; None sends none.
         environ: Environment variables; those of the process if None.
     """
@@ -57,11 +61,13 @@ class OtlpTransport:
         http: Transport,
         service: str | None = None,
         *,
+        heard_by: Ledger | None = None,
         measured_by: Ledger | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         environ = os.environ if environ is None else environ
         self._http = http
+        self._ledger = heard_by
         self._service = service or environ.get("OTEL_SERVICE_NAME") or _program()
         self._headers = {
             "Content-Type": "application/x-protobuf",
@@ -97,6 +103,11 @@ class OtlpTransport:
             raise Unreachable(f"nobody takes OTLP there: status {answer.status}")
         if not 200 <= answer.status < 300:
             return answer
+        refused, why = read_refusal(answer.body)
+        if refused >= len(logs) > 0:
+            return Answer(400, answer.headers, why.encode())  # what it amounts to
+        if refused > 0:
+            self._note_refusal(refused, len(logs), why)
         if self._metrics is not None:
             self._metrics.send(logs)
         if is_bulk:
@@ -106,6 +117,18 @@ class OtlpTransport:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def _note_refusal(self, refused: int, sent: int, why: str) -> None:
+        # Which ones, the standard has no word for; and none of them may be sent again.
+        if self._ledger is not None:
+            self._ledger.note("otlp_refused", refused)
+            self._ledger.warn(
+                "otlp_refused",
+                "the OTLP endpoint refused %d of %d spans: %s",
+                refused,
+                sent,
+                why or "it does not say why",
+            )
 
     def _request(self, logs: list[PromptLog]) -> Request:
         groups: dict[str | None, list[Span]] = {}
@@ -121,9 +144,9 @@ class OtlpTransport:
         body = encode(upload)
         packed = gzip.compress(body, 1, mtime=0)
         if len(body) < BOMB_RATIO * len(packed):
-            return Request(PATH, {}, packed, headers=self._headers)
+            return Request(PATH, {}, packed, self._headers, _ANSWER_BYTES)
         headers = {k: v for k, v in self._headers.items() if k != "Content-Encoding"}
-        return Request(PATH, {}, body, headers=headers)
+        return Request(PATH, {}, body, headers, _ANSWER_BYTES)
 
 
 class BothTransports:
