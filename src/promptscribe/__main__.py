@@ -1,7 +1,7 @@
-"""The command line: ``promptscribe demo | serve | drain | keys | import | export``.
+"""The command line: ``promptscribe demo | serve | drain | agent | journal | keys | …``.
 
-Its law: a mistake of the user's is one clear sentence on stderr and exit code 2, a
-failure one sentence and exit code 1; a traceback is always a bug of ours.
+Its law: words that do not parse end with one clear sentence on stderr and exit code 2,
+whatever else is wrong with one and exit code 1; a traceback is always a bug of ours.
 """
 
 from __future__ import annotations
