@@ -9,6 +9,7 @@ import weakref
 
 import pytest
 
+import promptscribe
 from promptscribe import log_context, log_prompt
 from promptscribe._runtime.state import runtime
 from promptscribe.otel import PromptscribeCompletionHook
@@ -146,3 +147,20 @@ def test_a_log_inside_of_an_ended_span_is_still_its_child(call, provider):
             pass
 
     assert logs[1].trace_parent_id == logs[0].log_id
+
+
+def test_a_log_that_ends_while_a_call_fills_it_loses_no_call(call, captured_logs):
+    """Another thread may end it at any moment: the call is a log of its own then."""
+
+    def redact(text):
+        if text == SAID:
+            log.end("done")
+        return text
+
+    promptscribe.configure(redact=redact)
+    with log_prompt("a") as log:
+        call(**CONTENT)
+
+    own, child = captured_logs
+    assert (own.path, own.output) == ("a", "done")
+    assert (child.trace_parent_id, child.prompt_tokens) == (own.log_id, 5)

@@ -50,9 +50,11 @@ class Fills:
         self._forget()
         key = recording.key or 0
         before = self._fills.get(key)
+        if before is None and is_named:
+            self._fills[key] = _Fill(recording, None)
+            return [call]
         if before is None:
-            self._fills[key] = _Fill(recording, None if is_named else call)
-            return [call] if is_named else []
+            return self._fill(recording, call)
         first = before.withdraw()
         if first is None:
             return [call]
@@ -61,11 +63,9 @@ class Fills:
             span, first.span
         ):
             # The outer one was over before the stream was, and knows no tokens.
-            self._fills[key] = _Fill(recording, doubles.unite(first, [call])[0])
-            return []
+            return self._fill(recording, doubles.unite(first, [call])[0])
         if first.span.status == "ERROR" and not is_named:
-            self._fills[key] = _Fill(recording, call)
-            return [first]
+            return [first, *self._fill(recording, call)]
         return [first, call]
 
     def add(self, recording: Recording, call: Call) -> None:
@@ -78,6 +78,15 @@ class Fills:
         if first is not None:
             both, _ = doubles.unite(first, [call])
             self._fills[recording.key or 0] = _Fill(recording, both)
+
+    def _fill(self, recording: Recording, call: Call) -> list[Call]:
+        self._fills[recording.key or 0] = fill = _Fill(recording, call)
+        if is_open(recording):
+            return []
+        # Another thread has ended it meanwhile, and nobody can say whether without the
+        # call: a log that repeats what its child used adds nothing to a trace.
+        fill.withdraw()
+        return [call]
 
     def _forget(self) -> None:
         for key in [k for k, v in self._fills.items() if not is_open(v.recording)]:
