@@ -330,7 +330,8 @@ class Desk:
         self._ledger.add("rejected", reason)
         self._ledger.warn(
             "rejected",
-            "the server refused a log (%s); it is in the dead-letter file",
+            "the server refused a log (%s); it is in dead-letter.ndjson, in the folder "
+            "that `promptscribe journal ls` names",
             reason,
         )
         return True
