@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -134,6 +135,29 @@ def test_shutting_down_and_flushing_answer_as_the_sdk_expects(server):
     promptscribe.force_flush(10)
     provider.shutdown()
     assert [body["prompt_tokens"] for body in server.bodies] == [5]
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["hangs", "away"])
+def test_a_server_that_does_not_answer_costs_others_no_flush(tmp_path, is_there):
+    """The SDK passes over the processors behind one that takes all of the time."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        if not is_there:
+            silent.close()
+        promptscribe.configure(base_url=url, journal_dir=tmp_path, export=True)
+        provider, memory = (
+            TracerProvider(shutdown_on_exit=False),
+            InMemorySpanExporter(),
+        )
+        install(provider)
+        theirs = BatchSpanProcessor(memory, schedule_delay_millis=600_000)
+        provider.add_span_processor(theirs)
+        with provider.get_tracer("app").start_as_current_span("chat", attributes=CHAT):
+            pass
+
+        assert provider.force_flush(1_000) is True  # it is in the journal
+        assert len(memory.get_finished_spans()) == 1
+    provider.shutdown()
 
 
 def test_nothing_is_written_to_the_application_s_log(caplog, captured_logs):
