@@ -314,6 +314,30 @@ def test_a_folder_removed_while_in_use_loses_nothing(writer, calls, witness, roo
     assert len(find_lanes(root)) == 1
 
 
+@pytest.mark.parametrize("is_mappable", [True, False])
+@pytest.mark.parametrize("what", ["the file", "the folder"])
+def test_what_is_being_written_may_be_removed(writer, calls, root, is_mappable, what):
+    """It is delivered all the same; what comes after is on disk again."""
+    writer.supply._mappable = is_mappable
+    reader = Reader.of_writer(writer)
+    calls.write(writer, 1)
+    taken = calls.drain(reader)
+    calls.write(writer, 2)
+    path = writer.lane.path
+    for each in path.iterdir() if what == "the folder" else path.glob("*.seg"):
+        each.unlink()
+    if what == "the folder":
+        path.rmdir()
+    writer.prepare()
+    calls.write(writer, 3)
+    (kept,) = root.glob("*/*.seg")
+    content = kept.read_bytes()
+    taken += calls.drain(reader)
+
+    assert taken == [1, 2, 3]
+    assert [calls.payload(n, "end") in content for n in (2, 3)] == [False, True]
+
+
 def test_files_removed_after_their_memory_was_let_go_are_counted(writer, calls):
     """What nobody can read any more is told, not passed over in silence."""
     reader = Reader.of_writer(writer)
@@ -337,6 +361,36 @@ def test_an_exhausted_allowance_refuses_the_newest(writer, calls, witness):
 
     assert kept == list(range(len(kept)))
     assert witness.lost["journal_full"] == 100 - len(kept)
+
+
+@pytest.mark.parametrize("moment", ["before it is read", "after", "by an agent"])
+@pytest.mark.parametrize("between", [0, 100])
+def test_a_call_for_whose_end_there_is_no_room_is_not_told_as_interrupted(
+    root, witness, calls, moment, between
+):
+    """It ended, and is counted as dropped: its start is given up as well."""
+    writer = Writer(root, witness, segment_bytes=4096, read=moment != "by an agent")
+    reader = Reader.of_writer(writer)
+    writer.append(frame.START, calls.payload(500))
+    calls.write(writer, *range(between))
+    agent = None
+    if moment == "by an agent":
+        agent = Reader.of_lane(Lane.follow(writer.lane.path))
+        assert calls.drain(agent) == list(range(between))
+    elif moment == "after":
+        assert calls.drain(reader) == list(range(between))
+    writer.supply.allowance = 0
+    writer.append(frame.END, calls.payload(500, "long " * 1000))
+    reader.relieve()
+    writer.close()
+    heir = agent or Reader.of_lane(Lane.adopt(find_lanes(root)[0]))
+
+    left = between if moment == "before it is read" else 0
+    assert agent or heir.count() == left
+    assert calls.drain(heir) == list(range(left))
+    assert not heir.lost
+    assert heir.is_drained()
+    assert witness.lost == {"journal_full": 1}
 
 
 @pytest.fixture

@@ -95,6 +95,13 @@ class AppendedSegment(Segment):
         if self.path is not None:
             access.mark(self.path, offsets)
 
+    def outlive_file(self) -> None:
+        """Go on in memory, with all that was appended."""
+        if self.descriptor >= 0:  # as yet it reaches what has no name any more
+            with contextlib.suppress(OSError, ValueError):
+                self.map = mmap.mmap(self.descriptor, 0, access=mmap.ACCESS_READ)
+        super().outlive_file()
+
     def add_checksums(self, bare: list[frame.Piece]) -> None:
         """Do nothing: every frame was stored with its checksum, unless by others."""
 

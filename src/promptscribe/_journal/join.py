@@ -134,12 +134,24 @@ class Join:
         else:
             self._lose(self.dropped.pop(key, "orphan"), 1)
 
-    def drop_starts(self, keys: set[bytes]) -> None:
+    def drop_starts(self, keys: set[bytes], *, is_anywhere: bool = False) -> None:
         """Give up the starts of calls that have ended, and whose ends are gone.
 
         They would be told as interrupted by whoever reads the lane next.
+
+        Args:
+            keys: Theirs.
+            is_anywhere: Whether they may be in what was not begun to be read.
         """
         for key in keys & self.starts.keys():
             mark(*self.starts.pop(key)[:2])
             keys.discard(key)
-        self._scan.skip_starts(keys)
+        self._scan.skip_starts(keys, is_anywhere=is_anywhere)
+
+
+def is_marked(place: Place) -> bool:
+    """Say whether a start was done with after it was read: by its own writer."""
+    segment, offset, _ = place
+    mapping = segment.open()
+    state = offset + frame.STATE_OFFSET
+    return mapping is not None and mapping[state] == frame.ACKNOWLEDGED

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from promptscribe._journal import frame
 from promptscribe._journal.appended import AppendedSegment, is_mappable
 from promptscribe._journal.faultpoint import reach
-from promptscribe._journal.join import Join
+from promptscribe._journal.join import Join, is_marked
 from promptscribe._journal.record import Record, mark, read
 from promptscribe._journal.scan import Scan
 from promptscribe._journal.segment import Segment
@@ -54,6 +54,7 @@ class Reader:
         self._scan = Scan(segments, is_own=lane is None)
         self.unopened = self._scan.unopened
         self._join = Join(self._scan, self._lose)
+        self._cut: collections.deque[bytes] = collections.deque()
         self._interrupted: Iterator[Place] | None = None
         self._kind: type[Segment] | None = None
         self._is_whole = False
@@ -61,7 +62,9 @@ class Reader:
     @classmethod
     def of_writer(cls, writer: Writer) -> Reader:
         """Read along with a writer of this process."""
-        return cls(writer.segments)
+        reader = cls(writer.segments)
+        reader._cut = writer.cut
+        return reader
 
     @classmethod
     def of_lane(cls, lane: Lane) -> Reader:
@@ -108,6 +111,7 @@ class Reader:
                 break
             self._join.add(found.segment, found.pieces, records)
         self._join.settle()
+        self._give_up_cut()
         if len(records) < limit and self.lane is not None:
             self.refresh()
             if self._is_whole:
@@ -143,6 +147,7 @@ class Reader:
             is_read_by_others: Whether a file that is gone was delivered by an agent.
             near: Bytes that are read next, at once, and stay as they are.
         """
+        self._give_up_cut()
         left = _MOST_RELIEVED
         for segment in self._scan.unread():
             near -= segment.size
@@ -207,6 +212,18 @@ class Reader:
                 return segment
         return None
 
+    def _give_up_cut(self) -> None:
+        """Give up the starts of calls for whose ends the writer had no room.
+
+        Where nothing has read them yet, by looking for them: the newest files first.
+        """
+        keys = set[bytes]()
+        while self._cut:
+            keys.add(self._cut.popleft())
+        for key in keys:
+            self._join.dropped.pop(key, None)
+        self._join.drop_starts(keys, is_anywhere=True)
+
     def count(self) -> int:
         """Return the logs in a lane that was just taken over, before the first `take`.
 
@@ -268,7 +285,9 @@ class Reader:
             if place is None:
                 return
             start = read(place)
-            if start is None:
+            if is_marked(place):
+                place[0].live -= 1  # its writer had no room for the end, and counted it
+            elif start is None:
                 mark(*place[:2])
                 self._lose("segment_deleted", 1)
             else:

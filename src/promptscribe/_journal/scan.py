@@ -162,21 +162,35 @@ class Scan:
             yield found
             offset = found.next
 
-    def skip_starts(self, keys: set[bytes]) -> None:
-        """Have the starts with these keys count as done with, where they come next."""
-        segment = self._current
-        if segment is None or not keys:
-            return
-        segment.acknowledge(
-            [
-                found.offset
-                for found in self.frames(segment)
-                if found.offset >= self._offset
-                and found.kind == frame.START
-                and segment.map is not None
-                and frame.key_of(segment.map, found) in keys
-            ]
-        )
+    def skip_starts(self, keys: set[bytes], *, is_anywhere: bool = False) -> None:
+        """Have the starts with these keys count as done with, where they come next.
+
+        Args:
+            keys: Those that are found are taken out.
+            is_anywhere: Whether to look in what was not begun as well: the newest
+                first, as most calls are short.
+        """
+        places = [(self._current, self._offset), (self._left, self._left_at)]
+        if is_anywhere:
+            places += ((each, 0) for each in reversed(self.unread()))
+        for segment, offset in places:
+            if segment is not None and keys:
+                self._skip_starts_in(segment, offset, keys)
+
+    def _skip_starts_in(self, segment: Segment, offset: int, keys: set[bytes]) -> None:
+        is_let_go = segment.map is None
+        skipped = []
+        for found in self.frames(segment):
+            if found.offset < offset or found.kind != frame.START:
+                continue
+            if segment.map is not None:
+                key = frame.key_of(segment.map, found)
+                if key in keys:
+                    keys.discard(key)
+                    skipped.append(found.offset)
+        segment.acknowledge(skipped)
+        if is_let_go:
+            segment.release()
 
     def unread(self) -> list[Segment]:
         """Return the segments that were not begun, oldest first."""

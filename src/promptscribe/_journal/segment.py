@@ -255,8 +255,12 @@ class Segment:
             return False
 
     def outlive_file(self) -> None:
-        """Go on in memory: somebody removed the file, the mapping still has it all."""
-        self.path = None
+        """Go on in memory: somebody removed the file, the mapping still has it all.
+
+        Without one the logs in it are gone, and counted by who reads it.
+        """
+        if self.map is not None:
+            self.path = None
 
     def unload(self) -> None:
         """Have the pages count as the system's alone: 30 µs for a mebibyte.

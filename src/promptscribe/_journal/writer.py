@@ -81,6 +81,8 @@ class Writer:
             the reader takes them from the left.
         supply: Where its segments come from.
         asleep: Set by a reader that wants to be woken by the next frame.
+        cut: Keys of calls whose start was kept, and for whose end there was no room;
+            for the reader, who has to give up the start as well.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Writer:
     ) -> None:
         self.recorded = 0
         self.segments: collections.deque[Segment] = collections.deque()
+        self.cut: collections.deque[bytes] = collections.deque()
         self.asleep = False
         self.supply = Supply(
             None if durability == "memory" else root,
@@ -178,6 +181,8 @@ class Writer:
                 if not self._next_segment(len(payload) + 24):
                     if kind != frame.START:
                         self.recorded += 1
+                        if kind == frame.END:
+                            self.cut.append(payload[frame.KEY])
                         self._observer.dropped("journal_full", 1)
                     return False
         return Writer.append(self, kind, payload)
@@ -213,14 +218,17 @@ class Writer:
 
         A folder that somebody removed is noticed here: what was mapped is kept.
         """
-        if self.supply.is_deleted():
+        is_deleted = self.supply.is_deleted()
+        current = [s for s in (self._page.segment,) if s and not s.is_there()]
+        if is_deleted or current:
             with self._changing():
-                for segment in self.segments:
-                    if segment.map is not None:
-                        segment.outlive_file()
+                for segment in self.segments if is_deleted else current:
+                    segment.outlive_file()
                 self._seal()
-                self.supply.give_up_lane()
-            self._observer.journal_failed("journal_deleted", "its folder was removed")
+                if is_deleted:
+                    self.supply.give_up_lane()
+            what = "folder" if is_deleted else "file"
+            self._observer.journal_failed("journal_deleted", f"its {what} was removed")
         if self.segments:
             self.supply.prepare()
 
@@ -265,6 +273,7 @@ class Writer:
         _clock.reseed()
         parents.abandon(theirs)
         self._deferred.clear()
+        self.cut = collections.deque()
         self.recorded = 0
         self.asleep = False
         self._observer.forked()
