@@ -129,6 +129,26 @@ def test_a_wrong_variable_is_refused_by_its_own_name(pyproject):
         resolve(environ={"PROMPTSCRIBE_EXPORT": "perhaps"})
 
 
+STRANGE = {
+    "PROMPTSCRIBE_BASE_URI": "http://127.0.0.1:1",
+    "PROMPTSCRIBE_X": "",
+    "PROMPTSCRIBE_OTEL": "false",
+}
+SAID = "PROMPTSCRIBE_BASE_URI: there is no such setting; did you mean PROMPTSCRIBE_"
+
+
+def test_a_mistyped_variable_is_told(pyproject, caplog):
+    """It is no reason to stop: another version may know it."""
+    complaints = []
+
+    settings = resolve(environ=STRANGE)
+    _config.resolve({}, environ=STRANGE, complain=complaints.append)
+
+    assert settings.base_url == "http://127.0.0.1:8420"
+    assert caplog.messages == [f"promptscribe: setting passed over: {SAID}BASE_URL?"]
+    assert [str(complaint) for complaint in complaints] == [f"{SAID}BASE_URL?"]
+
+
 def test_an_unknown_setting_in_pyproject_is_refused(pyproject):
     """With the list of those that exist."""
     pyproject('[tool.promptscribe]\nbase_uri = "x"')

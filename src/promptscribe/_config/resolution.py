@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from promptscribe._config.setting import ENVIRONMENT_NAMES, Settings
 from promptscribe._config.value import convert, is_loopback
@@ -17,6 +17,12 @@ from promptscribe.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+_PREFIX: Final = "PROMPTSCRIBE_"
+_KNOWN: Final = frozenset(
+    {name for names in ENVIRONMENT_NAMES.values() for name in names}
+    | {"PROMPTSCRIBE_OTEL", "PROMPTSCRIBE_FAULT_POINT"}  # of the plug-in, and of tests
+)
 
 
 def resolve(
@@ -31,7 +37,8 @@ def resolve(
         code: What was given to `promptscribe.configure`.
         environ: Environment variables; those of the process if None.
         complain: Called for each wrong value instead of raising; the value is then
-            passed over. For when a decorated function is already being called.
+            passed over. For when a decorated function is already being called. If
+            None, variables that are no settings are told on the logger.
 
     Raises:
         ConfigurationError: A value is wrong; names setting or variable.
@@ -54,6 +61,8 @@ def resolve(
             if complain is None:
                 raise
             complain(wrong)
+    for strange in _strangers(environ):
+        (complain or _warn)(strange)
     asked = asked or "PROMPTSCRIBE_EXPORT" in environ
     settings = Settings(**values, keep=asked or not is_under_pytest(environ))
     try:
@@ -87,6 +96,33 @@ def _from_environment(
                 found.append((name, variable, environ[variable]))
                 break
     return found
+
+
+def _strangers(environ: Mapping[str, str]) -> list[ConfigurationError]:
+    """Return what is to be said of variables that look like ours and are none.
+
+    They are no reason to raise: another version may know them.
+    """
+    found = [name for name in environ if name.startswith(_PREFIX) and environ[name]]
+    strange = [name for name in found if name not in _KNOWN]
+    if not strange:
+        return []
+    from difflib import get_close_matches
+
+    problems = []
+    for name in strange:
+        near = get_close_matches(name, _KNOWN, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        problem = f"there is no such setting{hint}"
+        problems.append(ConfigurationError(name, problem))
+    return problems
+
+
+def _warn(strange: ConfigurationError) -> None:
+    import logging  # not before there is something to say
+
+    logger = logging.getLogger("promptscribe")
+    logger.warning("promptscribe: setting passed over: %s", strange)
 
 
 def _from_pyproject(
