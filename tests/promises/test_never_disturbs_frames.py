@@ -10,7 +10,10 @@ import functools
 import logging
 import re
 import sys
+import traceback
+import types
 import warnings
+from pathlib import Path
 
 import pytest
 from tests.promises.twice import Scenarios, twice
@@ -19,6 +22,7 @@ from promptscribe import log_prompt
 from promptscribe.testing import captured_logs
 
 row = Scenarios()
+logger = logging.getLogger(__name__)
 
 
 @row
@@ -30,12 +34,12 @@ def who_is_warned(d):
         def emit(self, record):
             seen.append((record.funcName, record.lineno))
 
-    logger = logging.Logger("kept")  # noqa: LOG001 - it is nobody else's
-    logger.addHandler(Keep())
+    own = logging.Logger("kept")  # noqa: LOG001 - it is nobody else's
+    own.addHandler(Keep())
 
     def old(*_):
         warnings.warn("old", DeprecationWarning, stacklevel=2)
-        logger.warning("old", stacklevel=2)
+        own.warning("old", stacklevel=2)
 
     def call_all():
         bot = type("Bot", (), {"old": d(old)})()
@@ -46,6 +50,94 @@ def who_is_warned(d):
         warnings.simplefilter("always")
         call_all()
     return seen, [(warning.filename, warning.lineno) for warning in caught]
+
+
+def warn():
+    """Return functions that warn, or log, in the name of who lets them run."""
+
+    async def ask():
+        warnings.warn("old", DeprecationWarning, stacklevel=2)
+        logger.warning("old", stacklevel=2)
+        await asyncio.sleep(0)
+        warnings.warn("old", DeprecationWarning, 2)
+
+    def words():
+        warnings.warn("old", DeprecationWarning, stacklevel=2)
+        yield "a"
+        logger.warning("old", stacklevel=2)
+
+    def words_and_more():
+        warnings.warn("old", DeprecationWarning, stacklevel=2)
+        return (yield "a")
+
+    async def words_later():
+        warnings.warn("old", DeprecationWarning, stacklevel=2)
+        yield "a"
+        logger.warning("old", stacklevel=2)
+
+    @types.coroutine
+    def ask_by_yield():
+        warnings.warn("old", DeprecationWarning, stacklevel=2)
+        yield
+        logger.warning("old", stacklevel=2)
+
+    return ask, ask_by_yield, words, words_and_more, words_later
+
+
+async def let_run(decorate):
+    """Have all of them run."""
+    ask, ask_by_yield, words, words_and_more, words_later = map(decorate, warn())
+    await ask()
+    await asyncio.gather(ask())
+    await ask_by_yield()
+    async for _ in words_later():
+        pass
+    await anext(words_later())
+    for _ in words():
+        pass
+    [*words_and_more()]
+
+
+@row
+def who_is_warned_while_something_runs(d):
+    """The line that awaits a coroutine, or that reads on in a generator."""
+    seen = []
+
+    class Keep(logging.Handler):
+        def emit(self, record):
+            seen.append((record.pathname, record.funcName, record.lineno))
+
+    async def main():
+        for decorate in (d, lambda f: d(d(f)), promptly(d)):
+            await let_run(decorate)
+
+    keep = Keep()
+    logger.addHandler(keep)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            asyncio.run(main())
+    finally:
+        logger.removeHandler(keep)
+    return seen, [(warning.filename, warning.lineno) for warning in caught]
+
+
+def promptly(d):
+    """Have what is decorated deliver at its end, if it is decorated."""
+    return log_prompt(flush=True) if d is log_prompt else d
+
+
+@row
+def who_looks_at_the_stack(d):
+    """Sees files that exist, and lines that can be read."""
+
+    @d
+    def words():
+        stack = traceback.extract_stack()[-2:]
+        yield [(Path(frame.filename).name, bool(frame.line)) for frame in stack]
+        warnings.warn("old", DeprecationWarning, stacklevel=2)
+
+    return next(words())
 
 
 @row

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from promptscribe._capture import failure
 from promptscribe._capture.context import reset
 from promptscribe._capture.generator import hide_frame
+from promptscribe._capture.guise import driver_for
 from promptscribe._capture.tape import ABANDONED
 from promptscribe._runtime.state import runtime
 
@@ -104,14 +105,14 @@ def awaiting(run: Callable[..., Any]) -> Callable[..., Any]:
     return flushed
 
 
-def delegating(run: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the same for a *run* whose coroutines are generators."""
-    run = awaiting(run)
+def delegating(drive: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the same for what drives coroutines that are generators."""
+    run = awaiting(lambda made, begin: driver_for(made, drive)(made, begin))
 
     @coroutine
-    def flushed(*args: Any) -> Any:
+    def flushed(made: Any, begin: Any) -> Any:
         try:
-            return (yield from run(*args))
+            return (yield from driver_for(made, run)(made, begin))
         except BaseException as error:
             hide_frame(error)
             raise

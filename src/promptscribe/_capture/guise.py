@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType
 
+_PASSED: Final = "importlib_bootstrap"
 _MOST_CODES: Final = 1_000
 """Functions made at run time, from the input of a REPL, say, must not pile up."""
 _drivers: Final[dict[tuple[CodeType, FunctionType], FunctionType]] = {}
@@ -57,16 +58,55 @@ def driver_for(stream: Any, drive: Any) -> Callable[..., Any]:
 
 def disguise(function: FunctionType, code: CodeType, module: Any) -> FunctionType:
     """Return a function as if it stood where *code* is defined, in that module."""
+    name = code.co_filename
     disguised = function.__code__.replace(
-        co_filename=code.co_filename,
+        co_filename=_passed(name) if _tells_of_callers(code) else name,
         co_name=code.co_name,
         co_qualname=code.co_qualname,
         co_firstlineno=code.co_firstlineno,
         co_linetable=_one_line(len(function.__code__.co_code) // 2),
     )
-    # Warnings, and trio, name a module by this.
+    # Warnings, and trio, name a module by the first; who shows a line, by the others.
     known = {**function.__globals__, "__name__": module}
+    known |= {"__spec__": None, "__loader__": _Source(name)}
     return FunctionType(disguised, known, code.co_name, None, function.__closure__)
+
+
+def _passed(name: str) -> str:
+    """Return another name of a file, for a frame that `warnings` and `logging` pass.
+
+    They pass over those in whose file's name stand two words, see
+    `importlib_bootstrap`. Who makes a path of this one comes to the file itself. An
+    exact text: of another one debuggers, profilers and C know less than they need.
+    """
+    folder, slash, file = name.rpartition("/")
+    if name[:1] == "<":  # one that is typed in: <stdin>
+        return f"<{_PASSED} {name[1:]}"
+    return f"{folder}{slash}{_PASSED}/../{file}"
+
+
+def _tells_of_callers(code: CodeType) -> bool:
+    """Say whether a function warns or logs in its caller's name: ``stacklevel=2``.
+
+    Only then is it worth a name that looks odd where an event loop tells of a task.
+    """
+    return "warn" in code.co_names or any(
+        type(names) is tuple and "stacklevel" in names
+        for names in (*code.co_consts, code.co_names)
+    )
+
+
+class _Source:
+    """Gives `linecache` the lines of a file that has a name of ours as well."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def get_source(self, _module: str) -> str:
+        """Return the text of the file."""
+        import linecache
+
+        return "".join(linecache.getlines(self._name))
 
 
 def _one_line(units: int) -> bytes:
