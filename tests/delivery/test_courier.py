@@ -96,6 +96,19 @@ def test_drain_says_when_it_could_not(lab, command):
     assert lab.count().lost == 0
 
 
+def test_drain_does_not_take_what_it_has_not_counted_for_nothing(lab, command):
+    """Neither where the time is too short, nor where there is much to be counted."""
+    lab.down()
+    lab.run("sigkill", 60_000)
+    lab.up()
+
+    early, _ = command("drain", "--timeout", "0")
+    late, said = command("drain")
+
+    assert (early, late, lab.count().lost) == (1, 0, 0)
+    assert "delivered 60000, pending 0" in said
+
+
 @pytest.mark.parametrize("timeout", ["-1", "nan", "inf", "a minute"])
 def test_a_timeout_that_is_none_is_refused(command, timeout):
     """And not taken for one that is over already, or never."""

@@ -72,6 +72,7 @@ class Exporter:
     Attributes:
         desk: What is on its way, and how the server does; None leaves delivery to
             others.
+        has_looked: Whether it knows by now what dead processes have left.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Exporter:
                 bury=bury,
                 ids=ids,
             )
+        self.has_looked = False
         self._chores_within = _RESCAN
         self._rescan_at = 0.0
         self._scanned = False
@@ -253,6 +255,7 @@ class Exporter:
         urgent, self._urgent = self._urgent, False
         if now >= self._rescan_at or urgent:
             self._source.adopt()
+            self.has_looked = True
             self._rescan_at = now + _RESCAN
         if self._next_transport is not None:
             transport, self._next_transport = self._next_transport, None

@@ -18,7 +18,7 @@ from promptscribe._journal import deadletter, survey
 from promptscribe._journal.estate import Estate, this_program
 from promptscribe._runtime import destination, render
 from promptscribe._runtime.pipeline import Pipeline
-from promptscribe.errors import Unreachable
+from promptscribe.errors import DeliveryError, Unreachable
 
 if TYPE_CHECKING:
     import threading
@@ -38,16 +38,27 @@ def drain(
         timeout: Seconds.
         tell: Called a few times a second with what was done so far.
         any_key: Whether to deliver also what was recorded with other keys.
+
+    Raises:
+        DeliveryError: The time was over before anybody knew how much there is.
     """
     pipeline = Pipeline(_settings(), follow=True, any_key=any_key)
     deadline = time.monotonic() + timeout
-    result = pipeline.flush(0.0)
+    pipeline.flush(0.0)
+    has_looked = False
     while time.monotonic() < deadline:
+        # Asked before: to count a large journal takes more than one turn, and until
+        # then nothing is pending, which is not to say that nothing is there.
+        has_looked = pipeline.has_looked()
         result = pipeline.flush(min(_TICK, deadline - time.monotonic()))
-        tell(result)
-        if not result.pending:
-            break
-    return pipeline.close(0.0, eager=False)
+        if has_looked:
+            tell(result)
+            if not result.pending:
+                break
+    result = pipeline.close(0.0, eager=False)
+    if not (has_looked or result.pending):
+        raise DeliveryError("there was no time to look at all that waits")
+    return result
 
 
 def serve(stop: threading.Event, tell: Callable[[FlushResult], None]) -> FlushResult:

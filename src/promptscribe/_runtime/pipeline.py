@@ -239,6 +239,10 @@ class Pipeline:
         if not (self._given_transport or self._is_handed_over or is_refused):
             self._heritage.estate.part(other._heritage.estate)
 
+    def has_looked(self) -> bool:
+        """Say whether what others have left is in the result by now."""
+        return self._exporter.has_looked
+
     def flush(self, timeout: float, *, eager: bool = True) -> FlushResult:
         """Wait until everything recorded so far is delivered; see `Exporter.flush`."""
         if self.settings.export:
