@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from promptscribe import __version__
 from promptscribe._runtime import command as outbox
-from promptscribe.errors import PromptscribeError
+from promptscribe.errors import ConfigurationError, PromptscribeError
 from promptscribe.receiver import command
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _NEEDS_RECEIVER = (
     "this needs the receiver's packages: pip install 'promptscribe[receiver]'"
 )
+_TYPED = {"host": "--host", "hosts": "--allow-host", "api_keys": "--api-key"}
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _LEAST_BYTES = 2**20  # an empty file has half of it
 
@@ -201,6 +202,8 @@ def _serve(arguments: argparse.Namespace) -> int:
             reader=packed.reader(),
             announce=announce,
         )
+    except ConfigurationError as wrong:
+        return _fail(f"{_TYPED.get(wrong.name, wrong.name)}: {wrong.problem}")
     except (sqlite3.Error, OSError) as problem:
         # An OSError is of the file, or of the address.
         file = getattr(problem, "filename", None)

@@ -162,7 +162,9 @@ def test_a_person_sees_a_bar(db):
         (["serve", "--port", "0", "--db", "."], "cannot open .: Is a directory"),
         (["serve", "--port", "0", "--db", "other.db"], "none of promptscribe's"),
         (["serve", "--port", "0", "--db", "newer.db"], "99, and this code knows"),
-        (["serve", "--host", EVERYWHERE, "--port", "0"], "promptscribe keys add"),
+        (["serve", "--host", EVERYWHERE, "--port", "0"], "--host: 0.0.0.0 is"),
+        (["serve", "--port", "0", "--api-key", ""], "--api-key: must be printable"),
+        (["serve", "--port", "0", "--allow-host", "a/b"], "--allow-host: must be a"),
         (["serve", "--host", "300.1.1.1", "--db", "x.db"], "serve at 300.1.1.1:8420"),
     ],
 )

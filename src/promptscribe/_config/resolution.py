@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -119,6 +120,11 @@ def _strangers(environ: Mapping[str, str]) -> list[ConfigurationError]:
 
 
 def _warn(strange: ConfigurationError) -> None:
+    _tell(str(strange))
+
+
+@cache  # once
+def _tell(strange: str) -> None:
     import logging  # not before there is something to say
 
     logger = logging.getLogger("promptscribe")
