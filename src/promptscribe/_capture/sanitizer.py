@@ -45,6 +45,18 @@ out they count as any other: to look for one takes 0.5 µs."""
 _WEIGHT: Final = 3
 """What an object counts for more than a plain value: 2 µs. A text likewise, once there
 is no room for texts."""
+_FIRST: Final = frozenset(
+    {"model", "usage", "meta", "usageMetadata", "usage_metadata", "prompt_eval_count"}
+    | {"message"}
+)
+"""Members of providers' responses that are looked at before all that may be long: what
+was answered and what it cost stand behind the odds of each word, or all the vectors."""
+_OUTERMOST: Final = 6
+"""Levels down to which one may be: an update, in it a response, its choices, the first;
+a model counts as two."""
+_NODE_OF_JSON: Final = 7
+"""Characters of a model's JSON that count as one value, as a power of two: an embedding
+takes 0.2 ms to look through and to write, and there may be two thousand of them."""
 _MEDIA_TYPES: Final = ("media_type", "mime_type", "mimeType", "format")
 _MEDIA_NAMES: Final = ("data", "b64_json")
 
@@ -181,14 +193,21 @@ class Sanitizer:
         cleaned = Splice(dict)
         media: dict[str, str] = {}
         media_type = None
+        early = self._clean_first(items.pairs)
         for encoded, pair in self._in_blocks(items.pairs, _join):
             if encoded is not None:
                 cleaned.add_block(encoded, pair)
                 continue
             if self._nodes > MOST_NODES:
-                cleaned.pending[MARK] = f"{items.total - len(cleaned)} more values"
+                cleaned.pending |= early
+                left = items.total - len(cleaned)
+                if left:
+                    cleaned.pending[MARK] = f"{left} more values"
                 break
             key, part = pair
+            if early and type(key) is str and key in early:
+                cleaned.pending[key] = early.pop(key)
+                continue
             if type(key) is str and type(part) is str:
                 if key in _MEDIA_TYPES:
                     media_type = media_type or part
@@ -200,6 +219,12 @@ class Sanitizer:
         for name, data in media.items():
             cleaned.pending[name] = self._room.fit_base64(data, media_type)
         return cleaned.value()
+
+    def _clean_first(self, pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
+        if len(self._above) > _OUTERMOST or len(pairs) > _BLOCK:
+            return {}
+        named = [(k, v) for k, v in pairs if type(k) is str and k in _FIRST]
+        return {key: self.clean(part) for key, part in named}
 
     def _clean_key(self, key: Any) -> str:
         kind = type(key)
@@ -229,8 +254,9 @@ class Sanitizer:
             if type(kind) is not type:  # pydantic's classes have one of its own
                 model = sdk_model.write(value, min(self._large, self._room.left))
                 if model is not None:
-                    self._nodes += _WEIGHT
-                    self._room.left -= len(bytes(model.data))
+                    size = len(bytes(model.data))
+                    self._nodes += _WEIGHT + (size >> _NODE_OF_JSON)
+                    self._room.left -= size
                     return model
             if kind is msgspec.msgpack.Ext and value.code == EXT_MODEL:
                 return self._fit_model(value)
