@@ -25,6 +25,7 @@ from pathlib import Path
 import documented as d
 import documented_local as local
 import documented_more as m
+import documented_other as o
 
 FOLDER = Path(__file__).parent / "recorded"
 BODIES: list[dict] = []
@@ -42,6 +43,19 @@ ROUTES = (  # (end of the path, whole answer, stream, how a stream is written)
     ("/v2/chat", m.COHERE, m.COHERE_STREAM, "sse"),
     ("/v1/chat", m.COHERE_FIRST, m.COHERE_FIRST_STREAM, "lines"),
     ("/api/chat", local.OLLAMA_CHAT, local.OLLAMA_STREAM, "lines"),
+    ("/embeddings", o.EMBEDDING, [], "sse"),
+    ("/mistral/v1/embeddings", o.MISTRAL_EMBEDDING, [], "sse"),
+    ("/v2/embed", o.COHERE_EMBEDDING, [], "sse"),
+    (":batchEmbedContents", o.GEMINI_EMBEDDING, [], "sse"),
+    ("/api/embed", o.OLLAMA_EMBEDDING, [], "lines"),
+    ("/images/generations", o.IMAGE, o.IMAGE_STREAM, "sse"),
+    ("/audio/transcriptions", o.TRANSCRIPTION, o.TRANSCRIPTION_STREAM, "sse"),
+    ("/verbose/v1/audio/transcriptions", o.VERBOSE, [], "sse"),
+    ("/mistral/v1/audio/transcriptions", o.MISTRAL_TRANSCRIPTION, [], "sse"),
+    ("/failed/v1/responses", o.FAILED, o.FAILED_STREAM, "sse"),
+    ("/broken/v1/responses", o.FAILED, o.BROKEN_STREAM, "sse"),
+    ("/failed/v1/chat/completions", o.OPENROUTER_FAILED, [], "sse"),
+    ("/broken/v1/chat/completions", o.OPENROUTER_BROKEN, [], "sse"),
     ("/api/generate", local.OLLAMA_TEXT, local.OLLAMA_TEXT_STREAM, "lines"),
 )
 TYPES = {
@@ -95,12 +109,14 @@ class Provider(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Give the documented answer, whole or as a stream."""
         size = int(self.headers.get("content-length") or 0)
-        body = json.loads(self.rfile.read(size) or b"{}")
+        sent = self.rfile.read(size)
+        body = json.loads(sent) if sent.startswith(b"{") else {}
         BODIES.append(body)
         path = self.path.split("?", 1)[0]
         fitting = [route for route in ROUTES if path.endswith(route[0])]
         _, whole, stream, form = max(fitting, key=lambda route: len(route[0]))
         default = self.path.startswith("/api/")  # Ollama streams unless told not to
+        default |= b'name="stream"' in sent  # a form, with a sound in it
         streams = not whole or body.get("stream", default and bool(stream))
         if body.get("n", 1) == 1:
             whole, stream = first_choice(whole), [first_choice(line) for line in stream]

@@ -169,12 +169,19 @@ def _members_inside(
 def limit(
     given: dict[str, Any], labels: Any, scope: Scope | None
 ) -> tuple[dict[str, Any], Any]:
-    """Return what may be kept of a log that is recorded after the fact."""
+    """Return what may be kept of a log that is recorded after the fact.
+
+    Of a response that is not, what it says besides is under `record.CAPTURED`.
+    """
     save = given.get("save", not is_unsaved(labels))
     rules = Rules(NO_OPTIONS, save, rules_of(scope))
     if rules.is_open:
         return given, labels
-    return _limited(rules, given), _limited(rules, labels)
+    kept = _limited(rules, given)
+    response = given.get("provider_response")
+    if rules.is_bare and response is not None:
+        kept |= rules.response(to_plain(response, rules), "provider_response")
+    return kept, _limited(rules, labels)
 
 
 def _limited(rules: Rules, members: Any) -> Any:

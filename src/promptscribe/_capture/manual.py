@@ -19,6 +19,7 @@ from promptscribe._capture.plain import encode_plain
 from promptscribe._capture.presence import NOTHING
 from promptscribe._capture.recording import WHOLE
 from promptscribe._runtime.state import nowhere, runtime
+from promptscribe._wire.record import CAPTURED
 from promptscribe.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -158,6 +159,9 @@ def start_log(path: str, **members: Unpack[schema.LogDetails]) -> Recording:
 def record_log(path: str | None = None, **members: Unpack[schema.LogDetails]) -> str:
     """Record a call that already happened.
 
+    What *provider_response* and *provider_request* say (output, tokens, cost, model,
+    messages …) fills what is not given.
+
     Args:
         path: Path of the Prompt; may be left out if *id* is given.
         **members: Any other member of a prompt log, see `PromptLog`. Times that are
@@ -198,7 +202,13 @@ def record_log(path: str | None = None, **members: Unpack[schema.LogDetails]) ->
 def _record(
     append: Append, outer: Scope | None, key: int, trace: bytes, given: dict[str, Any]
 ) -> None:
+    response = given.get("provider_response")
+    if response is not None:
+        from promptscribe._capture import stream
+
+        given = {**given, "provider_response": stream.payload(response)}
     labels: Any = outer.members if outer is not None else runtime.members
+    updates: list[Any] | None = None
     if (
         runtime.controls is not None
         or given.get("save") is False
@@ -210,11 +220,13 @@ def _record(
             runtime.ledger.note("sampled_out")
             return
         given, labels = controlled.limit(given, labels, outer)
+        if CAPTURED in given:
+            updates = [{CAPTURED: given.pop(CAPTURED)}]
     now = runtime.wall_ns()
     parent = outer.key if outer is not None else None
     encoded = msgspec.Raw(snapshot.encode(given))
     first = (key, trace, parent, now, None, labels, None, encoded)
-    last = (key, now, None, None, None, None, None)
+    last = (key, now, None, None, None, updates, None)
     append(WHOLE, encode_plain((key, first, last)))
 
 

@@ -18,20 +18,32 @@ from promptscribe._providers.value import table, word
 if TYPE_CHECKING:
     from datetime import datetime
 
-_NOTED: Final = ("reasoning_tokens", "cache_read_tokens", "cache_write_tokens")
+FACTS: Final = "$facts"
+
+_NOTED: Final = (
+    "reasoning_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "input_audio_seconds",
+)
 
 
 def read_facts(told: dict[str, Any]) -> ResponseFacts | None:
     """Return the token counts of what `translation.read_call` gave.
 
-    Or of what `promptscribe._runtime.answer.read_response` did, which keeps the name
-    of the model under ``$model``.
+    Or of what `promptscribe._runtime.answer.read_response` did, which keeps what else
+    sets the price under ``$facts``.
     """
     usage = told.get(USAGE)
     if type(usage) is not dict:
         return None
+    if FACTS in told:
+        with contextlib.suppress(ValueError):
+            return msgspec.convert(
+                {**table(told[FACTS]), "usage": usage}, ResponseFacts
+            )
     response, metadata = told.get("provider_response"), told.get("metadata")
-    model = response.get("model") if type(response) is dict else told.get("$model")
+    model = response.get("model") if type(response) is dict else None
     tier = metadata.get("service_tier") if type(metadata) is dict else None
     with contextlib.suppress(ValueError):
         return msgspec.convert(
@@ -75,6 +87,7 @@ def settle(told: dict[str, Any], at: datetime | None = None) -> dict[str, Any]:
     )
     if price is not None:
         members["prompt_cost"] = price.prompt_cost
-        members["output_cost"] = price.output_cost
+        if price.output_cost is not None:
+            members["output_cost"] = price.output_cost
         metadata.setdefault("price_source", price.source)
     return members

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from promptscribe._providers.dialogue import read_answer
 from promptscribe._providers.facts import Usage
-from promptscribe._providers.message import answered
+from promptscribe._providers.message import answered, failure
 from promptscribe._providers.parts import read_calls
 from promptscribe._providers.stream import merge, sealed
 from promptscribe._providers.value import at, count, first, table, tables, text, word
@@ -76,6 +76,7 @@ def interpret(response: JSONValue) -> ResponseFacts:
         finish_reason=word(body.get("finish_reason")),
         usage=read_usage(body),
         provider="cohere",
+        **failure(body.get("error")),
     )
 
 
@@ -109,7 +110,7 @@ def join(chunks: list[JSONValue]) -> JSONValue:
         place = count(event.get("index")) or 0
         merge(message, _placed(table(delta.get("message")), place))
         if event["type"] == "message-end":
-            ends = ("finish_reason", "usage")
+            ends = ("finish_reason", "usage", "error")
             whole |= {name: delta[name] for name in ends if name in delta}
     for row in tables(message.get("content")) + tables(message.get("tool_calls")):
         row.pop("index", None)

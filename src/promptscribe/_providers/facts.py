@@ -26,7 +26,10 @@ class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
         cache_audio_read_tokens: The part of *cache_read_tokens* that is sound.
         input_audio_tokens: The part of *prompt_tokens* that is sound.
         output_audio_tokens: The part of *output_tokens* that is sound.
+        input_image_tokens: The part of *prompt_tokens* that is pictures.
         output_image_tokens: The part of *output_tokens* that is pictures.
+        input_audio_seconds: Sound in the request, where it is charged by its length:
+            beside the tokens (Mistral) or instead of them (Whisper).
         total_cost: Dollars, where the response itself says what the call cost
             (``usage.cost`` of OpenRouter and LiteLLM, Perplexity's).
     """
@@ -40,7 +43,9 @@ class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
     cache_audio_read_tokens: int | None = None
     input_audio_tokens: int | None = None
     output_audio_tokens: int | None = None
+    input_image_tokens: int | None = None
     output_image_tokens: int | None = None
+    input_audio_seconds: int | float | None = None
     total_cost: float | None = None
 
 
@@ -58,6 +63,12 @@ class ResponseFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
         service_tier: The tier that served the call (``flex``, ``priority`` …), as
             it sets the price.
         choices: The answers after the first, each as a ChatMessage.
+        error_code: What went wrong, in the provider's word, where it answered all the
+            same (OpenAI's responses with ``status: failed``).
+        error_message: The sentence to it.
+        has_answer: Whether the call is one that generates something; an embedding is
+            not, and costs what its request does.
+        is_message: Whether it is a message alone, and no response.
     """
 
     output: str | None = None
@@ -68,6 +79,15 @@ class ResponseFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     provider: str | None = None
     service_tier: str | None = None
     choices: list[JSONObject] | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    has_answer: bool = True
+    is_message: bool = False
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the provider says that something went wrong."""
+        return self.error_code is not None or self.error_message is not None
 
 
 class RequestFacts(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -109,6 +109,7 @@ def read_usage(body: JSONObject) -> Usage | None:
         cache_audio_read_tokens=_part(usage, CACHED, "AUDIO"),
         input_audio_tokens=_part(usage, PROMPT, "AUDIO"),
         output_audio_tokens=_part(usage, ANSWER, "AUDIO"),
+        input_image_tokens=_part(usage, PROMPT, "IMAGE"),
         output_image_tokens=_part(usage, ANSWER, "IMAGE"),
     )
 

@@ -11,7 +11,7 @@ from promptscribe._providers.message import image_part
 from promptscribe._providers.value import at, base64_text, first, kept, table, word
 
 if TYPE_CHECKING:
-    from promptscribe.schema import JSONObject
+    from promptscribe.schema import JSONObject, JSONValue
 
 
 def read_image(part: JSONObject) -> JSONObject | None:
@@ -33,6 +33,13 @@ def read_image(part: JSONObject) -> JSONObject | None:
         return image_part(f"data:{_image_type(source, holder)};base64,{data}")
     url = word(source.get("url"))
     return None if url is None else image_part(url)
+
+
+def base64_image(data: JSONValue, form: str) -> str:
+    """Give base64 text as a URL; what is put in the place of much of it stays so."""
+    encoded = word(data) or ""
+    is_address = ":" in encoded  # base64 has none
+    return encoded if is_address else f"data:image/{form};base64,{encoded}"
 
 
 def _image_type(source: JSONObject, holder: JSONObject) -> str:

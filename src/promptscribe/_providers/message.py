@@ -9,7 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from promptscribe._providers.facts import ResponseFacts
-from promptscribe._providers.value import json_text, kept, strings, text, word
+from promptscribe._providers.value import (
+    first,
+    json_text,
+    kept,
+    number,
+    strings,
+    text,
+    word,
+)
 
 if TYPE_CHECKING:
     from promptscribe.schema import JSONObject, JSONValue
@@ -97,6 +105,19 @@ def message_text(message: JSONObject) -> str | None:
         )
         return "".join(pieces) if pieces else None
     return text(content)
+
+
+def failure(error: JSONValue) -> dict[str, str | None]:
+    """Give an error as the members of ResponseFacts; none where there is no error.
+
+    Args:
+        error: ``{code or type, message}`` (the code of OpenRouter's is a number), or
+            the message alone.
+    """
+    code = first(error, "code", "type")
+    name = word(code) or (None if number(code) is None else str(code))
+    message = word(error) or word(first(error, "message"))
+    return kept(error_code=name, error_message=message)
 
 
 def answered(messages: list[JSONObject], **facts: Any) -> ResponseFacts:

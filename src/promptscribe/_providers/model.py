@@ -75,6 +75,7 @@ OpenTelemetry's ``gen_ai.provider.name``. Prefixes with an underscore are LiteLL
 
 _FAMILIES: Final = (
     (re.compile(r"(ft:)?(gpt-(?!oss)|chatgpt-|o[134](-|$)|davinci|babbage)"), "openai"),
+    (re.compile(r"text-embedding-(3-|ada-)|dall-e-|whisper-1$"), "openai"),
     (re.compile(r"claude"), "anthropic"),
     (re.compile(r"(models/)?(gemini|learnlm)-"), "google"),
     (re.compile(r"grok-"), "x_ai"),

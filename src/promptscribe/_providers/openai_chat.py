@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from promptscribe._providers import openai_usual
 from promptscribe._providers.dialogue import read_answer
 from promptscribe._providers.facts import ResponseFacts, Usage
-from promptscribe._providers.message import answered
+from promptscribe._providers.message import answered, failure
 from promptscribe._providers.model import NAMES, maker_of, split_provider
 from promptscribe._providers.stream import fused, merge, sealed
 from promptscribe._providers.value import (
@@ -57,10 +57,16 @@ def detect(response: JSONValue) -> bool:
     """Say whether *response* is a completion: ``choices`` with messages or texts."""
     choices = at(response, "choices")
     if not isinstance(choices, list):
-        return False
+        return choices is None and _has_only_failed(response)
     if response.get("object") in OBJECTS:
         return True
     return any(_is_answer(choice) for choice in tables(choices))
+
+
+def _has_only_failed(response: JSONValue) -> bool:
+    # OpenRouter answers 200 then, and OpenAI's SDK makes a completion of it.
+    is_completion = isinstance(response, dict) and "choices" in response
+    return is_completion and isinstance(response.get("error"), dict)
 
 
 def _is_answer(choice: JSONObject) -> bool:
@@ -99,6 +105,7 @@ def interpret(response: JSONValue) -> ResponseFacts:
         return usual
     choices = tables(body.get("choices"))
     tier = word(body.get("service_tier"))
+    failed = body.get("error") or (choices[0].get("error") if choices else None)
     return answered(
         [_message(choice) for choice in choices],
         finish_reason=word(choices[0].get("finish_reason")) if choices else None,
@@ -106,6 +113,7 @@ def interpret(response: JSONValue) -> ResponseFacts:
         model=word(body.get("model")),
         provider=_provider(body, choices),
         service_tier=tier or word(table(body.get("usage")).get("service_tier")),
+        **failure(failed),
     )
 
 
@@ -180,6 +188,7 @@ def read_usage(body: JSONObject) -> Usage | None:
         return Usage(prompt_tokens=given, output_tokens=said)
     reasoning = _reasoning(usage, model)
     prompt = table(usage.get("prompt_tokens_details"))
+    said_of = table(usage.get("completion_tokens_details"))
     written = prompt.get("cache_creation_token_details")  # LiteLLM
     return Usage(
         prompt_tokens=given,
@@ -189,9 +198,10 @@ def read_usage(body: JSONObject) -> Usage | None:
         cache_write_tokens=count(_either(prompt, CACHE_WRITE, usage, CACHE_WRITE)),
         cache_write_1h_tokens=count(at(written, "ephemeral_1h_input_tokens")),
         input_audio_tokens=count(prompt.get("audio_tokens")),
-        output_audio_tokens=count(
-            at(usage, "completion_tokens_details", "audio_tokens")
-        ),
+        output_audio_tokens=count(said_of.get("audio_tokens")),
+        input_image_tokens=count(prompt.get("image_tokens")),
+        output_image_tokens=count(said_of.get("image_tokens")),
+        input_audio_seconds=number(usage.get("prompt_audio_seconds")),  # Mistral
         total_cost=_cost(usage),
     )
 

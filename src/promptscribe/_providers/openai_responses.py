@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from promptscribe._providers.facts import Usage
-from promptscribe._providers.message import answered, image_part
+from promptscribe._providers.media import base64_image
+from promptscribe._providers.message import answered, failure, image_part
 from promptscribe._providers.model import maker_of
 from promptscribe._providers.parts import Parts, read_parts
 from promptscribe._providers.stream import merge, sealed
@@ -48,6 +49,9 @@ ARGUMENTS: Final = {
 }
 """Events that grow an item itself: the item's type and its member that grows."""
 
+FAILED: Final = "error"
+"""The event of a stream that breaks off: ``{code, message}``, or both in ``error``."""
+
 UNFINISHED: Final = ("in_progress", "queued")
 
 
@@ -77,6 +81,7 @@ def interpret(response: JSONValue) -> ResponseFacts:
         model=word(body.get("model")),
         provider=_provider(body),
         service_tier=word(body.get("service_tier")),
+        **failure(body.get("error")),
     )
 
 
@@ -86,8 +91,7 @@ def _read_item(item: JSONObject, parts: Parts) -> None:
         read_parts(item.get("content"), parts)
     elif kind == "image_generation_call" and word(item.get("result")):
         form = word(item.get("output_format")) or "png"
-        url = f"data:image/{form};base64,{item['result']}"
-        parts.content.append(image_part(url))
+        parts.content.append(image_part(base64_image(item["result"], form)))
     else:
         read_parts(item, parts)
 
@@ -142,6 +146,9 @@ def join(chunks: list[JSONValue]) -> JSONValue:
     if (items or done) and not tables(whole.get("output")):
         built = {place: _sealed(item) for place, item in items.items()} | done
         whole["output"] = [built[place] for place in sorted(built)]
+    broken = [event for event in chunks if at(event, "type") == FAILED]
+    if broken:
+        whole["error"] = broken[0].get("error") or broken[0]
     return whole
 
 

@@ -35,7 +35,7 @@ def is_chunk(chunk: JSONValue) -> bool:
 
 def interpret(response: JSONValue) -> ResponseFacts:
     """Read the message."""
-    return answered([read_answer(table(response))])
+    return answered([read_answer(table(response))], is_message=True)
 
 
 def join(chunks: list[JSONValue]) -> JSONValue:

@@ -52,13 +52,13 @@ class Price(NamedTuple):
 
     Attributes:
         prompt_cost: For the request, cached tokens at their own rate.
-        output_cost: For the answer, reasoning included.
+        output_cost: For the answer, reasoning included; None of what has no answer.
         source: Where the price is from: ``genai-prices 0.2.3``, or ``response``
             where the sum is what the response itself said.
     """
 
     prompt_cost: float
-    output_cost: float
+    output_cost: float | None
     source: str
 
 
@@ -82,16 +82,19 @@ def price(
         load: Whether to load the list where nobody has yet; it takes 0.15 s.
 
     Returns:
-        The price; None without both token counts, without a known model, without
-        the extra ``prices``, or where there is no time to load the list.
+        The price; None without both token counts (an embedding has one), without a
+        known model, without the extra ``prices``, or where there is no time to load
+        the list.
     """
     usage = facts.usage
-    if usage is None or usage.prompt_tokens is None or usage.output_tokens is None:
+    if usage is None or usage.prompt_tokens is None or usage.input_audio_seconds:
+        return None  # genai-prices 0.2.3 has rates for hours, and does not apply them
+    if usage.output_tokens is None and facts.has_answer:
         return None
     genai_prices = _loaded()
     if genai_prices is None and load:
         genai_prices = load_list()
-    counts = _counts(usage)
+    counts = _counts(usage, has_answer=facts.has_answer)
     if genai_prices is None or counts is None:
         return None
     names = (facts.model, model, provider, facts.provider, facts.service_tier)
@@ -107,7 +110,9 @@ def price(
         learnt = listed.tariff(counts)
         if charge is None or learnt is not None:
             _tariffs.keep(key, learnt)
-    return _price(charge, usage, genai_prices)
+    if charge is None:
+        return None
+    return _price(charge, usage, genai_prices, is_answered="output_tokens" in counts)
 
 
 class _Listed:
@@ -199,16 +204,15 @@ _whole: Any = None
 """The list, once it was found to be whole."""
 
 
-def _counts(usage: Usage) -> dict[str, int] | None:
+def _counts(usage: Usage, *, has_answer: bool) -> dict[str, int] | None:
     """Name the counts as genai-prices does; None where they contradict each other."""
     read, write = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
     hour = usage.cache_write_1h_tokens or 0
     if read + write > (usage.prompt_tokens or 0) or hour > write:
         return None
-    counts = {
-        "input_tokens": usage.prompt_tokens or 0,
-        "output_tokens": usage.output_tokens or 0,
-    }
+    counts = {"input_tokens": usage.prompt_tokens or 0}
+    if has_answer or usage.output_tokens:
+        counts["output_tokens"] = usage.output_tokens or 0
     # A part that is 0 is left out: a model may have no rate of its own for it.
     if read:
         counts["cache_read_tokens"] = read
@@ -218,16 +222,22 @@ def _counts(usage: Usage) -> dict[str, int] | None:
         counts["cache_write_1h_tokens"] = hour
         if write > hour:
             counts["cache_write_5m_tokens"] = write - hour
-    # Kinds that have the same name here and there; most calls use none of them.
+    _count_kinds(counts, usage)
+    return counts
+
+
+def _count_kinds(counts: dict[str, int], usage: Usage) -> None:
+    """Add the kinds that have the same name here and there; most calls use none."""
     if usage.cache_audio_read_tokens:
         counts["cache_audio_read_tokens"] = usage.cache_audio_read_tokens
     if usage.input_audio_tokens:
         counts["input_audio_tokens"] = usage.input_audio_tokens
     if usage.output_audio_tokens:
         counts["output_audio_tokens"] = usage.output_audio_tokens
+    if usage.input_image_tokens:
+        counts["input_image_tokens"] = usage.input_image_tokens
     if usage.output_image_tokens:
         counts["output_image_tokens"] = usage.output_image_tokens
-    return counts
 
 
 def _context(tier: str | None) -> dict[str, str] | None:
@@ -267,8 +277,9 @@ def _plainest(name: str, bare: str) -> str:
 def _is_priced(found: Any, usage: Usage) -> bool:
     """Say whether the list has a rate for all that was used.
 
-    Sound is dearer than text wherever it is sold, but for some of Gemini's inputs:
-    a model without a rate for it has a gap in the list, not the price of text.
+    Sound is dearer than text wherever it is sold, but for some of Gemini's inputs, and
+    so are pictures as an answer, but of OpenAI's models that give nothing else: a model
+    without a rate for these has a gap in the list, not the price of text.
     """
     rates = {name for name, rate in vars(found.model_price).items() if rate is not None}
     if usage.prompt_tokens and "input_mtok" not in rates:
@@ -277,19 +288,22 @@ def _is_priced(found: Any, usage: Usage) -> bool:
         return False
     if usage.output_audio_tokens and "output_audio_mtok" not in rates:
         return False
-    free = found.provider.id == "google" or "input_audio_mtok" in rates
+    seller = found.provider.id
+    mixed = "output_image_mtok" not in rates and seller not in ("openai", "azure")
+    if usage.output_image_tokens and mixed:
+        return False
+    free = seller == "google" or "input_audio_mtok" in rates
     return free or not usage.input_audio_tokens
 
 
 def _price(
-    charge: tuple[float, float] | None, usage: Usage, genai_prices: Any
-) -> Price | None:
+    charge: tuple[float, float], usage: Usage, genai_prices: Any, *, is_answered: bool
+) -> Price:
     """Split what the response says it cost in the proportion of the list's prices."""
-    if charge is None:
-        return None
     prompt, output = charge
     listed = prompt + output
+    source = f"genai-prices {genai_prices.__version__}"
     if usage.total_cost is not None and listed > 0:
         share = usage.total_cost / listed
-        return Price(prompt * share, output * share, "response")
-    return Price(prompt, output, f"genai-prices {genai_prices.__version__}")
+        prompt, output, source = prompt * share, output * share, "response"
+    return Price(prompt, output if is_answered else None, source)

@@ -12,12 +12,15 @@ from promptscribe._providers import (
     anthropic,
     bedrock,
     cohere,
+    embedding,
     gemini,
     langchain,
     ollama,
     openai_chat,
+    openai_images,
     openai_responses,
     plain,
+    transcription,
 )
 from promptscribe._providers.model import provider_name
 
@@ -55,6 +58,9 @@ SHAPES: Final[tuple[Shape, ...]] = (
     ollama,
     cohere,
     gemini,
+    embedding,
+    openai_images,
+    transcription,
     plain,  # last: a message is what is left when nothing else is there
 )
 """Tried in this order; the first that knows a value reads it."""

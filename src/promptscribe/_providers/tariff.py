@@ -34,7 +34,7 @@ class Tariff:
         above: Tokens of the prompt beyond which it holds.
         up_to: Tokens of the prompt up to which it holds.
         rates: For each kind of token in the prompt; a cached one's is what it adds.
-        output_rate: For the answer's.
+        output_rate: For the answer's; 0 where there is none.
     """
 
     above: float
@@ -49,7 +49,7 @@ class Tariff:
     def charge(self, counts: Counts) -> tuple[float, float]:
         """Return the dollars for the prompt and for the answer."""
         prompt = sum([rate * counts[kind] for kind, rate in self.rates])
-        return prompt, self.output_rate * counts["output_tokens"]
+        return prompt, self.output_rate * counts.get("output_tokens", 0)
 
 
 class Tariffs:
@@ -68,7 +68,7 @@ class Tariffs:
         """
         if not is_linear(counts):
             return None
-        kinds = _BARE if len(counts) == 2 else tuple(counts)
+        kinds = _BARE if _is_bare(counts) else tuple(counts)
         return names, kinds, at // _SLOT
 
     def find(self, key: Hashable, counts: Counts) -> tuple[bool, Tariff | None]:
@@ -92,9 +92,13 @@ _UNKNOWN: Final[Any] = object()
 
 def is_linear(counts: Counts) -> bool:
     """Say whether the price is a sum of rates: no sound, no pictures, not nothing."""
-    if not (counts["input_tokens"] and counts["output_tokens"]):
+    if not (counts["input_tokens"] and counts.get("output_tokens", 1)):
         return False
-    return len(counts) == 2 or counts.keys() <= _LINEAR
+    return _is_bare(counts) or counts.keys() <= _LINEAR
+
+
+def _is_bare(counts: Counts) -> bool:
+    return len(counts) == 2 and "output_tokens" in counts
 
 
 def learn(found: Any, counts: Counts, ask: Callable[[Counts], Any]) -> Tariff:
@@ -120,7 +124,7 @@ def learn(found: Any, counts: Counts, ask: Callable[[Counts], Any]) -> Tariff:
         above=steps[place - 1] if place else 0,
         up_to=steps[place] if place < len(steps) else float("inf"),
         rates=tuple(rates),
-        output_rate=float(found.output_price / counts["output_tokens"]),
+        output_rate=float(found.output_price / counts.get("output_tokens", 1)),
     )
 
 

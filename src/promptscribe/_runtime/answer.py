@@ -5,43 +5,62 @@ Its law: pure and total. It fills in only what nobody gave.
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from promptscribe._providers import pricing, registry
+from promptscribe._providers.facts import ResponseFacts, Usage
 from promptscribe._runtime.layers import Draft
 from promptscribe._wire import body, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from promptscribe._providers.facts import ResponseFacts
     from promptscribe._runtime.layers import Members
 
-_NOTED: Final = ("reasoning_tokens", "cache_read_tokens", "cache_write_tokens")
-"""Tokens that the contract has no member for."""
+_NOTED: Final = (
+    "reasoning_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "input_audio_seconds",
+)
+"""Counts that the contract has no member for."""
+
+_COUNTED: Final = ("prompt_tokens", "output_tokens")
+_PARTS: Final = ("cache_read_tokens", "cache_write_tokens")
+
+_PRICING: Final = ("model", "provider", "service_tier", "has_answer")
+"""What a price depends on, besides the tokens."""
+
+ERROR: Final = "error"
+"""Stands for the code of an error that has none."""
 
 
 def read_response(value: Any) -> Members:
     """Return the members that a response, or any other result, says by itself.
 
-    While the caller waits for it: the price, where no list is loaded, is worked out
-    later, from ``$usage`` and ``$model``.
+    The caller waits for it, and what its log says of model and provider is not known
+    here: the price is worked out later, from ``$usage`` and ``$facts``.
     """
     draft = Draft()
-    draft.is_hasty = True
-    facts = add_response(draft, value, record.plain)
+    facts = add_response(draft, value, record.plain, is_priced=False)
     members = draft.finish()
-    if facts is not None and facts.usage is not None and "prompt_cost" not in members:
+    if facts is None:
+        return members
+    if facts.has_failed:
+        members["error"] = facts.error_code or ERROR  # the sentence is payload
+    if facts.usage is not None:
         members["$usage"] = msgspec.to_builtins(facts.usage)
-        members["$model"] = facts.model
+        told = {name: getattr(facts, name) for name in _PRICING}
+        members["$facts"] = msgspec.to_builtins(ResponseFacts(**told))
     return members
 
 
 def add_response(
-    draft: Draft, value: Any, plain: Callable[[Any], Any]
+    draft: Draft, value: Any, plain: Callable[[Any], Any], *, is_priced: bool = True
 ) -> ResponseFacts | None:
     """Fill in what a response, or any other result, says.
 
@@ -49,6 +68,7 @@ def add_response(
         draft: Is filled in.
         value: The response as it was decoded.
         plain: Makes plain data of a decoded value.
+        is_priced: Whether to work out what it cost.
 
     Returns:
         What is known of the response, if it is one.
@@ -67,31 +87,85 @@ def add_response(
     facts = registry.interpret(value, type_name)
     if facts is None:
         draft.fill("output", _as_text(record.plain(value)))
+    else:
+        _add_facts(draft, facts, value, is_priced=is_priced)
+    return facts
+
+
+def add_given(draft: Draft, response: Any) -> ResponseFacts | None:
+    """Fill in what the *provider_response* says that the program gave of its own.
+
+    Unlike a result it is nothing else, if it is no response.
+
+    Args:
+        draft: Is filled in.
+        response: The member as it was decoded; None where it was not given.
+
+    Returns:
+        What is known of the response, if it is one.
+    """
+    if response is None:
         return None
+    type_name = None
+    if type(response) is record.Model:
+        type_name, response = response
+    response = record.plain(response)
+    facts = registry.interpret(response, type_name)
+    if facts is not None:
+        _add_facts(draft, facts, response, is_priced=True)
+    return facts
+
+
+def _add_facts(
+    draft: Draft, facts: ResponseFacts, value: Any, *, is_priced: bool
+) -> None:
     draft.fill("output", facts.output)
     draft.fill("output_message", facts.output_message)
     draft.fill("finish_reason", facts.finish_reason)
-    if type(value) is dict and (facts.usage is not None or facts.model is not None):
+    if facts.has_failed:
+        _add_failure(draft, facts)
+    if type(value) is dict and not facts.is_message:
         draft.fill("provider_response", value)
     _add_model(draft, facts.model, facts.provider)
     if facts.usage is not None:
-        add_usage(draft, facts)
+        _add_tokens(draft, facts.usage)
+        if is_priced:
+            _add_price(draft, facts)
     if facts.choices is not None:
         draft.note("choices", facts.choices)
-    return facts
 
 
 def add_usage(draft: Draft, facts: ResponseFacts) -> None:
     """Fill in tokens and cost."""
-    usage, members = facts.usage, draft.members
-    if usage is None:
+    if facts.usage is not None:
+        _add_tokens(draft, facts.usage)
+        _add_price(draft, facts)
+
+
+def add_price(draft: Draft) -> None:
+    """Fill in what tokens cost that the program itself told."""
+    members = draft.members
+    counts = {name: members.get(name) for name in _COUNTED}
+    if None in counts.values() or not draft.unfit.isdisjoint(counts):
         return
+    noted = members.get("metadata")
+    parts = {name: noted.get(name) for name in _PARTS} if type(noted) is dict else {}
+    with contextlib.suppress(ValueError):  # a part that is no count
+        usage = msgspec.convert({**counts, **parts}, Usage)
+        _add_price(draft, ResponseFacts(usage=usage))
+
+
+def _add_tokens(draft: Draft, usage: Usage) -> None:
     draft.fill("prompt_tokens", usage.prompt_tokens)
     draft.fill("output_tokens", usage.output_tokens)
     for name in _NOTED:
         count = getattr(usage, name)
         if count is not None:
             draft.note(name, count)
+
+
+def _add_price(draft: Draft, facts: ResponseFacts) -> None:
+    members = draft.members
     if "prompt_cost" in members or "output_cost" in members:
         return
     prompt = members.get("prompt")
@@ -109,8 +183,18 @@ def add_usage(draft: Draft, facts: ResponseFacts) -> None:
     )
     if price is not None:
         members["prompt_cost"] = price.prompt_cost
-        members["output_cost"] = price.output_cost
+        draft.fill("output_cost", price.output_cost)
         draft.note("price_source", price.source)
+    elif facts.usage is not None:  # a sum that nobody can split
+        draft.note("total_cost", facts.usage.total_cost)
+
+
+def _add_failure(draft: Draft, facts: ResponseFacts) -> None:
+    """Fill in what the provider says went wrong, though nothing was raised."""
+    name, message = facts.error_code or ERROR, facts.error_message
+    if draft.members.get("save") is False:
+        message = None  # it quotes what the call was given
+    draft.fill("error", f"{name}: {message}" if message else name)
 
 
 def _add_model(draft: Draft, model: str | None, provider: str | None) -> None:

@@ -22,6 +22,7 @@ from promptscribe._wire import body, member, record
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from promptscribe._providers.facts import ResponseFacts
     from promptscribe._runtime.layers import Draft, Members
 
 INTERRUPTED: Final = "Interrupted: the process ended before the call returned"
@@ -100,34 +101,54 @@ def _read(
     last: record.End | None,
     plain: Callable[[Any], Any],
 ) -> Members:
-    updates: Members = {}
-    if last is not None and last.updates:
-        for update in last.updates:
-            draft.say(update)
-        updates = layers.combine(last.updates)
+    updates = _say_updates(draft, last)
     members = draft.members
+    given = _given(first, updates, members)
     _add_identity(members, first)
     _add_times(members, first, last)
     if last is None or last.error is not None:
         _add_error(draft, last)
     _add_inputs(draft, plain(first.inputs))
     told: Members = {}
+    _add_request(draft, updates.get(record.REQUEST, members.get("provider_request")))
     if updates:
-        _add_request(draft, updates.get(record.REQUEST))
         told = _read_told(members, updates)
         # Here, since a response knows the model at most.
         draft.fill_said("prompt", told.get("prompt"))
+    read: list[ResponseFacts | None] = []
+    if record.RESPONSE in updates:
+        read.append(answer.add_response(draft, updates[record.RESPONSE], plain))
     if last is not None:
-        if record.RESPONSE in updates:
-            answer.add_response(draft, updates[record.RESPONSE], plain)
         if last.returned:
-            answer.add_response(draft, last.result, plain)
+            read.append(answer.add_response(draft, last.result, plain))
         _add_stream(draft, first, last.stream or updates.get(record.STREAM))
     if told:
         _add_captured(draft, told)
+    read.append(answer.add_given(draft, given))
+    if "$usage" not in told and not any(facts and facts.usage for facts in read):
+        answer.add_price(draft)
     if members.get("save") is False:
         _strip(members)
     return draft.finish()
+
+
+def _say_updates(draft: Draft, last: record.End | None) -> Members:
+    """Take what was said in mid-call; return all of it, the last word of each name."""
+    if last is None or not last.updates:
+        return {}
+    for update in last.updates:
+        draft.say(update)
+    return layers.combine(last.updates)
+
+
+def _given(first: record.Start, updates: Members, members: Members) -> Any:
+    """Return the response that somebody gave as a member, an SDK's object as such."""
+    if "provider_response" not in members:
+        return None
+    for layer in (updates, first.given or {}):
+        if layer.get("provider_response") is not None:
+            return layer["provider_response"]
+    return members["provider_response"]
 
 
 def _add_identity(members: Members, first: record.Start) -> None:

@@ -124,6 +124,8 @@ def _read(form: Form, result: Any, type_name: str | None) -> ResponseFacts | Non
     facts = registry.interpret(result, type_name)
     if facts is None or facts.usage is None or facts.choices is not None:
         return None
+    if facts.has_failed:
+        return None
     if form.model == "" and facts.model is not None:
         return None  # it knows the model that the prompt does not
     return facts
@@ -191,18 +193,24 @@ def _add_usage(
         at=began,
     )
     if price is not None:
-        members["prompt_cost"], members["output_cost"], notes["price_source"] = price
+        members["prompt_cost"], notes["price_source"] = price.prompt_cost, price.source
+        if price.output_cost is not None:
+            members["output_cost"] = price.output_cost
+    elif usage.total_cost is not None:
+        notes["total_cost"] = usage.total_cost
     if notes:
         members["metadata"] = {**notes, **form.notes}
 
 
 def _note_tokens(usage: Usage) -> Members:
     """Return the counts that the contract has no member for."""
-    notes = {}
+    notes: Members = {}
     if usage.reasoning_tokens is not None:
         notes["reasoning_tokens"] = usage.reasoning_tokens
     if usage.cache_read_tokens is not None:
         notes["cache_read_tokens"] = usage.cache_read_tokens
     if usage.cache_write_tokens is not None:
         notes["cache_write_tokens"] = usage.cache_write_tokens
+    if usage.input_audio_seconds is not None:
+        notes["input_audio_seconds"] = usage.input_audio_seconds
     return notes
