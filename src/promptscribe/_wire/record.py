@@ -64,6 +64,10 @@ CAPTURED: Final = "$captured"
 SPAN: Final = "$span"
 """Key in an update: an OpenTelemetry span that tells of the same call."""
 
+HELD: Final = "$held"
+"""Key in what a start is given: the end that the call has where no other one comes, an
+array of the time and one update."""
+
 STREAM: Final = "$stream"
 """Key in an update: if that response was a stream, the same as in an end."""
 
@@ -236,11 +240,18 @@ def said(start: bytes, end: bytes) -> tuple[bytes, bytes] | None:
 def _read(start: bytes | None, end: bytes | None) -> tuple[Start, End | None]:
     if start is not None:
         first = _decode_start(start)
-        return first, None if end is None else _decode_end(end)
+        return first, _held_end(first) if end is None else _decode_end(end)
     if end is None:
         raise ValueError("neither a start nor an end")
     _, first, last = _whole_decoder.decode(end)
     return first, last
+
+
+def _held_end(first: Start) -> End | None:
+    held: Any = first.given.get(HELD) if first.given else None
+    if type(held) is not list or len(held) != 2:
+        return None
+    return End(first.key, held[0], False, None, None, [held[1]], None)
 
 
 def _salvage(start: bytes | None, end: bytes | None) -> tuple[Start, End | None]:

@@ -43,7 +43,7 @@ def unite(outer: Call, inner: Sequence[Call]) -> tuple[Call, list[Call]]:
         inner: Calls inside of it that may have been the same one, in the order of
             their end.
     """
-    span, scope = outer
+    span, scope, _ = outer
     found = _doubles(span, [call.span for call in inner])
     doubles = [call for call in inner if any(call.span is one for one in found)]
     for double in doubles:
@@ -52,7 +52,9 @@ def unite(outer: Call, inner: Sequence[Call]) -> tuple[Call, list[Call]]:
     # What one of them may not keep is in all of them.
     scope = max([scope, *(double.scope for double in doubles)], key=_strictness)
     others = [call for call in inner if all(call is not one for one in doubles)]
-    return outer._replace(span=span, scope=scope), others
+    # It ends what waits in the journal.
+    waiting = next((one.waiting for one in doubles if one.waiting), outer.waiting)
+    return outer._replace(span=span, scope=scope, waiting=waiting), others
 
 
 def _strictness(scope: Scope | None) -> tuple[bool, bool]:

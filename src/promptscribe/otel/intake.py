@@ -22,6 +22,7 @@ from promptscribe._dialects import identity, own, translation
 from promptscribe._dialects.span import OURS
 from promptscribe._recent import Recent
 from promptscribe.otel import doubles, filling, writing
+from promptscribe.otel.holding import Holding
 from promptscribe.otel.lineage import (
     Call,
     Lineage,
@@ -42,6 +43,10 @@ MOST_RESPONSES: Final = 4_096
 """Responses that are remembered, to know them again from another instrumentation."""
 
 
+_Placed = tuple[Call, "str | None"]
+"""A call, and the id of the log above it."""
+
+
 class _Seen(NamedTuple):
     scope: str
     began: int
@@ -57,6 +62,7 @@ class Intake:
         self._taken: Recent[Key, None] = Recent(MOST_RESPONSES)
         self._responses: Recent[str, _Seen] = Recent(MOST_RESPONSES)
         self._fills = filling.Fills()
+        self._holding = Holding()
         # Whether spans come by a door that does not see them start.
         self.is_exporting = False
 
@@ -127,11 +133,10 @@ class Intake:
         try:
             if may_be_call(getattr(span, "attributes", None)):
                 return self._end(_key(span), read_span(span))
-            self._close(_key(span), None)
+            return self._pass(_key(span))
         except BaseException as problem:  # noqa: BLE001 - same
             failure.note("otel_failed", problem)
             return False
-        return True
 
     def take(self, span: Span) -> None:
         """Log a call that is known otherwise than by its ended span."""
@@ -144,13 +149,12 @@ class Intake:
     def _end(self, key: Key | None, span: Span, made_in: Scope | None = None) -> bool:
         """Log a call; *made_in* is where it was made, if its start was not seen."""
         if span.scope == OURS or not translation.is_call(span):
-            self._close(key, None)
-            return True
+            return self._pass(key)
         with self._lock:
             if key is not None and key in self._taken:
                 self._close(key, span)
                 return True
-            node = self._lineage.get(key) if key is not None else None
+            node = self._find(key)
             above = self._above(key, node)
             scope = current.get() if node is None else node.scope or made_in
             call = Call(span, None if isinstance(scope, Place) else scope)
@@ -161,15 +165,49 @@ class Intake:
             calls = self._take(key, call, above)
             for other in others:
                 calls += self._take(_key_of(other.span), other, above)
+            placed = self._take_abandoned()
         inside = {other.span.log_id for other in others}
         own_id = call.span.log_id
         is_own = any(each.span.log_id == own_id for each in calls)
         below = own_id if is_own else above.log_id
-        kept = [
-            writing.write(each, below if each.span.log_id in inside else above.log_id)
-            for each in calls
+        for each in calls:
+            is_inside = each.span.log_id in inside
+            placed.append((each, below if is_inside else above.log_id))
+        return _write_all(placed)
+
+    def _pass(self, key: Key | None) -> bool:
+        """Note the end of a span that is no call; what waited for it is one, then."""
+        calls: list[_Placed] = []
+        with self._lock:
+            node = self._find(key)
+            if key is not None and node is not None:
+                if node.extras:
+                    calls = self._release(key, node)
+                self._close(key, None)
+        return _write_all(calls)
+
+    def _take_abandoned(self) -> list[_Placed]:
+        """Return the calls that wait for spans which nobody can end any more."""
+        calls: list[_Placed] = []
+        for key, node in self._holding.take_abandoned():
+            calls += self._release(key, node)
+            node.close(None)
+        return calls
+
+    def _release(self, key: Key, node: Node) -> list[_Placed]:
+        """Return the calls that waited for a span, as the logs that they are."""
+        above, waited = self._above(key, node), node.extras
+        node.extras = []
+        return [
+            (call, above.log_id)
+            for one in waited
+            for call in self._take(_key_of(one.span), one, above)
         ]
-        return all(kept)
+
+    def _find(self, key: Key | None) -> Node | None:
+        if key is None:
+            return None
+        return self._lineage.get(key) or self._holding.get(key)
 
     def _take(self, key: Key | None, call: Call, above: Ancestor) -> list[Call]:
         """Return the calls that are to be logs of their own, now that one has ended."""
@@ -209,9 +247,10 @@ class Intake:
 
     def _close(self, key: Key | None, call: Span | None) -> None:
         with self._lock:
-            node = self._lineage.get(key) if key is not None else None
-            if node is not None:
+            node = self._find(key)
+            if key is not None and node is not None:
                 node.close(call)
+                self._holding.drop(key)
 
     def _hold_back(self, call: Call, above: Ancestor) -> list[Call] | None:
         """Put a call aside that another span has told of, or will; None for others.
@@ -223,18 +262,23 @@ class Intake:
         if outer is not None:
             around = outer.read()
             if around is not None and doubles.is_same_call(span, around):
-                if _key_of(around) in self._taken:
+                key = _key_of(around)
+                if key in self._taken:
                     # It is over, and written: a guess is good where nothing is lost.
                     is_sure = None not in map(identity.response_id, (span, around))
-                    return [] if is_sure or identity.has_tokens(around) else None
-                outer.extras.append(call)
-                released = outer.extras[: -doubles.MOST]
-                del outer.extras[: -doubles.MOST]
+                    is_known = is_sure or identity.has_tokens(around)
+                    return [] if is_known and call.waiting is None else None
+                top = self._above(key, outer)
+                # In an open log's place the call is a part of it.
+                is_kept = _open_recording(top) is None and not self._is_told(span)
+                released = self._holding.add(
+                    key, outer, call, top.log_id, is_kept=is_kept
+                )
                 for one in released:
                     self._remember(_key_of(one.span), one.span)
                     outer.is_named = True
                 return released
-        return [] if self._is_told(span) else None
+        return [] if call.waiting is None and self._is_told(span) else None
 
     def _is_told(self, span: Span) -> bool:
         """Say whether another instrumentation has told of the same response.
@@ -257,6 +301,11 @@ class Intake:
         if response is not None:
             seen = _Seen(span.scope, span.began, span.ended)
             self._responses[response] = seen
+
+
+def _write_all(calls: list[_Placed]) -> bool:
+    kept = [writing.write(call, above) for call, above in calls]
+    return all(kept)
 
 
 def _open_recording(above: Ancestor) -> Recording | None:

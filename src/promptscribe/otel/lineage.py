@@ -43,10 +43,19 @@ class Call(NamedTuple):
     Attributes:
         span: The span.
         scope: What it was started inside of: whose labels it gets, and whose rules.
+        waiting: Its start in the journal, if its end is still open there.
     """
 
     span: Span
     scope: Scope | None
+    waiting: Waiting | None = None
+
+
+class Waiting(NamedTuple):
+    """A start in the journal of one process."""
+
+    key: int
+    process_id: int
 
 
 class Place(NamedTuple):
@@ -92,6 +101,11 @@ class Node:
     def live(self) -> Any:
         """The span itself while it runs; None for one that nobody can end any more."""
         return None if self._live is None else self._live()
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether its program let go of it without an end."""
+        return self._live is not None and self._live() is None
 
     def read(self) -> Span | None:
         """Return the span as data; None if it is over and no call."""

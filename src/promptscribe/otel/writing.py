@@ -6,7 +6,8 @@ capture level and redaction apply before the journal sees a byte.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptscribe._capture import controlled, cut
 from promptscribe._capture.beginning import new_key
@@ -14,12 +15,13 @@ from promptscribe._capture.context import is_unsaved
 from promptscribe._capture.manual import is_controlled
 from promptscribe._capture.options import NO_OPTIONS
 from promptscribe._capture.plain import encode_plain
-from promptscribe._capture.recording import WHOLE, raw
+from promptscribe._capture.recording import END, START, WHOLE, raw
 from promptscribe._capture.rule import Rules, rules_of
-from promptscribe._clock import new_trace
+from promptscribe._clock import from_ns, new_trace
 from promptscribe._dialects import translation
 from promptscribe._runtime.state import runtime
 from promptscribe._wire import record
+from promptscribe.otel.lineage import Waiting
 
 if TYPE_CHECKING:
     from promptscribe._capture.context import Scope
@@ -41,28 +43,73 @@ def write(call: Call, above: str | None) -> bool:
     append = runtime.append
     if append is None:
         return True
-    span, scope = call
+    said = _read(call, above)
+    if said is None:
+        runtime.ledger.note("sampled_out")
+        return True
+    waiting = call.waiting
+    if waiting is not None and waiting.process_id == os.getpid():
+        times = {"start_time": from_ns(said.began), "end_time": from_ns(said.ended)}
+        told = [raw({**said.told, **times})]
+        last = (waiting.key, said.ended, False, None, None, told, None)
+        return append(END, encode_plain(last)) is not False
+    key = new_key()
+    first = (key, said.trace, None, said.began, None, raw(said.labels), None, None)
+    # Not returned: there is no result; false and not nil, as the times are the call's.
+    last = (key, said.ended, False, None, None, [raw(said.told)], None)
+    return append(WHOLE, encode_plain((key, first, last))) is not False
+
+
+def hold(call: Call, above: str | None) -> Call:
+    """Write the start of a log that says all of a call, unless its end says better.
+
+    Args:
+        call: The call.
+        above: Id of the nearest log above it.
+
+    Returns:
+        The call, with its place in the journal if it has one.
+    """
+    append = runtime.append
+    said = None if append is None else _read(call, above)
+    if append is None or said is None:
+        return call
+    key = new_key()
+    held = raw({record.HELD: [said.ended, said.told]})
+    labels = raw(said.labels)
+    first = (key, said.trace, None, said.began, None, labels, None, held)
+    if not append(START, encode_plain(first)):
+        return call
+    return call._replace(waiting=Waiting(key, os.getpid()))
+
+
+class _Said(NamedTuple):
+    """What may be kept of a call."""
+
+    trace: bytes
+    began: int
+    ended: int
+    labels: Any
+    told: dict[str, Any]
+
+
+def _read(call: Call, above: str | None) -> _Said | None:
+    """Return what may be kept of a call; None if sampling leaves it out."""
+    span, scope = call.span, call.scope
     own = bytes.fromhex(span.trace_id) if span.has_ids else None
     trace = own or new_trace(runtime.wall_ns())
     labels: Any = runtime.members if scope is None else scope.members
-    given: dict[str, Any] = {}
-    if span.has_ids:
-        given["log_id"] = span.log_id
-    if above is not None:
-        given["trace_parent_id"] = above
     update: dict[str, Any] = {record.SPAN: span.as_plain()}
     if runtime.controls is not None or is_controlled(scope):
         if not controlled.is_kept(scope, trace) and span.status != "ERROR":
-            runtime.ledger.note("sampled_out")
-            return True
+            return None
         update, labels = _limited(span, labels, scope)
-    key = new_key()
+    if span.has_ids:
+        update["log_id"] = span.log_id
+    if above is not None:
+        update["trace_parent_id"] = above
     began = translation.began(span)
-    ended = max(span.ended, began)
-    first = (key, trace, None, began, None, raw(labels), None, raw(given))
-    # Not returned: there is no result; false and not nil, as the times are the call's.
-    last = (key, ended, False, None, None, [raw(update)], None)
-    return append(WHOLE, encode_plain((key, first, last))) is not False
+    return _Said(trace, began, max(span.ended, began), labels, update)
 
 
 def _limited(
