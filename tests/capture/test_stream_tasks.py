@@ -111,10 +111,11 @@ def test_streams_and_coroutines_run_under_trio():
         await trio.sleep_forever()
 
     async def read(name):
-        with log_context(user=name), trio.move_on_after(0.01):
+        with log_context(user=name), trio.CancelScope() as scope:
             async with contextlib.aclosing(stream(name)) as parts:
                 async for _ in parts:
                     assert not current_log()
+                    scope.cancel()
 
     async def main():
         async with trio.open_nursery() as nursery:

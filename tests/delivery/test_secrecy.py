@@ -107,9 +107,9 @@ def test_no_answer_makes_a_log_line_hold_payload(sink, deliver, status, caplog):
     deliver()
     with caplog.at_level(logging.DEBUG, "promptscribe"):
         answer(EVIL)
-        promptscribe.force_flush(0.5)
+        while not log_lines(caplog):
+            promptscribe.force_flush(0.5)
 
-    assert log_lines(caplog)
     assert all(line.isprintable() for line in log_lines(caplog))
     assert not any("canary" in line for line in log_lines(caplog))
 
