@@ -203,6 +203,32 @@ def test_a_broken_pyproject_is_told_and_passed_over_in_calls(pyproject):
     ]
 
 
+def test_a_folder_that_was_removed_holds_nothing_up(tmp_path, monkeypatch):
+    """A program goes on in one, and records: only no pyproject.toml is looked for."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    assert resolve().base_url == "http://127.0.0.1:8420"
+    with pytest.raises(ConfigurationError, match="journal_dir: leads nowhere"):
+        resolve({"journal_dir": "logs"})
+
+
+def test_a_journal_stays_where_it_is_when_the_program_goes_elsewhere(
+    tmp_path, monkeypatch
+):
+    """A path is taken from where the program was when it was told."""
+    monkeypatch.chdir(tmp_path)
+
+    assert resolve({"journal_dir": "logs"}).journal_dir == tmp_path / "logs"
+
+
+def test_a_home_that_nobody_has_is_refused_by_name():
+    """And in a call told and passed over, as is any other wrong value."""
+    with pytest.raises(ConfigurationError, match="journal_dir"):
+        resolve({"journal_dir": "~nobody-of-this-name/logs"})
+
+
 def test_plain_http_to_another_machine_needs_saying_so(pyproject):
     """Prompts and key would travel in the open."""
     url = {"base_url": "http://receiver.internal:8420"}

@@ -134,7 +134,11 @@ def _tell(strange: str) -> None:
 def _from_pyproject(
     complain: Callable[[ConfigurationError], None] | None,
 ) -> list[tuple[str, object]]:
-    for folder in (Path.cwd(), *Path.cwd().parents):
+    try:
+        here = Path.cwd()
+    except OSError:
+        return []  # it was removed: no reason to record nothing
+    for folder in (here, *here.parents):
         path = folder / "pyproject.toml"
         try:
             raw = path.read_bytes()

@@ -90,7 +90,10 @@ def _key(spelled: str, value: object) -> Secret:
 def _path(spelled: str, value: object) -> Path:
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise ConfigurationError(spelled, f"must be a path, not {value!r}")
-    return Path(os.fspath(value)).expanduser()
+    try:  # what it means now is meant also once the program has gone elsewhere
+        return Path(os.fspath(value)).expanduser().absolute()
+    except (OSError, RuntimeError) as problem:
+        raise ConfigurationError(spelled, "leads nowhere from here") from problem
 
 
 def _flag(spelled: str, value: object) -> bool:
