@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+from pathlib import Path
+
 import pytest
 
 from promptscribe._journal.segment import Segment
@@ -58,3 +61,18 @@ def test_a_segment_for_a_long_payload_overtakes_the_one_that_is_ready(supply):
     used = [first, long, take(supply)]
 
     assert names(supply) == [segment.path.name for segment in used]
+
+
+def test_where_the_process_gets_no_more_memory_there_is_no_segment(supply):
+    """The caller's log is counted then; nothing is raised into its call."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    used = pages * resource.getpagesize()
+
+    resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 20), before[1]))
+    try:
+        taken = take(supply, 8 << 20)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+    assert taken is None

@@ -132,7 +132,10 @@ class Supply:
                 return made
         if in_memory() + size > MEMORY_BYTES:
             return None
-        return Segment.in_memory(size)
+        try:
+            return Segment.in_memory(size)
+        except OSError:  # the process may have no more; then it is counted
+            return None
 
     def prepare(self) -> None:
         """Have the next segments ready with their pages present.
