@@ -289,7 +289,8 @@ def test_a_flush_takes_no_longer_than_it_may(sink, deliver, timeout):
 
     assert result.pending == 5
     assert not result
-    assert timeout * 0.9 <= took < timeout + 0.25
+    # It ends earlier by what it was woken late, beside busy threads.
+    assert timeout * 0.5 <= took < timeout + 0.25
 
 
 def test_tracing_of_http_does_not_see_our_requests(sink, deliver, monkeypatch):
