@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from opentelemetry import context, trace
@@ -16,7 +17,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import promptscribe
-from promptscribe import current_log, log_prompt, start_log
+from promptscribe import current_log, log_prompt, record_log, start_log
 from promptscribe.otel import emitter, install
 from promptscribe.testing import captured_logs
 
@@ -510,3 +511,34 @@ def test_the_first_call_loads_neither_plug_in_nor_price_list(tmp_path, export):
     if not export:  # else the thread that delivers loads it, in its own time
         assert found["genai_prices"] == "promptscribe-prices"
         assert cost[1] is not None
+
+
+def test_a_log_of_what_happened_already_is_a_span_as_well(spans, captured_logs):
+    """`record_log`: alone and inside of a log, with the times that it is given."""
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    told = {"prompt": {"model": "m"}, "prompt_tokens": 5}
+
+    ended = began + timedelta(seconds=2)
+    alone = record_log("a", start_time=began, end_time=ended, **told)
+    with log_prompt("b") as outer:
+        inside = record_log("c", error="RateLimitError: no", **told)
+
+    first, second, third = spans.get_finished_spans()
+    assert [id_of(first), id_of(second)] == [alone, inside]
+    assert [log.log_id for log in captured_logs] == [alone, inside, outer.id]
+    assert (first.name, first.attributes["gen_ai.usage.input_tokens"]) == ("chat m", 5)
+    assert first.end_time - first.start_time == 2 * 10**9
+    assert (second.parent.span_id, third.name) == (third.context.span_id, "b")
+    assert captured_logs[1].trace_parent_id == outer.id
+    assert second.status.status_code.name == "ERROR"
+
+
+def test_a_log_of_what_happened_already_keeps_the_id_that_it_is_given(
+    spans, captured_logs
+):
+    """It is a span all the same."""
+    log_id = "log_" + "ab" * 24
+
+    assert record_log("a", log_id=log_id) == log_id
+    assert captured_logs[0].log_id == log_id
+    assert len(spans.get_finished_spans()) == 1

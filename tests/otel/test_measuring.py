@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import promptscribe
-from promptscribe import log_prompt
+from promptscribe import log_prompt, record_log
 from promptscribe._dialects import measurement as measuring
 from promptscribe.otel import install
 
@@ -177,3 +177,11 @@ def test_a_provider_that_fails_costs_no_call(captured_logs, monkeypatch):
 
     assert answer("a")["id"] == "c"
     assert len(captured_logs) == 1
+
+
+def test_what_is_recorded_after_the_fact_is_measured_as_well(measured, captured_logs):
+    """`record_log` of a call's tokens."""
+    record_log("a", prompt={"model": "m"}, prompt_tokens=5)
+
+    (point,) = measured()[measuring.TOKENS].values()
+    assert (point.sum, point.count) == (5, 1)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from promptscribe import _clock, schema
-from promptscribe._capture import ambient, failure, snapshot
+from promptscribe._capture import ambient, emitted, failure, snapshot
 from promptscribe._capture.beginning import begin, new_key
 from promptscribe._capture.context import Inherited, current
 from promptscribe._capture.options import NO_PLAN
@@ -190,7 +190,7 @@ def record_log(path: str | None = None, **members: Unpack[schema.LogDetails]) ->
     append = runtime.append
     try:
         if append is not None:
-            _record(append, outer, key, trace, given)
+            trace, key = _record(append, outer, key, trace, given)
     except BaseException as problem:  # noqa: BLE001 - ours
         failure.note("recording_failed", problem)
     own = members.get("log_id")
@@ -201,7 +201,8 @@ def record_log(path: str | None = None, **members: Unpack[schema.LogDetails]) ->
 
 def _record(
     append: Append, outer: Scope | None, key: int, trace: bytes, given: dict[str, Any]
-) -> None:
+) -> tuple[bytes, int]:
+    """Write a log; return its ids, which are its span's if it is one as well."""
     response = given.get("provider_response")
     if response is not None:
         from promptscribe._capture import stream
@@ -218,16 +219,23 @@ def _record(
 
         if not controlled.is_kept(outer, trace) and not given.get("error"):
             runtime.ledger.note("sampled_out")
-            return
+            return trace, key
         given, labels = controlled.limit(given, labels, outer)
         if CAPTURED in given:
             updates = [{CAPTURED: given.pop(CAPTURED)}]
+    parent: int | str | None = outer.key if outer is not None else None
+    emission = emitted.emit(given, outer)
+    if emission is not None:
+        append = emission.tap(append)
+        if emission.trace is not None and emission.key is not None:
+            trace, key = emission.trace, emission.key
+            parent = emitted.parent_of(outer, trace)
     now = runtime.wall_ns()
-    parent = outer.key if outer is not None else None
     encoded = msgspec.Raw(snapshot.encode(given))
     first = (key, trace, parent, now, None, labels, None, encoded)
     last = (key, now, None, None, None, updates, None)
     append(WHOLE, encode_plain((key, first, last)))
+    return trace, key
 
 
 def is_controlled(scope: Scope | None) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context as otel_context
@@ -78,10 +79,12 @@ def _emit(members: dict[str, Any], outer: Scope | None) -> Emitted | None:
     tracer = _tracer()
     prompt = members.get("prompt")
     model = prompt.get("model") if type(prompt) is dict else None
+    began = members.get("start_time")
     span = tracer.start_span(
         f"chat {model}" if type(model) is str else str(members.get("path") or "log"),
         context=around,
         kind=SpanKind.CLIENT if model is not None else SpanKind.INTERNAL,
+        start_time=to_ns(began) if isinstance(began, datetime) else None,
         record_exception=False,
         set_status_on_exception=False,
     )
