@@ -661,6 +661,19 @@ def test_thousands_of_open_spans_take_no_more_memory(provider):
     assert spans
 
 
+def test_a_span_that_goes_on_for_long_is_remembered(call, provider, captured_logs):
+    """A worker's root span: after thousands of others what is inside has no parent."""
+    from promptscribe.otel import lineage
+
+    tracer = provider.get_tracer("x")
+    with tracer.start_as_current_span("worker"):
+        for _ in range(lineage.MOST + 10):
+            tracer.start_span("s").end()
+        call()
+
+    assert captured_logs[0].trace_parent_id is None
+
+
 def test_threads_that_end_spans_together_lose_none(call):
     """The intake is shared by all threads of the application."""
     with captured_logs() as logs:

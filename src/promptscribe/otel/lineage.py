@@ -13,6 +13,7 @@ same log as its parent is nearer to the parent; any other is nearer to its log.
 from __future__ import annotations
 
 import weakref
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from promptscribe._clock import format_log_id, join_log_id, parse_log_id
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 MOST: Final = 16_384
 """Spans that are remembered; some 0.5 KB each."""
+
+_MOST_TRIES: Final = 8
 
 MOST_PASSED: Final = 64
 """Spans of one trace that wait for the log above them: agents inside of agents."""
@@ -143,7 +146,7 @@ class Lineage:
     """Remembers spans; the caller holds a lock."""
 
     def __init__(self) -> None:
-        self._nodes: Recent[Key, Node] = Recent(MOST)
+        self._nodes: OrderedDict[Key, Node] = OrderedDict()
         # Spans that a log named as its parent before they were seen, and those of
         # them, by trace, that were seen since and are no logs.
         self._named: Recent[Key, None] = Recent(MOST)
@@ -152,11 +155,25 @@ class Lineage:
     def add(self, key: Key, node: Node) -> None:
         """Remember a span that started, or that ended unseen."""
         self._nodes[key] = node
+        self._shrink()
         if key in self._named:
             del self._named[key]
             if node.call is None:
                 waiting = [*self._passed.get(key[0], ()), key[1]]
                 self._passed[key[0]] = waiting[-MOST_PASSED:]
+
+    def _shrink(self) -> None:
+        """Forget the oldest span; one that still runs comes back to the end.
+
+        What is made inside of a worker's root span is made for hours. Where most of
+        them run, they are leaked: no more than a few are looked at.
+        """
+        for tries in range(_MOST_TRIES):
+            if len(self._nodes) <= MOST:
+                return
+            key, node = self._nodes.popitem(last=False)
+            if node.live is not None and tries < _MOST_TRIES - 1:
+                self._nodes[key] = node
 
     def name(self, trace: int, ancestor: Ancestor) -> None:
         """Remember that a log names a span as its parent that was never seen."""
