@@ -164,3 +164,30 @@ def test_a_log_that_ends_while_a_call_fills_it_loses_no_call(call, captured_logs
     own, child = captured_logs
     assert (own.path, own.output) == ("a", "done")
     assert (child.trace_parent_id, child.prompt_tokens) == (own.log_id, 5)
+
+
+class Moving(dict):
+    """Attributes of which one is being set again whenever it is looked at."""
+
+    def __getitem__(self, name):
+        raise KeyError(name)
+
+    def get(self, name, default=None):
+        return default if name == "moving" else super().get(name, default)
+
+    def items(self):
+        return ((name, self[name]) for name in self)
+
+
+def test_a_span_around_that_is_being_written_to_costs_no_call(
+    call, provider, captured_logs
+):
+    """Another thread sets an attribute of it while a call inside of it ends."""
+    agent = {"gen_ai.operation.name": "invoke_agent", "moving": 1}
+
+    with provider.get_tracer("x").start_as_current_span("agent") as outer:
+        outer._attributes = Moving(agent)
+        call()
+
+    (log,) = captured_logs
+    assert (log.prompt_tokens, log.trace_parent_id) == (5, None)

@@ -75,7 +75,9 @@ def read_attributes(attributes: Any) -> JSONObject:
     """Return attributes as plain data."""
     if not isinstance(attributes, Mapping):
         return {}
-    return {str(name): _opened(plain(value)) for name, value in attributes.items()}
+    # Not `items`: of a span that runs, another thread may set one again just now, and
+    # the SDK's ``__setitem__`` takes it away for that.
+    return {str(n): _opened(plain(attributes.get(n))) for n in tuple(attributes)}
 
 
 def plain(value: Any, depth: int = 0) -> JSONValue:
