@@ -1,13 +1,15 @@
 """The dead-letter file: what a server refused for good, kept for a person to see.
 
 Its law: one JSON line a log, whole or not at all; never a key or a header. Two files at
-most: the one that is written, and the one before it.
+most: the one that is written, and the one before it. Who writes to one, or gives it
+another name, has the folder's lock.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
 from typing import TYPE_CHECKING, Any, Final
@@ -50,18 +52,16 @@ def bury(
     }
     line = json.dumps(about)[:-1].encode() + b', "body": ' + body + b"}\n"
     path = root / NAME
-    with contextlib.suppress(FileNotFoundError):
-        if path.stat().st_size + len(line) > LONGEST_BYTES:
-            path.replace(root / _BEFORE)
     root.mkdir(mode=0o700, exist_ok=True)
-    fd = os.open(path, _FLAGS, 0o600)
-    try:
-        written = os.write(fd, line)
-        if written < len(line):
-            os.ftruncate(fd, os.fstat(fd).st_size - written)
-            raise OSError(errno.ENOSPC, "no space left for a refused log")
-    finally:
-        os.close(fd)
+    with _alone_in(root):
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_size + len(line) > LONGEST_BYTES:
+                path.replace(root / _BEFORE)
+        fd = os.open(path, _FLAGS, 0o600)
+        try:
+            _append(fd, line)
+        finally:
+            os.close(fd)
     reach("buried")
 
 
@@ -73,16 +73,41 @@ def read(root: Path) -> Iterator[dict[str, Any]]:
 
 def begin_replay(root: Path) -> list[dict[str, Any]]:
     """Set aside what was refused, and return it; new refusals begin a new file."""
-    for name in (_BEFORE, NAME):
-        if not (root / _REPLAYED).exists() and (root / name).exists():
-            (root / name).replace(root / _REPLAYED)
-            break
+    with _alone_in(root):
+        for name in (_BEFORE, NAME):
+            if not (root / _REPLAYED).exists() and (root / name).exists():
+                (root / name).replace(root / _REPLAYED)
+                break
     return list(_read(root / _REPLAYED))
 
 
 def end_replay(root: Path) -> None:
     """Remove what was set aside: it was delivered, or refused anew."""
     (root / _REPLAYED).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _alone_in(root: Path) -> Iterator[None]:
+    """Have other processes wait; where a folder cannot be locked, nobody does."""
+    fd = -1
+    with contextlib.suppress(OSError):
+        fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if fd >= 0:
+            os.close(fd)
+
+
+def _append(fd: int, line: bytes) -> None:
+    """Append a line, all of it or nothing, behind whatever was left of another."""
+    size = os.fstat(fd).st_size
+    if size and os.pread(fd, 1, size - 1) != b"\n":  # the machine lost its power
+        line = b"\n" + line
+    if os.write(fd, line) < len(line):
+        os.ftruncate(fd, size)
+        raise OSError(errno.ENOSPC, "no space left for a refused log")
 
 
 def _read(path: Path) -> Iterator[dict[str, Any]]:
