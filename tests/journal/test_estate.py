@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 
+from tests.journal.test_out_of_reach import too_many_files
+
 from promptscribe._journal.estate import Estate
 from promptscribe._journal.lane import prepare_root
 
@@ -22,3 +24,21 @@ def test_half_of_a_list_does_not_spoil_the_next(tmp_path):
 
     assert listed == ["server~b", "server~c"]
     assert not half.exists()
+
+
+def test_that_keys_are_used_beside_each_other_is_told_once_it_can_be(tmp_path):
+    """It could not be written down at first: this process knows it by itself."""
+    one, other = (Estate(tmp_path / f"server~{mark}", "program") for mark in "ab")
+    one.register()
+    one.settle(is_refused=True)
+    other.register()
+    before = other.may_inherit(one.root)
+    with too_many_files():
+        one.part(other)
+    untold = list(tmp_path.glob("*/several"))
+    meanwhile = Estate(other.root, "program").may_inherit(one.root)
+    one.tell_apart()
+
+    assert (before, meanwhile) == (True, False)
+    assert untold == []
+    assert len(list(tmp_path.glob("*/several"))) == 2

@@ -31,7 +31,7 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from promptscribe._journal.lane import is_own, prepare_root
 from promptscribe.errors import JournalError
@@ -56,6 +56,9 @@ class Estate:
         program: What `this_program` says.
     """
 
+    _apart: ClassVar[set[Path]] = set()
+    """The folders that this process uses beside each other, whoever asks."""
+
     def __init__(self, root: Path, program: str) -> None:
         self.root = root
         self._program = program
@@ -78,9 +81,20 @@ class Estate:
         """Take note that one process uses the keys of two folders, for two projects."""
         if self.root == other.root or not self._is_beside(other.root):
             return
-        for root in (self.root, other.root):
-            if not _is_keyless(root) and _PROJECT not in root.name:
-                with contextlib.suppress(OSError, JournalError):
+        roots = {self.root, other.root}
+        self._apart.update(
+            r for r in roots if not _is_keyless(r) and _PROJECT not in r.name
+        )
+        self.tell_apart()
+
+    def tell_apart(self) -> None:
+        """Write down what `part` was told; what a full disk refused is tried again.
+
+        Meanwhile at least this process inherits nothing by mistake.
+        """
+        for root in tuple(self._apart):
+            with contextlib.suppress(OSError, JournalError):
+                if not (root / _SEVERAL).exists():
                     prepare_root(root)
                     _append(root / _SEVERAL, [])
 
@@ -123,7 +137,8 @@ class Estate:
             return False
         if _is_keyless(root) or (is_for_others and _is_keyless(self.root)):
             return True
-        if any((each / _SEVERAL).exists() for each in (root, self.root)):
+        both = (root, self.root)
+        if any(each in self._apart or (each / _SEVERAL).exists() for each in both):
             return False
         refused = root / _REFUSED
         return refused.exists() and self.root.name not in _lines(refused)

@@ -71,6 +71,7 @@ class Heritage:
 
     def clean(self) -> None:
         """Remove segments and lanes in which everything is acknowledged."""
+        self.estate.tell_apart()
         for reader in tuple(self.counted):
             reader.clean()
             if reader.is_drained():
