@@ -160,6 +160,23 @@ def test_a_refused_log_is_buried_and_the_others_go_on(sink, deliver, status):
     assert {e["status"] for e in dead} == {status}
 
 
+@pytest.mark.parametrize("status", [404, 405, 407, 410, 421])
+def test_what_is_refused_like_all_others_is_kept(sink, deliver, status):
+    """A proxy whose server is being replaced refuses all: none of them is at fault."""
+    sink.offer = None  # in a bulk answer each line speaks of its own log
+    sink.judge = lambda _seen: Reply(status)
+    folder = deliver()
+    call(100)
+    held = promptscribe.force_flush(0.5)
+    sink.judge = lambda _seen: Reply(200)
+
+    result = settle(sink, 100)
+
+    assert (held.pending, held.rejected) == (100, 0)
+    assert (result.delivered, result.rejected) == (100, 0)
+    assert not buried(folder)
+
+
 @pytest.mark.slow
 def test_a_poisonous_log_is_given_up_alone(sink, deliver):
     """It fails with 500 for ever, others pass: they are not held up, it is buried."""

@@ -98,3 +98,8 @@ def is_about_content(outcome: Answer | Unreachable) -> bool:
     return not isinstance(outcome, Unreachable) and (
         outcome.status in {400, 413, 415, 422}
     )
+
+
+def is_in_doubt(outcome: Answer | Unreachable) -> bool:
+    """Say whether an answer may tell of what was sent, or as well of the address."""
+    return not isinstance(outcome, Unreachable) and (outcome.status in retry.OF_ADDRESS)

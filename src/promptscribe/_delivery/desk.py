@@ -11,7 +11,12 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from promptscribe._delivery import retry
-from promptscribe._delivery.circuit import Circuit, is_about_content, is_about_server
+from promptscribe._delivery.circuit import (
+    Circuit,
+    is_about_content,
+    is_about_server,
+    is_in_doubt,
+)
 from promptscribe._delivery.identity import Identity
 from promptscribe._delivery.parcel import Batch
 from promptscribe._delivery.route import STORED, Bulk, Inquiry, OneByOne
@@ -77,7 +82,7 @@ class Desk:
         self._route: Route | None = None
         self._window = 1
         self._retired: list[Transport] = []
-        self._passed = 0
+        self._passed = self._doubted = 0
         self._first_by = 0.0
         self._is_confirmed = True
 
@@ -253,7 +258,7 @@ class Desk:
             is_of_log = is_about_content(outcome)
         if parcel.is_packed and is_of_log:
             self._tray.put_back(self._tray.unpack([parcel]))
-        elif not self._is_refused(parcel, outcome):
+        elif not self._is_refused(batch, parcel, outcome):
             self._set_aside(parcel, outcome)
 
     def _split(self, batch: Batch) -> None:
@@ -293,12 +298,18 @@ class Desk:
                 "the server takes logs without naming them: is it the right address?",
             )
 
-    def _is_refused(self, parcel: Parcel, outcome: Outcome) -> bool:
-        """Bury a log that the server refused for good; False if it must go again."""
+    def _is_refused(self, batch: Batch, parcel: Parcel, outcome: Outcome) -> bool:
+        """Bury a log that the server refused for good; False if it must go again.
+
+        What may be said of all alike is said of this one if its line in a bulk answer
+        says it, or if others passed since it was said the last time.
+        """
         if outcome is None or isinstance(outcome, Unreachable):
             return False
         verdict = retry.judge(outcome.status, outcome.headers, now=0.0)
-        if verdict.fate != "rejected":
+        is_line = batch.route.is_bulk and not batch.is_whole
+        is_own = is_line or 0 <= parcel.passed < self._passed
+        if verdict.fate != "rejected" and not (is_own and is_in_doubt(outcome)):
             return False
         if self._identity.is_refused(outcome) or (
             self._identity.is_servers and parcel.log_id is None
@@ -350,7 +361,10 @@ class Desk:
             if self._give_up(parcel, status, "poison", "it failed, and others did not"):
                 return
         wait = retry.delay(parcel.strikes)
-        if is_own:
+        # Others just passed: the next one tells whether it is all of them.
+        is_first = is_in_doubt(outcome) and self._doubted < self._passed
+        self._doubted = self._passed
+        if is_own or is_first:
             self._ledger.add("retried", None)
         else:
             wait = max(wait, self._pause(outcome, 1))

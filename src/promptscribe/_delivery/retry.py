@@ -20,6 +20,11 @@ Fate = Literal["delivered", "again", "hold", "rejected"]
 _AGAIN: Final = frozenset({408, 425, 429})
 KEY_REFUSED: Final = frozenset({401, 403})
 """A rotated key must not cost data: every peer drops on 401, up to 100 % of it."""
+OF_ADDRESS: Final = frozenset({402, 404, 405, 407, 410, 421, 426, 451})
+"""What is said of a log, or of all: by a proxy in front whose server is just being
+replaced, by another server at the address, by one where the bill is not paid. Which of
+the two it was shows by the others, see the desk: an hour of 404 must not fill the
+dead-letter file, which holds the newest 32 MB."""
 
 FIRST_DELAY: Final = 0.2
 LONGEST_DELAY: Final = 30.0
@@ -62,7 +67,7 @@ def judge(status: int, headers: Mapping[str, str], *, now: float) -> Verdict:
         return Verdict("delivered", reason)
     if status in KEY_REFUSED or 300 <= status < 400:
         return Verdict("hold", reason)
-    if status in _AGAIN or status >= 500:
+    if status in _AGAIN or status in OF_ADDRESS or status >= 500:
         return Verdict("again", reason, read_retry_after(headers, now=now))
     return Verdict("rejected", reason)
 
