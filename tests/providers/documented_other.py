@@ -183,3 +183,71 @@ OPENROUTER_BROKEN = {
         }
     ],
 }
+
+# https://docs.mistral.ai/agents/connectors/websearch
+CONVERSATION = {
+    "object": "conversation.response",
+    "conversation_id": "conv_1",
+    "outputs": [
+        {
+            "type": "tool.execution",
+            "id": "te_1",
+            "name": "web_search",
+            "arguments": "{}",
+        },
+        {
+            "type": "message.output",
+            "id": "msg_1",
+            "role": "assistant",
+            "model": "mistral-medium-latest",
+            "content": [{"type": "text", "text": "Hello"}],
+        },
+        {
+            "type": "function.call",
+            "id": "fc_1",
+            "tool_call_id": "call_1",
+            "name": "weather",
+            "arguments": '{"city":"Paris"}',
+        },
+    ],
+    "usage": {
+        "prompt_tokens": 188,
+        "completion_tokens": 55,
+        "total_tokens": 7355,
+        "connector_tokens": 7112,
+    },
+}
+
+
+def entry(kind, **members):
+    """Build an event of a conversation's stream, as it is on the wire."""
+    return {"type": kind, "created_at": "2025-05-28T10:57:45Z"} | members
+
+
+CALLED = {"output_index": 1, "id": "fc_1", "name": "weather", "tool_call_id": "call_1"}
+SPOKEN = {"output_index": 0, "id": "msg_1", "content_index": 0, "role": "assistant"}
+SPOKEN |= {"model": "mistral-medium-latest"}
+CONVERSATION_STREAM = [
+    entry("conversation.response.started", conversation_id="conv_1"),
+    entry("message.output.delta", **SPOKEN, content="Hel"),
+    entry("message.output.delta", **SPOKEN, content="lo"),
+    entry("function.call.delta", **CALLED, arguments='{"city":'),
+    entry("function.call.delta", **CALLED, arguments='"Paris"}'),
+    entry("conversation.response.done", usage=CONVERSATION["usage"]),
+]
+
+# https://docs.mistral.ai/capabilities/structured_output/custom
+STRUCTURED = {
+    "id": "cmpl-1",
+    "object": "chat.completion",
+    "created": 1741386163,
+    "model": "mistral-large-latest",
+    "choices": [
+        {
+            "index": 0,
+            "finish_reason": "stop",
+            "message": {"role": "assistant", "content": '{"city":"Paris"}'},
+        }
+    ],
+    "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+}

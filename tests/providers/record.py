@@ -56,6 +56,8 @@ ROUTES = (  # (end of the path, whole answer, stream, how a stream is written)
     ("/broken/v1/responses", o.FAILED, o.BROKEN_STREAM, "sse"),
     ("/failed/v1/chat/completions", o.OPENROUTER_FAILED, [], "sse"),
     ("/broken/v1/chat/completions", o.OPENROUTER_BROKEN, [], "sse"),
+    ("/structured/v1/chat/completions", o.STRUCTURED, [], "sse"),
+    ("/v1/conversations", o.CONVERSATION, o.CONVERSATION_STREAM, "sse"),
     ("/api/generate", local.OLLAMA_TEXT, local.OLLAMA_TEXT_STREAM, "lines"),
 )
 TYPES = {

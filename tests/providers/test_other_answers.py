@@ -234,3 +234,53 @@ def test_an_error_that_is_none_is_no_failure():
 
     assert not interpret(body).has_failed
     assert interpret({"error": {"message": "no"}}) is None
+
+
+@pytest.mark.parametrize("answer", [o.CONVERSATION, join(o.CONVERSATION_STREAM)])
+def test_a_conversation_of_mistrals_is_one_answer(answer):
+    """Its messages and calls; what tools gave the model to read counts as read."""
+    facts = interpret(answer)
+
+    assert facts.output == "Hello"
+    (call,) = facts.output_message["tool_calls"]
+    assert call["id"] == "call_1"
+    assert call["function"] == {"name": "weather", "arguments": '{"city":"Paris"}'}
+    assert (facts.usage.prompt_tokens, facts.usage.output_tokens) == (7300, 55)
+    assert (facts.model, facts.provider) == ("mistral-medium-latest", "mistral")
+
+
+def test_a_conversation_that_was_cut_or_failed_says_so():
+    """What there was is kept; nobody counted it."""
+    failed = o.entry("conversation.response.error", code=3000, message="overloaded")
+
+    cut = interpret(join(o.CONVERSATION_STREAM[:2]))
+    broken = interpret(join([*o.CONVERSATION_STREAM[:2], failed]))
+
+    assert (cut.output, cut.usage) == ("Hel", None)
+    assert (broken.error_code, broken.error_message) == ("3000", "overloaded")
+
+
+def test_a_choice_is_an_answer_as_its_message_is():
+    """Functions return ``response.choices[0]`` as well."""
+    choice = o.STRUCTURED["choices"][0]
+
+    facts = interpret(choice)
+
+    assert facts.output == '{"city":"Paris"}'
+    assert facts.finish_reason == "stop"
+    assert facts.is_message
+
+
+def test_a_structured_output_of_langchains_is_read_by_its_raw_message():
+    """``with_structured_output(…, include_raw=True)`` gives three members."""
+    usage = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
+    raw = {"type": "ai", "content": "hi", "usage_metadata": usage}
+    raw |= {"response_metadata": {"status": "completed"}}
+    answer = {"raw": raw, "parsed": {"city": "Paris"}, "parsing_error": None}
+
+    facts = interpret(answer)
+
+    assert facts.output == "hi"
+    assert facts.finish_reason == "completed"
+    assert (facts.usage.prompt_tokens, facts.usage.output_tokens) == (10, 5)
+    assert interpret([answer, answer]) is None

@@ -208,7 +208,12 @@ def _model_fields(kind: type) -> tuple[tuple[str, bool], ...] | None:
     if type(fields) is not dict:  # before pydantic 2.10
         fields = adapter.lookup(kind, "model_fields")
     decorators = adapter.lookup(kind, "__pydantic_decorators__")
-    if type(fields) is not dict or getattr(decorators, "model_serializers", None):
+    if type(fields) is not dict:
+        return None
+    # mistralai's leave out what was not set, and hide nothing.
+    if getattr(decorators, "model_serializers", None) and not (
+        sdk_model.is_in_an_sdk(kind)
+    ):
         return None
     written = {
         field

@@ -65,7 +65,7 @@ def is_of_an_sdk(kind: type) -> bool:
     generic = adapter.lookup(kind, "__pydantic_generic_metadata__")
     has_arguments = type(generic) is dict and bool(generic.get("args"))
     return (
-        _is_in_an_sdk(kind)
+        is_in_an_sdk(kind)
         and not has_arguments
         and "Parsed" not in adapter.kind_name(kind)
     )
@@ -183,7 +183,8 @@ def _getter(kind: type, name: str) -> _Getter | None:
     return None
 
 
-def _is_in_an_sdk(kind: type) -> bool:
+def is_in_an_sdk(kind: type) -> bool:
+    """Say whether a class was defined in an SDK."""
     module = adapter.dict_of(kind).get("__module__")
     return type(module) is str and module.partition(".")[0] in _SDKS
 

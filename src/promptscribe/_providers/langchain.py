@@ -34,23 +34,40 @@ CALL_BLOCKS: Final = ("tool_use", "tool_call_chunk", "input_json_delta", "tool_c
 """Blocks of content that repeat what ``tool_call_chunks`` says."""
 
 
+PARSED: Final = frozenset({"raw", "parsed", "parsing_error"})
+"""What ``with_structured_output(…, include_raw=True)`` gives: the message is raw."""
+
+
+def _message(response: JSONValue) -> JSONValue:
+    inner = response["raw"] if _is_parsed(response) else response
+    return unwrapped(inner) if isinstance(inner, dict) else None
+
+
+def _is_parsed(response: JSONValue) -> bool:
+    return isinstance(response, dict) and response.keys() == PARSED
+
+
 def detect(response: JSONValue) -> bool:
     """Say whether *response* is an AI message, dumped or in LangChain's envelope."""
-    body = unwrapped(response) if isinstance(response, dict) else None
+    body = _message(response)
     kind = at(body, "type")
     return isinstance(kind, str) and kind in TYPES and "content" in table(body)
 
 
+def _is_message(chunk: JSONValue) -> bool:
+    return detect(chunk) and not _is_parsed(chunk)
+
+
 def is_chunk(chunk: JSONValue) -> bool:
     """Say whether *chunk* is a piece of a message; whole ones are not joined."""
-    return detect(chunk) and unwrapped(chunk).get("type") == "AIMessageChunk"
+    return _is_message(chunk) and unwrapped(chunk).get("type") == "AIMessageChunk"
 
 
 def interpret(response: JSONValue) -> ResponseFacts:
     """Read a whole message."""
-    body = unwrapped(table(response))
+    body = table(_message(response))
     about = table(body.get("response_metadata"))
-    reasons = ("finish_reason", "stop_reason", "stopReason", "done_reason")
+    reasons = ("finish_reason", "stop_reason", "stopReason", "done_reason", "status")
     model = word(first(about, "model_name", "model", "model_id", "model_version"))
     maker = word(first(about, "model_provider", "ls_provider"))
     return answered(
@@ -93,7 +110,7 @@ def join(chunks: list[JSONValue]) -> JSONValue:
     whole: JSONObject = {"type": "ai"}
     calls: JSONObject = {}
     usages: list[JSONObject] = []
-    for chunk in filter(detect, chunks):
+    for chunk in filter(_is_message, chunks):
         body = unwrapped(chunk)
         skipped = ("usage_metadata", "tool_calls", "tool_call_chunks", "type")
         merge(whole, {name: v for name, v in body.items() if name not in skipped})

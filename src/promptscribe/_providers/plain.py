@@ -1,4 +1,4 @@
-"""A bare ChatMessage, ``{role, content, tool_calls …}``, as an answer.
+"""A bare ChatMessage, ``{role, content, tool_calls …}``, or a choice, as an answer.
 
 Its law: pure. Many functions return the message alone:
 ``return client.chat.completions.create(...).choices[0].message``.
@@ -14,18 +14,23 @@ from promptscribe._providers.value import table, word
 
 if TYPE_CHECKING:
     from promptscribe._providers.facts import ResponseFacts
-    from promptscribe.schema import JSONValue
+    from promptscribe.schema import JSONObject, JSONValue
 
 
 def detect(response: JSONValue) -> bool:
     """Say whether *response* is one message."""
-    body = table(response)
+    body = _message(response)
     if word(body.get("role")) is None:
         return False
     return any(
         isinstance(body.get(name), str | list)
         for name in ("content", "tool_calls", "parts")
     )
+
+
+def _message(response: JSONValue) -> JSONObject:
+    body = table(response)
+    return table(body.get("message")) if "finish_reason" in body else body
 
 
 def is_chunk(chunk: JSONValue) -> bool:
@@ -35,7 +40,11 @@ def is_chunk(chunk: JSONValue) -> bool:
 
 def interpret(response: JSONValue) -> ResponseFacts:
     """Read the message."""
-    return answered([read_answer(table(response))], is_message=True)
+    return answered(
+        [read_answer(_message(response))],
+        finish_reason=word(table(response).get("finish_reason")),
+        is_message=True,
+    )
 
 
 def join(chunks: list[JSONValue]) -> JSONValue:

@@ -323,6 +323,83 @@ def test_a_whole_response_is_handed_on_as_itself(provider, ask, facts):
     )  # fmt: skip
 
 
+TOKENS = {
+    "mistral": (
+        lambda b: (
+            sdk("mistralai.client")
+            .Mistral(api_key="none", server_url=f"{b}/mistral")
+            .embeddings.create(model="mistral-embed", inputs=["why?"])
+        ),
+        15,
+    ),
+    "cohere": (
+        lambda b: cohere(b).embed(
+            model="embed-v4.0",
+            texts=["why?"],
+            input_type="search_query",
+            embedding_types=["float"],
+        ),
+        2,
+    ),
+    "gemini": (
+        lambda b: gemini(b).models.embed_content(
+            model="gemini-embedding-001", contents="why?"
+        ),
+        7,
+    ),
+    "ollama": (lambda b: sdk("ollama").Client(b).embed("all-minilm", "why?"), 8),
+    "litellm": (
+        lambda b: sdk("litellm").embedding(
+            model="openai/text-embedding-3-small", input=["why?"], api_base=f"{b}/v1"
+        ),
+        8,
+    ),
+}
+
+
+@pytest.mark.parametrize(("embed", "tokens"), TOKENS.values(), ids=TOKENS)
+def test_an_embedding_has_the_tokens_of_its_texts(provider, embed, tokens):
+    """Vectors are no output, and cost what was read to make them."""
+    with captured_logs() as logs:
+        log_prompt(path="p")(embed)(provider)
+
+    (log,) = logs
+    assert (log.prompt_tokens, log.output_tokens, log.output) == (tokens, None, None)
+    assert log.output_cost is None
+    assert log.provider_response
+
+
+def test_a_parsed_answer_of_mistrals_is_logged_as_any(provider):
+    """Its classes have serializers of their own, which only leave out what is unset."""
+    pydantic = sdk("pydantic")
+    base = f"{provider}/structured"
+    chat = sdk("mistralai.client").Mistral(api_key="none", server_url=base).chat
+    weather = pydantic.create_model("Weather", city=(str, ...))
+    ask = {"model": "mistral-large-latest", "messages": ASK, "response_format": weather}
+
+    with captured_logs() as logs:
+        answer = log_prompt(chat.parse)(**ask)
+
+    (log,) = logs
+    assert answer.choices[0].message.parsed.city == "Paris"
+    assert (log.output, log.finish_reason) == ('{"city":"Paris"}', "stop")
+    assert (log.prompt_tokens, log.output_tokens) == (10, 5)
+
+
+def test_a_conversation_of_mistrals_is_logged_whole_and_streamed(provider):
+    """Agents answer with entries, one of which is the message."""
+    client = sdk("mistralai.client").Mistral(api_key="none", server_url=provider)
+    ask = {"model": "mistral-medium-latest", "inputs": "why?"}
+
+    with captured_logs() as logs:
+        log_prompt(client.beta.conversations.start)(**ask)
+        list(log_prompt(client.beta.conversations.start_stream)(**ask))
+
+    facts = [(log.output, log.prompt_tokens, log.output_tokens) for log in logs]
+    assert facts == [("Hello", 7300, 55)] * 2
+    assert logs[1].metadata["chunks"] == 6
+
+
 def test_a_response_of_an_asynchronous_raw_client_is_logged(provider):
     """Anthropic's ``parse`` is a coroutine there; the body has been read already."""
     create = anthropic_async(provider).with_raw_response.create
