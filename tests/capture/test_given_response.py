@@ -158,7 +158,15 @@ def by_setting():
     record_log("p", provider_response=d.OPENAI_CHAT)
 
 
-@pytest.mark.parametrize("leave_out", [by_member, by_context, by_setting])
+def by_update():
+    @log_prompt(path="p", capture="metadata")
+    def ask():
+        current_log().update(provider_response=d.OPENAI_CHAT)
+
+    ask()
+
+
+@pytest.mark.parametrize("leave_out", [by_update, by_member, by_context, by_setting])
 def test_without_payload_the_tokens_of_a_given_response_stay(leave_out):
     """Tokens, cost, model and reason; no text, and no raw response."""
     with captured_logs() as logs:

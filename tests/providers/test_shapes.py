@@ -1,5 +1,8 @@
 """What is special in Bedrock's, Cohere's and Ollama's shapes."""
 
+import pytest
+
+from promptscribe._providers.pricing import price
 from promptscribe._providers.registry import interpret, join
 
 
@@ -54,6 +57,21 @@ def test_coheres_tokens_stand_in_for_the_billed_units():
 
     assert (read.prompt_tokens, read.output_tokens) == (9, 2)
     assert read.cache_read_tokens == 4
+
+
+def test_coheres_cached_tokens_may_be_more_than_the_billed_ones():
+    """They are a part of the tokens: of what is billed they say nothing."""
+    genai_prices = pytest.importorskip("genai_prices")
+    usage = {"billed_units": {"input_tokens": 10, "output_tokens": 5}}
+    usage |= {"tokens": {"input_tokens": 500}, "cached_tokens": 448}
+    body = {"finish_reason": "COMPLETE", "message": {"content": []}, "usage": usage}
+
+    facts = interpret(body)
+    cost = price(facts, model="command-r-08-2024")
+
+    assert (facts.usage.prompt_tokens, facts.usage.cache_read_tokens) == (10, None)
+    assert cost.prompt_cost == pytest.approx(10 * 0.15 / 1e6, abs=1e-12)
+    assert cost.source.endswith(genai_prices.__version__)
 
 
 def test_coheres_first_api_calls_tools():

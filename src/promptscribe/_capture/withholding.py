@@ -78,6 +78,9 @@ class Withholding(_Base):
             rules, said = self._rules, dict(members)
             response = to_plain(said.pop(record.RESPONSE, None), rules)
             plain = rules.members(to_plain(said, rules))
+            given = said.get("provider_response") if rules.is_bare else None
+            if given is not None:
+                plain |= rules.response(to_plain(given, rules), "provider_response")
             if response is not None:
                 plain |= rules.response(response, record.RESPONSE)
             super()._add(plain)

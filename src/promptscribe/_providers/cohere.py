@@ -90,10 +90,13 @@ def read_usage(body: JSONObject) -> Usage | None:
         first(billed, name) if first(billed, name) is not None else counted.get(name)
         for name in ("input_tokens", "output_tokens")
     )
+    given, cached = count(prompt), count(usage.get("cached_tokens"))
+    if given is not None and cached is not None and cached > given:
+        cached = None  # a part of the tokens, of which fewer are billed
     return Usage(
-        prompt_tokens=count(prompt),
+        prompt_tokens=given,
         output_tokens=count(output),
-        cache_read_tokens=count(usage.get("cached_tokens")),
+        cache_read_tokens=cached,
     )
 
 
