@@ -143,6 +143,15 @@ ANSWERS = [
     {"type": "message", "role": "assistant", "model": "claude-sonnet-4-5"}
     | {"content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn"}
     | {"usage": {"input_tokens": 5, "output_tokens": 2}},
+    CHAT | {"model": "no/such", "usage": CHAT["usage"] | {"cost": 0.25}},
+    CHAT | {"error": {"code": 502, "message": "gone"}},
+    {"object": "response", "status": "failed", "model": "gpt-5", "output": []}
+    | {"usage": {"input_tokens": 5, "output_tokens": 2}, "error": {"code": "a"}},
+    {"object": "list", "model": "text-embedding-3-small"}
+    | {"data": [{"embedding": [0.5]}], "usage": {"prompt_tokens": 8}},
+    {"created": 1, "data": [{"url": "https://example.org"}]}
+    | {"usage": {"input_tokens": 5, "output_tokens": 2}},
+    {"text": "hi", "usage": {"type": "duration", "seconds": 9}},
 ]
 PARENTS = [None, KEY + 1, "log_of_another"]
 LATE = [0, 5_000, -123_456_789]
