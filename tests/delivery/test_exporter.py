@@ -160,6 +160,23 @@ def test_a_refused_log_is_buried_and_the_others_go_on(sink, deliver, status):
     assert {e["status"] for e in dead} == {status}
 
 
+def test_what_goes_out_of_a_full_dead_letter_file_is_counted(
+    sink, deliver, monkeypatch
+):
+    """It keeps the newest; how many others there were is told."""
+    monkeypatch.setattr(deadletter, "LONGEST_BYTES", 4000)
+    sink.judge = lambda _seen: Reply(422)
+    folder = deliver()
+    call(60)
+
+    result = promptscribe.force_flush(20)
+
+    left = len(buried(folder))
+    assert (result.rejected, result.pending) == (60, 0)
+    assert 0 < left < 60
+    assert result.reasons["dead_letter_full"] == 60 - left
+
+
 @pytest.mark.parametrize("status", [404, 405, 407, 410, 421])
 def test_what_is_refused_like_all_others_is_kept(sink, deliver, status):
     """A proxy whose server is being replaced refuses all: none of them is at fault."""

@@ -31,7 +31,7 @@ _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOL
 
 def bury(
     root: Path, status: int, reason: str, query: Mapping[str, str], body: bytes
-) -> None:
+) -> int:
     """Append one refused log to the dead-letter file under *root*.
 
     Args:
@@ -40,6 +40,9 @@ def bury(
         reason: The server's words.
         query: Query parameters of the request.
         body: The request's body, JSON.
+
+    Returns:
+        How many of the oldest had to go for it.
 
     Raises:
         OSError: The file cannot be written; nothing of the log is in it.
@@ -52,10 +55,12 @@ def bury(
     }
     line = json.dumps(about)[:-1].encode() + b', "body": ' + body + b"}\n"
     path = root / NAME
+    gone = 0
     root.mkdir(mode=0o700, exist_ok=True)
     with _alone_in(root):
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_size + len(line) > LONGEST_BYTES:
+                gone = sum(1 for _ in _read(root / _BEFORE))
                 path.replace(root / _BEFORE)
         fd = os.open(path, _FLAGS, 0o600)
         try:
@@ -63,6 +68,7 @@ def bury(
         finally:
             os.close(fd)
     reach("buried")
+    return gone
 
 
 def read(root: Path) -> Iterator[dict[str, Any]]:

@@ -309,13 +309,22 @@ class Pipeline:
 
     def _bury(self, request: Request, status: int, reason: str) -> bool:
         try:
-            deadletter.bury(self._root, status, reason, request.query, request.body)
+            gone = deadletter.bury(
+                self._root, status, reason, request.query, request.body
+            )
         except OSError as problem:
             self.ledger.note("dead_letter_failed")
             self.ledger.warn(
                 "dead_letter", "the dead-letter file cannot be written: %s", problem
             )
             return False
+        if gone:
+            self.ledger.note("dead_letter_full", gone)
+            self.ledger.warn(
+                "dead_letter_full",
+                "the dead-letter file is full, its oldest logs are gone: %d",
+                gone,
+            )
         return True
 
 
