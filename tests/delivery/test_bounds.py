@@ -51,7 +51,9 @@ def test_what_others_deliver_is_not_dropped_for_newer_ones(lab):
 
     marks = {log["inputs"]["mark"] for log in lab.server.stored.values()}
     assert report["reasons"]["journal_full"] == report["dropped"] > 5000
-    assert marks == set(range(lab.calls - report["dropped"]))
+    # Not all in one piece: while there is room again for a moment, a few more are kept.
+    assert set(range(900)) <= marks
+    assert len(marks) == lab.calls - report["dropped"]
     assert audit(lab) == []
 
 
@@ -64,7 +66,7 @@ def test_a_file_that_may_not_be_opened_waits_and_is_told(lab):
     first = min(lab.root.rglob("*.seg"))
     moved = first.rename(lab.folder / "moved")
     first.symlink_to(moved)
-    process = lab.start("flush_shortly", 0)
+    process = lab.start("flush_once", 0)
     lab.finish(process)
     (report,) = lab.reports
     early = len(lab.server.stored)

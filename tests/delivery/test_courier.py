@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from tests.promises.faults import Lab
+from tests.promises.faults import PATIENCE, Lab
 from tests.promises.faults_server import Reply
 
 from promptscribe._journal import deadletter
@@ -37,7 +37,7 @@ def command(lab):
             cwd=lab.folder,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         return done.returncode, done.stdout + done.stderr
@@ -70,7 +70,7 @@ def test_drain_shows_a_person_how_far_it_is(lab):
         stdout=subprocess.PIPE,
         stderr=end,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     os.close(end)
@@ -144,7 +144,7 @@ def test_an_agent_delivers_for_a_process_that_does_not(lab):
     program.kill()
     program.communicate()
     agent.send_signal(signal.SIGTERM)
-    said, _ = agent.communicate(timeout=30)
+    said, _ = agent.communicate(timeout=PATIENCE)
 
     assert alive
     assert (lab.count().lost, lab.count().twice) == (0, 0)
@@ -165,7 +165,7 @@ def test_a_process_knows_what_an_agent_has_done_for_it(lab, calls):
     program = lab.start("asked", calls, PROMPTSCRIBE_EXPORT="false")
     lab.server.wait(lambda: len(lab.server.stored) == calls)
     agent.send_signal(signal.SIGTERM)  # it acknowledges what is on its way, and ends
-    agent.wait(timeout=30)
+    agent.wait(timeout=PATIENCE)
     lab.finish(program)
 
     assert f"before the end {calls} 0" in lab.said

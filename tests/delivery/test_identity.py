@@ -61,11 +61,11 @@ def test_a_server_with_ids_of_its_own_gets_the_whole_tree(seed, tmp_path):
         base_url=seed.server.url, journal_dir=tmp_path / "journal", export=True
     )
     child(0)
-    promptscribe.force_flush(5)  # from here on it is known
+    promptscribe.force_flush(60)  # from here on it is known
     for mark in range(1, 6):
         parent(mark)
 
-    result = promptscribe.force_flush(10)
+    result = promptscribe.force_flush(60)
 
     assert (result.delivered, result.rejected, result.pending) == (16, 0, 0)
     roots = {i for i, log in seed.logs.items() if log["path"] == "test/parent"}
@@ -81,7 +81,7 @@ def test_the_very_first_tree_hangs_together_as_well(seed, tmp_path):
     for mark in range(5):
         parent(mark)
 
-    result = promptscribe.force_flush(10)
+    result = promptscribe.force_flush(60)
 
     assert (result.delivered, result.rejected, result.pending) == (15, 0, 0)
     roots = {i for i, log in seed.logs.items() if log["path"] == "test/parent"}
@@ -94,9 +94,9 @@ def test_a_child_finds_its_parent_that_another_process_delivered(seed, tmp_path)
     folder = tmp_path / "journal"
     promptscribe.configure(base_url=seed.server.url, journal_dir=folder, export=True)
     child(0)
-    promptscribe.force_flush(5)
+    promptscribe.force_flush(60)
     parent(1)
-    promptscribe.force_flush(10)
+    promptscribe.force_flush(60)
 
     (root,) = folder.iterdir()
     lines = (root / "ids.tsv").read_text().splitlines()
@@ -123,9 +123,9 @@ def parent(mark):
 
 running, done = threading.Event(), threading.Event()
 log_prompt(path="test/first")(lambda: None)()
-promptscribe.force_flush(5)  # from here on the server is known
+promptscribe.force_flush(60)  # from here on the server is known
 parent(1)
-print(promptscribe.force_flush(5).delivered, flush=True)
+print(promptscribe.force_flush(60).delivered, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 

@@ -11,7 +11,7 @@ import sys
 import time
 
 import pytest
-from tests.promises.faults import Lab
+from tests.promises.faults import PATIENCE, Lab
 from tests.promises.faults_server import Reply, Server
 
 import promptscribe
@@ -49,6 +49,10 @@ class Bank(Lab):
         self.run(what, **_environment(key, more))
         self.up()
 
+    def refuse(self, key, **more):
+        """Have a process log with a key that the server refuses, and hear of it."""
+        self.run("plain", **_environment(key, {"flush_timeout": "300", **more}))
+
     def flush(self, key, calls=0, folder=None, **more):
         """Have a process of the same program deliver what it may."""
         environment = {**self.environment, **_environment(key, more)}
@@ -63,7 +67,7 @@ class Bank(Lab):
             env=environment,
             cwd=folder or self.folder,
             capture_output=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=True,
         )
 
@@ -75,7 +79,7 @@ class Bank(Lab):
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         return done.stdout + done.stderr
@@ -123,7 +127,7 @@ def test_two_keys_at_once_do_not_mix(bank):
 
 def test_a_key_that_was_refused_has_its_successor_deliver(bank):
     """The key is replaced, the program started again: nothing is lost."""
-    bank.run("plain", PROMPTSCRIBE_API_KEY="revoked")
+    bank.refuse("revoked")
     bank.flush("key-a")
 
     assert bank.came_with == all_with("key-a")
@@ -131,7 +135,7 @@ def test_a_key_that_was_refused_has_its_successor_deliver(bank):
 
 def test_a_drain_with_the_next_key_delivers_what_was_refused(bank):
     """Whose logs could go nowhere else, and a person has said to deliver them."""
-    bank.run("plain", PROMPTSCRIBE_API_KEY="revoked")
+    bank.refuse("revoked")
     said = bank.command("drain", key="key-a")
 
     assert f"delivered {CALLS}, pending 0" in said
@@ -151,7 +155,7 @@ def test_a_drain_without_a_key_delivers_to_a_server_that_wants_none(bank):
 def test_who_was_there_before_is_no_successor(bank):
     """A second project's program may be the same one, in the same folder."""
     bank.flush("key-b")
-    bank.run("plain", PROMPTSCRIBE_API_KEY="revoked")
+    bank.refuse("revoked")
     bank.flush("key-b")
 
     assert bank.came_with == {}
@@ -161,7 +165,7 @@ def test_another_program_is_no_successor(bank, tmp_path):
     """Nor is one that runs somewhere else: another project on the same machine."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    bank.run("plain", PROMPTSCRIBE_API_KEY="revoked")
+    bank.refuse("revoked")
     bank.flush("key-b", folder=elsewhere)
 
     assert bank.came_with == {}
@@ -170,7 +174,7 @@ def test_another_program_is_no_successor(bank, tmp_path):
 def test_a_key_that_is_taken_again_has_no_successor(bank):
     """The server was wrong for a while; what waits is that key's still."""
     bank.known.discard("key-a")
-    bank.run("plain", PROMPTSCRIBE_API_KEY="key-a")
+    bank.refuse("key-a")
     bank.known.add("key-a")
     bank.flush("key-a", 1)
     bank.leave("key-a", "sigkill_late")
@@ -189,7 +193,7 @@ def test_a_project_goes_with_any_key_of_its_own(bank):
 
 def test_a_project_has_no_heirs(bank):
     """One program with two projects: even a refused key leaves all where it is."""
-    bank.run("plain", PROMPTSCRIBE_API_KEY="revoked", PROMPTSCRIBE_PROJECT="shop")
+    bank.refuse("revoked", project="shop")
     bank.flush("key-b", project="other")
     bank.flush("key-b")
     before = dict(bank.came_with)
@@ -253,7 +257,7 @@ def test_one_process_that_changes_its_key_sends_each_log_with_its_own(bank, tmp_
         configure("key-b")
         answer(mark + 1)
     bank.up()
-    result = promptscribe.force_flush(20)
+    result = promptscribe.force_flush(60)
 
     assert (result.recorded, result.delivered) == (20, 20)
     assert bank.came_with == {m: {"key-b" if m % 2 else "key-a"} for m in range(20)}
@@ -272,7 +276,7 @@ def test_who_uses_several_keys_at_a_time_has_no_heirs(bank, tmp_path, who):
             export=True,
         )
         log_prompt(path="test/call")(lambda mark: mark)(mark)
-        promptscribe.force_flush(5)
+        promptscribe.force_flush(60)
 
     log("key-a", 1)
     log("key-b", 2)
@@ -297,7 +301,7 @@ def test_an_otlp_endpoint_that_refuses_makes_no_heirs(bank):
     """It says nothing of the server's own key: that is taken, and keeps its logs."""
     with Server() as gate:
         gate.judge = lambda seen: Reply(401, body=b"", store=False)
-        bank.run("flush_shortly", **_environment("key-a", {"otlp_endpoint": gate.url}))
+        bank.run("flush_once", **_environment("key-a", {"otlp_endpoint": gate.url}))
         (report,) = bank.reports
         bank.flush("key-b", otlp_endpoint=gate.url)
         asked = len(gate.requests)
@@ -328,7 +332,7 @@ def test_the_list_of_programs_does_not_grow_for_ever(bank):
 
 def test_the_folders_do_not_tell_the_keys(bank):
     """Neither their names nor what is in them."""
-    bank.run("plain", PROMPTSCRIBE_API_KEY="revoked")
+    bank.refuse("revoked")
     bank.flush("key-a")
 
     for path in (bank.folder / "journal").rglob("*"):
@@ -342,7 +346,7 @@ def test_the_folders_do_not_tell_the_keys(bank):
 @pytest.mark.parametrize("whose", ["another user's", "writable", "a link"])
 def test_a_folder_that_others_can_fill_has_no_heirs(bank, whose):
     """Where users share a journal: what is planted there is sent by nobody."""
-    bank.run("plain", PROMPTSCRIBE_API_KEY="revoked")
+    bank.refuse("revoked")
     planted = bank.root
     if whose == "writable":
         planted.chmod(0o777)

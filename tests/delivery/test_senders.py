@@ -36,7 +36,7 @@ def answer(mark):
     return "answer"
 
 answer(1)
-print(promptscribe.force_flush(10).delivered)
+print(promptscribe.force_flush(60).delivered)
 """
 
 
@@ -65,7 +65,7 @@ def test_logs_are_delivered_where_no_thread_can_be_started(sink, deliver):
     for mark in range(50):
         answer(mark)
 
-    result = promptscribe.force_flush(10)
+    result = promptscribe.force_flush(60)
 
     assert (result.delivered, result.pending) == (50, 0)
     assert set(sink.arrivals.values()) == {1}

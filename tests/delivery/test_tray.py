@@ -55,14 +55,14 @@ def test_a_backlog_leaves_the_program_its_files(sink, deliver):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     deliver()
     record_log(path="tray/first", output="x")
-    promptscribe.force_flush(5)
+    promptscribe.force_flush(60)
     may_go_on = threading.Event()
-    sink.judge = lambda _seen: Reply() if may_go_on.wait(20) else None
+    sink.judge = lambda _seen: Reply() if may_go_on.wait(90) else None
     resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
     try:
         for _ in range(30_000):
             record_log(path="tray/backlog", output="x" * 900)
-        until = time.monotonic() + 4
+        until = time.monotonic() + 60
         while (held := segments_open()) > 16 and time.monotonic() < until:
             threading.Event().wait(0.05)
     finally:

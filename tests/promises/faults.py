@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CALLS = 2000
+PATIENCE = 500
+"""Seconds that a program gets to end: it is busy machines that need them."""
 MOST_GROWTH = 10_000_000
 """Bytes that 50,000 waiting logs may take in memory: they are in the journal."""
 PROGRAM = "tests.promises.faults_program"
@@ -106,9 +108,12 @@ class Lab:
             text=True,
         )
 
-    def finish(self, process, timeout=100):
+    def finish(self, process, timeout=PATIENCE):
         """Wait until a program has ended; return its exit code."""
-        said, self.errors = process.communicate(timeout=timeout)
+        try:
+            said, self.errors = process.communicate(timeout=timeout)
+        finally:
+            process.kill()  # or it would go on sending to whoever has the port next
         ended = time.monotonic()
         self.said = self.hear(said)
         worked = [w for w in self.said if w.startswith("worked ")]
@@ -130,7 +135,7 @@ class Lab:
 
     def restart(self):
         """Deliver what is left, as the next process of the same user does."""
-        self.hear(self.start("flush", 0).communicate(timeout=100)[0])
+        self.hear(self.start("flush", 0).communicate(timeout=PATIENCE)[0])
 
     def down(self):
         """Have nothing listen at the server's address."""
@@ -286,7 +291,7 @@ def wrong_key(lab):
     )
     # Long enough to hear of it on a busy machine: what no server has refused yet is
     # for its own key, or for ``drain --any-key``.
-    refused = {"PROMPTSCRIBE_API_KEY": "wrong", "PROMPTSCRIBE_FLUSH_TIMEOUT": "20"}
+    refused = {"PROMPTSCRIBE_API_KEY": "wrong", "PROMPTSCRIBE_FLUSH_TIMEOUT": "300"}
     lab.run("plain", **refused)
     lab.environment["PROMPTSCRIBE_API_KEY"] = "right"
     lab.restart()
@@ -451,7 +456,7 @@ def adopters_race(lab):
     lab.up()
     racers = [lab.start("flush", 0) for _ in range(4)]
     for racer in racers:
-        lab.hear(racer.communicate(timeout=100)[0])
+        lab.hear(racer.communicate(timeout=PATIENCE)[0])
     again = sum(n - 1 for n in lab.server.arrivals.values())
     return lab.count(note=f"4 adopters, {again} sent twice")
 

@@ -89,9 +89,13 @@ def flush(count):
     tell(promptscribe.force_flush(60))
 
 
-def flush_shortly(count):
+def flush_once(count):
+    """Work, and deliver until the server has said something, however slow it is."""
     work(count)
-    tell(promptscribe.force_flush(1))
+    result = promptscribe.force_flush(0.2)
+    while not (result.delivered or result.retried):
+        result = promptscribe.force_flush(0.2)
+    tell(result)
 
 
 def other_user(count):

@@ -104,7 +104,7 @@ class Server(socketserver.ThreadingTCPServer):
         for connection in tuple(self.connections):
             connection.cut()
 
-    def wait(self, condition, timeout=20.0):
+    def wait(self, condition, timeout=120.0):
         """Wait until *condition* holds; raise if it does not in time."""
         with self.changed:
             if not self.changed.wait_for(condition, timeout):
