@@ -132,6 +132,9 @@ _EVENT_ROLES: Final = {
 }
 """The events of semantic conventions 1.28 to 1.36."""
 
+EVENTS: Final = frozenset({*_EVENT_ROLES, "gen_ai.choice", DETAILS_EVENT})
+"""Names of events that carry content, whether of a span's or records beside it."""
+
 
 def is_call(span: Span) -> bool | None:
     """Say whether a span is the call of a model: by its operation, else by its look."""

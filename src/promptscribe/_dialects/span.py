@@ -83,6 +83,12 @@ class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Whether both ids are what W3C calls valid: present and not zero."""
         return bool(self.trace_id.strip("0")) and bool(self.span_id.strip("0"))
 
+    def with_events(self, events: list[Event]) -> Span:
+        """Return the span with events besides its own."""
+        if not events:
+            return self
+        return msgspec.structs.replace(self, events=[*self.events, *events])
+
     def as_plain(self) -> JSONObject:
         """Give the span as objects and arrays, for a journal."""
         plain: JSONObject = {

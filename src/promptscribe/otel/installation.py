@@ -15,6 +15,7 @@ from opentelemetry import trace
 from promptscribe._capture import failure
 from promptscribe._runtime.state import runtime
 from promptscribe.errors import ConfigurationError
+from promptscribe.otel.details import DetailsProcessor
 from promptscribe.otel.processor import PromptscribeSpanProcessor
 
 SWITCH: Final = "PROMPTSCRIBE_OTEL"
@@ -60,7 +61,20 @@ def install(tracer_provider: Any = None) -> bool:
     if not getattr(provider, _MARK, False):
         add(PromptscribeSpanProcessor())
         setattr(provider, _MARK, True)
+    _install_details()
     return True
+
+
+def _install_details() -> None:
+    """Hear of what is told of a call by log records, where the application has any."""
+    try:
+        provider: Any = import_module("opentelemetry._logs").get_logger_provider()
+        add = getattr(provider, "add_log_record_processor", None)
+        if add is not None and not getattr(provider, _MARK, False):
+            add(DetailsProcessor())
+            setattr(provider, _MARK, True)
+    except Exception as problem:  # noqa: BLE001 - it is experimental: it may be gone
+        failure.note("otel_failed", problem)
 
 
 def post_instrument() -> None:

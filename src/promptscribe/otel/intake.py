@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import threading
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -36,7 +37,7 @@ from promptscribe.otel.reading import read_span
 if TYPE_CHECKING:
     from promptscribe._capture.context import Scope
     from promptscribe._capture.recording import Recording
-    from promptscribe._dialects.span import Span
+    from promptscribe._dialects.span import Event, Span
     from promptscribe.otel.lineage import Ancestor, Key
 
 MOST_RESPONSES: Final = 4_096
@@ -45,6 +46,10 @@ MOST_RESPONSES: Final = 4_096
 
 _Placed = tuple[Call, "str | None"]
 """A call, and the id of the log above it."""
+
+
+MOST_EVENTS: Final = 256
+"""Records of one span that are taken along: one a message, or one in all."""
 
 
 class _Seen(NamedTuple):
@@ -63,6 +68,8 @@ class Intake:
         self._responses: Recent[str, _Seen] = Recent(MOST_RESPONSES)
         self._fills = filling.Fills()
         self._holding = Holding()
+        # What log records said of spans that run; it goes with them.
+        self._told: WeakKeyDictionary[Any, list[Event]] = WeakKeyDictionary()
         # Whether spans come by a door that does not see them start.
         self.is_exporting = False
 
@@ -108,6 +115,14 @@ class Intake:
             if above.node is not None:
                 above.node.is_named = True
         return None if above.unseen is not None else above.log_id
+
+    def tell(self, record: Any, event: Event) -> None:
+        """Remember what a log record says of a span that runs."""
+        with self._lock:
+            node = self._find(_ids(record))
+            live = None if node is None else node.live
+            if live is not None:
+                self._told[live] = [*self._told.get(live, ()), event][-MOST_EVENTS:]
 
     def observe(self, span: Any) -> None:
         """Remember a span that only its end is known of."""
@@ -155,6 +170,8 @@ class Intake:
                 self._close(key, span)
                 return True
             node = self._find(key)
+            if self._told and node is not None and node.live is not None:
+                span = span.with_events(self._told.pop(node.live, []))
             above = self._above(key, node)
             scope = current.get() if node is None else node.scope or made_in
             call = Call(span, None if isinstance(scope, Place) else scope)
@@ -327,7 +344,10 @@ def _above_all(span: Span, passed: list[str]) -> Span:
 
 
 def _key(span: Any) -> Key | None:
-    context = getattr(span, "context", None)
+    return _ids(getattr(span, "context", None))
+
+
+def _ids(context: Any) -> Key | None:
     trace, own = getattr(context, "trace_id", 0), getattr(context, "span_id", 0)
     if isinstance(trace, int) and isinstance(own, int) and trace > 0 and own > 0:
         return trace, own
