@@ -37,7 +37,7 @@ def mark_of(seen):
 def settle(sink, count):
     """Wait until the server has so many logs, then flush and return the result."""
     sink.wait(lambda: len(sink.stored) >= count)
-    return promptscribe.force_flush(10)
+    return promptscribe.force_flush(60)
 
 
 def buried(folder):
@@ -50,7 +50,7 @@ def test_all_logs_arrive_once(sink, deliver):
     deliver()
     call(300)
 
-    result = promptscribe.force_flush(10)
+    result = promptscribe.force_flush(60)
 
     assert result
     assert (result.recorded, result.delivered) == (300, 300)
@@ -62,7 +62,7 @@ def test_many_logs_travel_in_one_request_where_that_is_offered(sink, deliver):
     """And one by one where it is not."""
     deliver()
     call(300)
-    promptscribe.force_flush(10)
+    promptscribe.force_flush(60)
 
     posts = [seen for seen in sink.requests if seen.method == "POST"]
 
@@ -112,7 +112,7 @@ def test_a_wrong_key_or_address_holds_everything(sink, deliver, status, caplog):
     deliver()
     call(20)
     with caplog.at_level(logging.WARNING, "promptscribe"):
-        held = promptscribe.force_flush(5)
+        held = promptscribe.force_flush(60)
     right.set()
     result = settle(sink, 20)
 
@@ -130,7 +130,7 @@ def test_a_key_that_is_configured_later_delivers_what_was_held(sink, deliver):
     )
     deliver(api_key="wrong")
     call(10)
-    held = promptscribe.force_flush(5)
+    held = promptscribe.force_flush(60)
     promptscribe.configure(api_key="right")
     call(10, 10)
 
@@ -169,7 +169,7 @@ def test_what_goes_out_of_a_full_dead_letter_file_is_counted(
     folder = deliver()
     call(60)
 
-    result = promptscribe.force_flush(20)
+    result = promptscribe.force_flush(60)
 
     left = len(buried(folder))
     assert (result.rejected, result.pending) == (60, 0)
@@ -205,7 +205,7 @@ def test_a_poisonous_log_is_given_up_alone(sink, deliver):
     while not promptscribe.force_flush(0.1).rejected:
         call(1, next(number))
 
-    result = promptscribe.force_flush(5)
+    result = promptscribe.force_flush(60)
 
     assert result.reasons["poison"] == 1
     assert [e["body"]["inputs"]["mark"] for e in buried(folder)] == [7]
@@ -247,7 +247,7 @@ def test_a_conflict_over_our_own_id_is_an_acknowledgement(sink, deliver):
     deliver()
     call(5)
 
-    assert promptscribe.force_flush(10).delivered == 5
+    assert promptscribe.force_flush(60).delivered == 5
 
 
 def test_a_server_that_hangs_holds_up_nobody(sink, deliver):
@@ -263,13 +263,13 @@ def test_a_server_that_hangs_holds_up_nobody(sink, deliver):
     sink.judge = judge
     deliver()
     call(10)
-    assert arrived.wait(10)
+    assert arrived.wait(60)
     begun = runtime.monotonic_ns()
     result = runtime.shutdown(0.3, eager=False)
     took = (runtime.monotonic_ns() - begun) / 1e9
     release.set()
 
-    assert took < 0.9
+    assert took < 10  # the server would take 30
     assert result.pending == 10
 
 
@@ -281,7 +281,7 @@ def test_redirects_are_not_followed(sink, deliver):
         )
         deliver(api_key="canary-key")
         call(5)
-        result = promptscribe.force_flush(5)
+        result = promptscribe.force_flush(60)
 
         assert result.pending == 5
         assert elsewhere.requests == []
@@ -313,7 +313,7 @@ def test_an_answer_that_makes_no_sense_loses_nothing(deliver, sink):
     sink.judge = judge
     deliver()
     call(20)
-    result = promptscribe.force_flush(10)
+    result = promptscribe.force_flush(60)
 
     assert result.pending == 0
     assert marks(sink) == list(range(20))
@@ -393,12 +393,12 @@ def test_a_transport_that_raises_anything_at_all_does_not_end_the_delivery(
     first, second = _Leaving(failure), MemoryTransport()
     promptscribe.configure(transport=first, journal_dir=tmp_path, export=True)
     call(1)
-    results = [promptscribe.force_flush(10) for _ in range(4)]
+    results = [promptscribe.force_flush(60) for _ in range(4)]
     promptscribe.configure(transport=second)
     call(1, start=1)
 
     assert results[-1].delivered == 1
-    assert promptscribe.force_flush(10).delivered == 2
+    assert promptscribe.force_flush(60).delivered == 2
     assert [body["inputs"]["mark"] for body in second.bodies] == [1]
 
 
@@ -425,7 +425,7 @@ class Deaf(logging.Handler):
 
     def emit(self, _record):
         self.has_heard.set()
-        self.may_go_on.wait(10)
+        self.may_go_on.wait(60)
 
 
 def test_that_a_key_is_refused_is_known_though_the_thread_is_held_up(sink, deliver):
@@ -436,7 +436,7 @@ def test_that_a_key_is_refused_is_known_though_the_thread_is_held_up(sink, deliv
     logging.getLogger("promptscribe").addHandler(deaf)
     try:
         call(3)
-        assert deaf.has_heard.wait(10)
+        assert deaf.has_heard.wait(60)
 
         promptscribe.shutdown(timeout=0.1)
 
