@@ -227,6 +227,52 @@ def test_a_cost_in_the_response_comes_before_the_list():
     assert cost.source == "response"
 
 
+PERPLEXITY = {"input_tokens_cost": 0.00003, "output_tokens_cost": 0.0003}
+PERPLEXITY |= {"request_cost": 0.006, "total_cost": 0.00633}
+UPSTREAM = {"upstream_inference_cost": None, "upstream_inference_prompt_cost": 0.0001}
+UPSTREAM |= {"upstream_inference_completions_cost": 0.0003}
+
+
+@pytest.mark.parametrize(
+    ("usage", "prompt_cost", "output_cost"),
+    [
+        ({"cost": PERPLEXITY}, 0.00603, 0.0003),
+        ({"cost": PERPLEXITY | {"reasoning_tokens_cost": 0.001}}, 0.00503, 0.0013),
+        ({"cost": 0.0004, "cost_details": UPSTREAM}, 0.0001, 0.0003),
+        ({"cost": 0.0, "cost_details": UPSTREAM}, 0.0, 0.0),
+    ],
+)
+@pytest.mark.parametrize("model", ["sonar-pro", "nobody/knows-it"])
+def test_a_cost_that_the_response_splits_needs_no_list(
+    model, usage, prompt_cost, output_cost
+):
+    """What was searched for is part of the request; the sum is the server's."""
+    cost = price(interpret(chat(model, 10, 20, **usage)))
+
+    assert cost.prompt_cost == pytest.approx(prompt_cost, abs=1e-12)
+    assert cost.output_cost == pytest.approx(output_cost, abs=1e-12)
+    assert cost.source == "response"
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"cost": {"total_cost": 0.1, "output_tokens_cost": 0.2}},
+        {"cost": {"total_cost": 0.0, "output_tokens_cost": 0.0}},
+        {"cost": {"total_cost": 0.1}},
+        {"cost": 0.1, "cost_details": {"upstream_inference_cost": 0.1}},
+        {"cost": 0.1, "cost_details": {"upstream_inference_completions_cost": 0.1}},
+    ],
+)
+def test_a_split_that_does_not_add_up_is_none(usage):
+    """Then it is as if the response said the sum alone."""
+    facts = interpret(chat("nobody/knows-it", 10, 20, **usage))
+
+    assert facts.usage.total_cost is not None
+    assert facts.usage.output_share is None
+    assert price(facts) is None
+
+
 def test_anthropics_fast_mode_has_its_own_price():
     """Fast mode is charged as such."""
     pytest.importorskip("genai_prices")

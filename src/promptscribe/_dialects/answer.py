@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from promptscribe._providers import openai_chat, openai_responses
+from promptscribe._providers import openai_responses, openai_usage
 from promptscribe._providers.dialogue import read_answer
 from promptscribe._providers.message import answered
 from promptscribe._providers.value import tables, word
@@ -60,7 +60,7 @@ def put_usage(draft: Draft, usage: Usage) -> None:
 def put_raw_usage(draft: Draft, usage: JSONValue) -> None:
     """Put a provider's own usage object into a draft, OpenAI's of both kinds."""
     if isinstance(usage, dict):
-        for read in (openai_chat.read_usage, openai_responses.read_usage):
+        for read in (openai_usage.read_usage, openai_responses.read_usage):
             found = read({"usage": usage})
             if found is not None:
                 put_usage(draft, found)

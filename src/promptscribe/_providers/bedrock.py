@@ -28,6 +28,7 @@ EVENTS: Final = (
 )
 
 GROWING: Final = (("contentBlockStart", "start"), ("contentBlockDelta", "delta"))
+"""Events that grow a block, and their member that it grows by."""
 
 
 def detect(response: JSONValue) -> bool:
@@ -83,10 +84,7 @@ def join(chunks: list[JSONValue]) -> JSONValue:
     blocks: dict[int, JSONObject] = {}
     for event in filter(is_chunk, chunks):
         role = word(at(event, "messageStart", "role")) or role
-        for name, inner in (
-            ("contentBlockStart", "start"),
-            ("contentBlockDelta", "delta"),
-        ):
+        for name, inner in GROWING:
             place = count(at(event, name, "contentBlockIndex"))
             if place is not None:
                 merge(blocks.setdefault(place, {}), at(event, name, inner))

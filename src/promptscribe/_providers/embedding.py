@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from promptscribe._providers import cohere, gemini, ollama, openai_chat
+from promptscribe._providers import cohere, gemini, ollama, openai_usage
 from promptscribe._providers.facts import Usage
 from promptscribe._providers.message import answered
 from promptscribe._providers.model import maker_of
@@ -86,7 +86,7 @@ def read_usage(body: JSONObject) -> Usage | None:
     """Read the tokens of the texts; a count of 0 for the answer is left out."""
     kind = _kind(body)
     if kind == "openai":
-        usage = openai_chat.read_usage(body)
+        usage = openai_usage.read_usage(body)
         if usage is not None and usage.prompt_tokens is None:  # Voyage has a total only
             usage.prompt_tokens = count(at(body, "usage", "total_tokens"))
     elif kind == "cohere":

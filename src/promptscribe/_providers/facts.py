@@ -32,6 +32,8 @@ class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
             beside the tokens (Mistral) or instead of them (Whisper).
         total_cost: Dollars, where the response itself says what the call cost
             (``usage.cost`` of OpenRouter and LiteLLM, Perplexity's).
+        output_share: The part of *total_cost* that is the answer's, from 0 to 1, where
+            the response says that, too.
     """
 
     prompt_tokens: int | None = None
@@ -47,6 +49,7 @@ class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
     output_image_tokens: int | None = None
     input_audio_seconds: int | float | None = None
     total_cost: float | None = None
+    output_share: float | None = None
 
 
 class ResponseFacts(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from promptscribe._providers import openai_chat
+from promptscribe._providers import openai_usage
 from promptscribe._providers.dialogue import read_answer, unwrapped
 from promptscribe._providers.facts import Usage
 from promptscribe._providers.message import answered
@@ -85,7 +85,7 @@ def read_usage(body: JSONObject) -> Usage | None:
     usage = body.get("usage_metadata")
     if not isinstance(usage, dict):
         said = first(body.get("response_metadata"), "token_usage")
-        return openai_chat.read_usage({"usage": said})
+        return openai_usage.read_usage({"usage": said})
     details = table(usage.get("input_token_details"))
     hours = count(details.get("ephemeral_1h_input_tokens"))
     # langchain-anthropic leaves cache_creation at 0 where it gives the two lifetimes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from promptscribe._providers import openai_chat
+from promptscribe._providers import openai_usage
 from promptscribe._providers.message import (
     answered,
     failure,
@@ -87,7 +87,7 @@ def read_usage(body: JSONObject) -> Usage | None:
     ``total = prompt + completion + connector``
     (https://docs.mistral.ai/agents/connectors/websearch).
     """
-    usage = openai_chat.read_usage(body)
+    usage = openai_usage.read_usage(body)
     if usage is None:
         return None
     beside = count(at(body, "usage", "connector_tokens"))

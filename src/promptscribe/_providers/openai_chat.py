@@ -7,20 +7,18 @@ servers differ, the place that says so.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from promptscribe._providers import openai_usual
 from promptscribe._providers.dialogue import read_answer
 from promptscribe._providers.facts import ResponseFacts, Usage
 from promptscribe._providers.message import answered, failure
-from promptscribe._providers.model import NAMES, maker_of, split_provider
+from promptscribe._providers.model import maker_of
+from promptscribe._providers.openai_usage import is_gemini, read_usage
 from promptscribe._providers.stream import fused, merge, sealed
 from promptscribe._providers.value import (
     at,
     count,
-    first,
-    number,
     rows,
     table,
     tables,
@@ -32,22 +30,6 @@ if TYPE_CHECKING:
     from promptscribe.schema import JSONObject, JSONValue
 
 OBJECTS: Final = ("chat.completion", "text_completion")
-
-TOTAL: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
-_TOTALS: Final = frozenset(TOTAL)
-CACHE_READ: Final = (
-    "prompt_cache_hit_tokens",  # DeepSeek
-    "cached_tokens",  # Moonshot
-    "num_cached_tokens",  # Mistral
-    "cache_read_input_tokens",  # LiteLLM
-)
-CACHE_WRITE: Final = (
-    "cache_write_tokens",  # OpenAI, OpenRouter
-    "cache_creation_tokens",  # LiteLLM
-    "cache_creation_input_tokens",  # LiteLLM
-)
-"""Where servers put the tokens of a cache beside OpenAI's ``prompt_tokens_details``."""
-
 
 BESIDE_TEXT: Final = frozenset({"finish_reason", "index", "logprobs"})
 """What an answer of the completions before chat has beside its text."""
@@ -127,7 +109,7 @@ def read_usual(body: JSONObject) -> ResponseFacts | None:
         return None
     (choice,), model = whole.choices, whole.model
     answer, counts = choice.message, whole.usage
-    if counts.is_bare() and not _is_gemini(model):
+    if counts.is_bare() and not is_gemini(model):
         usage: Usage | None = Usage(
             prompt_tokens=counts.prompt_tokens, output_tokens=counts.completion_tokens
         )
@@ -170,110 +152,6 @@ def _is_filtered(choices: list[JSONObject]) -> bool:
         if "content_filter_results" in choice or "content_filter_offsets" in choice:
             return True
     return False
-
-
-def read_usage(body: JSONObject) -> Usage | None:
-    """Read the usage of a completion; cached and reasoning tokens are parts."""
-    usage = body.get("usage")
-    if not isinstance(usage, dict):
-        usage = at(body, "x_groq", "usage")  # Groq's streams carry it there
-    if not isinstance(usage, dict):
-        return None
-    given = count(usage.get("prompt_tokens"))
-    said = count(usage.get("completion_tokens"))
-    if given == said == 0:
-        return None  # no prompt has no tokens: the server does not count
-    model = word(body.get("model"))
-    if not _is_gemini(model) and usage.keys() <= _TOTALS:
-        return Usage(prompt_tokens=given, output_tokens=said)
-    reasoning = _reasoning(usage, model)
-    prompt = table(usage.get("prompt_tokens_details"))
-    said_of = table(usage.get("completion_tokens_details"))
-    written = prompt.get("cache_creation_token_details")  # LiteLLM
-    return Usage(
-        prompt_tokens=given,
-        output_tokens=_output(usage, reasoning, model),
-        reasoning_tokens=reasoning,
-        cache_read_tokens=count(_either(prompt, ("cached_tokens",), usage, CACHE_READ)),
-        cache_write_tokens=count(_either(prompt, CACHE_WRITE, usage, CACHE_WRITE)),
-        cache_write_1h_tokens=count(at(written, "ephemeral_1h_input_tokens")),
-        input_audio_tokens=count(prompt.get("audio_tokens")),
-        output_audio_tokens=count(said_of.get("audio_tokens")),
-        input_image_tokens=count(prompt.get("image_tokens")),
-        output_image_tokens=count(said_of.get("image_tokens")),
-        input_audio_seconds=number(usage.get("prompt_audio_seconds")),  # Mistral
-        total_cost=_cost(usage),
-    )
-
-
-def _either(
-    inner: JSONObject,
-    inner_names: tuple[str, ...],
-    outer: JSONObject,
-    outer_names: tuple[str, ...],
-) -> JSONValue:
-    found = first(inner, *inner_names)
-    return first(outer, *outer_names) if found is None else found
-
-
-def _reasoning(usage: JSONObject, model: str | None) -> int | None:
-    details = usage.get("completion_tokens_details")
-    inside = None if details is None else count(at(details, "reasoning_tokens"))
-    if inside is None:
-        inside = count(usage.get("reasoning_tokens"))  # Perplexity
-    if inside is not None or not _is_gemini(model):
-        return inside
-    # Gemini by OpenAI's API: the thoughts are in the total only
-    # (github.com/mozilla-ai/any-llm/issues/1290).
-    prompt, said, total = (count(usage.get(name)) for name in TOTAL)
-    if prompt is None or said is None or total is None:
-        return None
-    return max(total - prompt - said, 0) or None
-
-
-@lru_cache(NAMES)
-def _is_gemini(model: str | None) -> bool:
-    return model is not None and maker_of(split_provider(model)[1]) == "google"
-
-
-def _output(usage: JSONObject, reasoning: int | None, model: str | None) -> int | None:
-    """Add reasoning where the server counts it beside the completion.
-
-    xAI (github.com/UKGovernmentBEIS/inspect_ai/issues/5528), Perplexity and Gemini
-    do; the total tells, and where there is none, more reasoning than completion.
-    """
-    said = count(usage.get("completion_tokens"))
-    if said is None or not reasoning:
-        return said
-    prompt, total = count(usage.get("prompt_tokens")), count(usage.get("total_tokens"))
-    if reasoning > said:
-        return said + reasoning
-    if prompt is not None and total is not None:
-        beside = total == prompt + said + reasoning
-    else:
-        beside = maker_of(model) in ("x_ai", "perplexity")
-    return said + reasoning if beside else said
-
-
-def _cost(usage: JSONObject) -> float | None:
-    """Give what the server says the call cost, in dollars.
-
-    OpenRouter: ``cost``, beside which a call on the user's own key has an upstream
-    cost (https://openrouter.ai/docs/use-cases/usage-accounting);
-    Perplexity: ``cost.total_cost``; xAI: ``cost_in_usd_ticks``, 1e10 to the dollar
-    (github.com/Wei-Shaw/sub2api/issues/5771 reckons one up).
-    """
-    ticks = number(usage.get("cost_in_usd_ticks"))
-    if ticks is not None and ticks >= 0:
-        return ticks / 1e10
-    said = usage.get("cost")
-    cost = number(at(said, "total_cost") if isinstance(said, dict) else said)
-    if cost is None or cost < 0:
-        return None
-    if usage.get("is_byok") is True:
-        upstream = number(at(usage, "cost_details", "upstream_inference_cost"))
-        return None if upstream is None else float(cost + upstream)
-    return float(cost)
 
 
 def join(chunks: list[JSONValue]) -> JSONValue:

@@ -87,9 +87,12 @@ def price(
         the list.
     """
     usage = facts.usage
-    if usage is None or usage.prompt_tokens is None or usage.input_audio_seconds:
-        return None  # genai-prices 0.2.3 has rates for hours, and does not apply them
-    if usage.output_tokens is None and facts.has_answer:
+    if usage is None:
+        return None
+    if usage.total_cost is not None and usage.output_share is not None:
+        answer = usage.total_cost * usage.output_share
+        return Price(usage.total_cost - answer, answer, "response")
+    if not _is_counted(facts, usage):
         return None
     genai_prices = _loaded()
     if genai_prices is None and load:
@@ -113,6 +116,13 @@ def price(
     if charge is None:
         return None
     return _price(charge, usage, genai_prices, is_answered="output_tokens" in counts)
+
+
+def _is_counted(facts: ResponseFacts, usage: Usage) -> bool:
+    """Say whether all is counted by which a call is charged."""
+    if usage.prompt_tokens is None or usage.input_audio_seconds:
+        return False  # genai-prices 0.2.3 has rates for hours, and does not apply them
+    return usage.output_tokens is not None or not facts.has_answer
 
 
 class _Listed:

@@ -1,0 +1,163 @@
+"""The usage of OpenAI's chat completions, in the dialects of all that speak them.
+
+Its law: pure, and never a guess: a count of 0 for a prompt is none, and what is counted
+beside the completion is added where the server's own total says so.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from promptscribe._providers.facts import Usage
+from promptscribe._providers.model import NAMES, maker_of, split_provider
+from promptscribe._providers.value import at, count, first, number, table, word
+
+if TYPE_CHECKING:
+    from promptscribe.schema import JSONObject, JSONValue
+
+TOTAL: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
+_TOTALS: Final = frozenset(TOTAL)
+CACHE_READ: Final = (
+    "prompt_cache_hit_tokens",  # DeepSeek
+    "cached_tokens",  # Moonshot
+    "num_cached_tokens",  # Mistral
+    "cache_read_input_tokens",  # LiteLLM
+)
+CACHE_WRITE: Final = (
+    "cache_write_tokens",  # OpenAI, OpenRouter
+    "cache_creation_tokens",  # LiteLLM
+    "cache_creation_input_tokens",  # LiteLLM
+)
+"""Where servers put the tokens of a cache beside OpenAI's ``prompt_tokens_details``."""
+
+
+def read_usage(body: JSONObject) -> Usage | None:
+    """Read the usage of a completion; cached and reasoning tokens are parts."""
+    usage = body.get("usage")
+    if not isinstance(usage, dict):
+        usage = at(body, "x_groq", "usage")  # Groq's streams carry it there
+    if not isinstance(usage, dict):
+        return None
+    given = count(usage.get("prompt_tokens"))
+    said = count(usage.get("completion_tokens"))
+    if given == said == 0:
+        return None  # no prompt has no tokens: the server does not count
+    model = word(body.get("model"))
+    if not is_gemini(model) and usage.keys() <= _TOTALS:
+        return Usage(prompt_tokens=given, output_tokens=said)
+    reasoning = _reasoning(usage, model)
+    prompt = table(usage.get("prompt_tokens_details"))
+    said_of = table(usage.get("completion_tokens_details"))
+    written = prompt.get("cache_creation_token_details")  # LiteLLM
+    return Usage(
+        prompt_tokens=given,
+        output_tokens=_output(usage, reasoning, model),
+        reasoning_tokens=reasoning,
+        cache_read_tokens=count(_either(prompt, ("cached_tokens",), usage, CACHE_READ)),
+        cache_write_tokens=count(_either(prompt, CACHE_WRITE, usage, CACHE_WRITE)),
+        cache_write_1h_tokens=count(at(written, "ephemeral_1h_input_tokens")),
+        input_audio_tokens=count(prompt.get("audio_tokens")),
+        output_audio_tokens=count(said_of.get("audio_tokens")),
+        input_image_tokens=count(prompt.get("image_tokens")),
+        output_image_tokens=count(said_of.get("image_tokens")),
+        input_audio_seconds=number(usage.get("prompt_audio_seconds")),  # Mistral
+        total_cost=_cost(usage),
+        output_share=_share(usage),
+    )
+
+
+def _either(
+    inner: JSONObject,
+    inner_names: tuple[str, ...],
+    outer: JSONObject,
+    outer_names: tuple[str, ...],
+) -> JSONValue:
+    found = first(inner, *inner_names)
+    return first(outer, *outer_names) if found is None else found
+
+
+def _reasoning(usage: JSONObject, model: str | None) -> int | None:
+    details = usage.get("completion_tokens_details")
+    inside = None if details is None else count(at(details, "reasoning_tokens"))
+    if inside is None:
+        inside = count(usage.get("reasoning_tokens"))  # Perplexity
+    if inside is not None or not is_gemini(model):
+        return inside
+    # Gemini by OpenAI's API: the thoughts are in the total only
+    # (github.com/mozilla-ai/any-llm/issues/1290).
+    prompt, said, total = (count(usage.get(name)) for name in TOTAL)
+    if prompt is None or said is None or total is None:
+        return None
+    return max(total - prompt - said, 0) or None
+
+
+@lru_cache(NAMES)
+def is_gemini(model: str | None) -> bool:
+    """Say whether a model is one of Google's."""
+    return model is not None and maker_of(split_provider(model)[1]) == "google"
+
+
+def _output(usage: JSONObject, reasoning: int | None, model: str | None) -> int | None:
+    """Add reasoning where the server counts it beside the completion.
+
+    xAI (github.com/UKGovernmentBEIS/inspect_ai/issues/5528), Perplexity and Gemini
+    do; the total tells, and where there is none, more reasoning than completion.
+    """
+    said = count(usage.get("completion_tokens"))
+    if said is None or not reasoning:
+        return said
+    prompt, total = count(usage.get("prompt_tokens")), count(usage.get("total_tokens"))
+    if reasoning > said:
+        return said + reasoning
+    if prompt is not None and total is not None:
+        beside = total == prompt + said + reasoning
+    else:
+        beside = maker_of(model) in ("x_ai", "perplexity")
+    return said + reasoning if beside else said
+
+
+def _cost(usage: JSONObject) -> float | None:
+    """Give what the server says the call cost, in dollars.
+
+    OpenRouter: ``cost``, beside which a call on the user's own key has an upstream
+    cost (https://openrouter.ai/docs/use-cases/usage-accounting);
+    Perplexity: ``cost.total_cost``; xAI: ``cost_in_usd_ticks``, 1e10 to the dollar
+    (github.com/Wei-Shaw/sub2api/issues/5771 reckons one up).
+    """
+    ticks = number(usage.get("cost_in_usd_ticks"))
+    if ticks is not None and ticks >= 0:
+        return ticks / 1e10
+    said = usage.get("cost")
+    cost = number(at(said, "total_cost") if isinstance(said, dict) else said)
+    if cost is None or cost < 0:
+        return None
+    if usage.get("is_byok") is True:
+        upstream = number(at(usage, "cost_details", "upstream_inference_cost"))
+        return None if upstream is None else float(cost + upstream)
+    return float(cost)
+
+
+def _share(usage: JSONObject) -> float | None:
+    """Give the part of the cost that is the answer's, where the server splits it.
+
+    Perplexity: ``cost.output_tokens_cost``, beside what prompt and search cost
+    (https://docs.perplexity.ai/api-reference/chat-completions-post);
+    OpenRouter: ``cost_details.upstream_inference_completions_cost``.
+    """
+    cost = usage.get("cost")
+    if isinstance(cost, dict):
+        names = ("output_tokens_cost", "reasoning_tokens_cost")
+        spent, whole = (
+            [number(cost.get(n)) for n in names],
+            number(cost.get("total_cost")),
+        )
+    else:
+        told = table(usage.get("cost_details"))
+        spent = [number(told.get("upstream_inference_completions_cost"))]
+        asked = number(told.get("upstream_inference_prompt_cost"))
+        whole = None if asked is None else asked + (spent[0] or 0)
+    if spent[0] is None or not whole:
+        return None
+    share = sum(item for item in spent if item is not None) / whole
+    return share if 0 <= share <= 1 else None
