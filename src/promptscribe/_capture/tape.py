@@ -124,6 +124,7 @@ class Tape:
         self._finish: Finish | None = finish
         self._whole = whole
         open_stream.watch(self)
+        self.__class__ = _Open  # noqa: PLE0237 - from now on it has a `__del__`
 
     def take(self, chunk: Any) -> type[str] | None:
         """Keep a chunk as it is now; never raises.
@@ -204,21 +205,6 @@ class Tape:
         """Hand over what came, although nobody ended the stream; see `finish`."""
         self.finish(ABANDONED)
 
-    def __del__(
-        self,
-        # As long as there is anything: when the interpreter ends, modules go first.
-        getrefcount: Callable[[object], int] = sys.getrefcount,
-        held_by_nobody: int = _HELD_BY_NOBODY,
-    ) -> None:
-        # Who drives the stream was thrown away without a last step: nobody read on, or
-        # it ignored its ``close``, or waited there for an event loop that has ended.
-        # As part of garbage that refers to itself this comes earlier: the generator
-        # still holds this, and will be closed, perhaps by an event loop, later.
-        if self._finish is None:
-            return
-        if not self.is_driven or getrefcount(self) <= held_by_nobody:
-            self.abandon()
-
     def finish_whole(self, response: Any) -> None:
         """Hand over a response that was no stream; see `finish`."""
         if self._finish is not None and self._whole is not None:
@@ -292,10 +278,34 @@ class Tape:
     def _forget(self) -> None:
         """Let go of all that was handed over; who reads on, reads for himself."""
         open_stream.forget(id(self), None)
+        self.__class__ = Tape
         self._is_open = False
         self._head = bytearray()
         self._last.clear()
         self.texts.clear()
+
+
+class _Open(Tape):
+    """A tape that nobody has ended, and that tells if it is thrown away.
+
+    What is not made yet, or has ended, has nothing to tell: a signal's handler that
+    raises in a ``__del__`` raises for nobody.
+    """
+
+    __slots__ = ()
+
+    def __del__(
+        self,
+        # As long as there is anything: when the interpreter ends, modules go first.
+        getrefcount: Callable[[object], int] = sys.getrefcount,
+        held_by_nobody: int = _HELD_BY_NOBODY,
+    ) -> None:
+        # Who drives the stream was thrown away without a last step: nobody read on, or
+        # it ignored its ``close``, or waited there for an event loop that has ended.
+        # As part of garbage that refers to itself this comes earlier: the generator
+        # still holds this, and will be closed, perhaps by an event loop, later.
+        if not self.is_driven or getrefcount(self) <= held_by_nobody:
+            self.abandon()
 
 
 def _snapshot(chunk: Any) -> bytes:
