@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import threading
 
 from tests.journal.test_out_of_reach import too_many_files
@@ -42,3 +43,19 @@ def test_that_keys_are_used_beside_each_other_is_told_once_it_can_be(tmp_path):
     assert (before, meanwhile) == (True, False)
     assert untold == []
     assert len(list(tmp_path.glob("*/several"))) == 2
+
+
+def test_half_a_name_of_a_program_does_not_spoil_the_next(tmp_path):
+    """The disk was full: who comes then is known by its whole name."""
+    root = tmp_path / "server~a"
+    Estate(root, "first").register()
+    size = (root / "programs").stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 3, hard))
+    try:
+        Estate(root, "second").register()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    Estate(root, "third").register()
+
+    assert (root / "programs").read_text().splitlines() == ["first", "third"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+
 import pytest
 
 from promptscribe._journal import idmap
@@ -71,3 +73,22 @@ def test_a_folder_that_cannot_be_written_costs_no_id(folder):
     ids.add({"log_1": "one"})
 
     assert ids.get("log_1") == "one"
+
+
+def test_half_a_line_gives_no_log_a_wrong_id(tmp_path):
+    """The disk was full in the middle of one; another process goes on later."""
+    first = IdMap(tmp_path)
+    first.add({"log_1": "theirs-1"})
+    size = (tmp_path / idmap.NAME).stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, hard))
+    try:
+        first.add({"log_2": "theirs-2"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    first.add({"log_3": "theirs-3"})
+    second = IdMap(tmp_path)
+
+    found = [second.get(f"log_{number}") for number in (1, 2, 3)]
+    assert found == ["theirs-1", None, "theirs-3"]
+    assert first.get("log_2") == "theirs-2"

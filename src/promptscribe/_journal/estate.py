@@ -197,7 +197,9 @@ def _append(path: Path, lines: list[str]) -> None:
     fd = os.open(path, _FLAGS, 0o600)
     try:
         told = "".join(f"{line}\n" for line in lines).encode()
-        if os.write(fd, told) < len(told):
+        if (written := os.write(fd, told)) < len(told):
+            # Half a line would spoil the next one as well.
+            os.ftruncate(fd, os.fstat(fd).st_size - written)
             raise OSError(errno.ENOSPC, "no space left for a list of names")
     finally:
         os.close(fd)

@@ -61,7 +61,11 @@ class IdMap:
                     self._path.unlink()
                     old, fd = fd, os.open(self._path, _APPEND, 0o600)
                     os.close(old)  # not before: one number must not be closed twice
-                os.write(fd, lines.encode("utf-8", "replace"))
+                told = lines.encode("utf-8", "replace")
+                if 0 < (written := os.write(fd, told)) < len(told):
+                    # The disk is full. Of the last line there is half: the next one
+                    # behind it would give a log the id of two.
+                    os.ftruncate(fd, os.fstat(fd).st_size - written)
             finally:
                 os.close(fd)
 
