@@ -29,7 +29,8 @@ def install(tracer_provider: Any = None) -> bool:
 
     Call it after the application has set up OpenTelemetry; a second time does nothing,
     unless the application has set it up anew (``logfire.configure``). Under
-    ``opentelemetry-instrument`` there is no need to.
+    ``opentelemetry-instrument`` there is no need to. What an instrumentation tells of
+    a call by log records is taken along, if the application has a logger provider.
 
     Args:
         tracer_provider: An SDK's provider; the global one if None.
