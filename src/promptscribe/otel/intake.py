@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -33,6 +33,7 @@ from promptscribe.otel.lineage import (
     may_be_call,
 )
 from promptscribe.otel.reading import read_span
+from promptscribe.otel.told import Told
 
 if TYPE_CHECKING:
     from promptscribe._capture.context import Scope
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
     from promptscribe._dialects.span import Event, Span
     from promptscribe.otel.lineage import Ancestor, Key
 
-MOST_RESPONSES: Final = 4_096
-"""Responses that are remembered, to know them again from another instrumentation."""
+MOST_TAKEN: Final = 4_096
+"""Calls that are remembered, to know them again by another door."""
 
 
 _Placed = tuple[Call, "str | None"]
@@ -52,20 +53,14 @@ MOST_EVENTS: Final = 256
 """Records of one span that are taken along: one a message, or one in all."""
 
 
-class _Seen(NamedTuple):
-    scope: str
-    began: int
-    ended: int
-
-
 class Intake:
     """Takes spans and completions of this process."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._lineage = Lineage()
-        self._taken: Recent[Key, None] = Recent(MOST_RESPONSES)
-        self._responses: Recent[str, _Seen] = Recent(MOST_RESPONSES)
+        self._taken: Recent[Key, None] = Recent(MOST_TAKEN)
+        self._responses = Told()
         self._fills = filling.Fills()
         self._holding = Holding()
         # What log records said of spans that run; it goes with them.
@@ -287,7 +282,7 @@ class Intake:
                     return [] if is_known and call.waiting is None else None
                 top = self._above(key, outer)
                 # In an open log's place the call is a part of it.
-                is_kept = _open_recording(top) is None and not self._is_told(span)
+                is_kept = _open_recording(top) is None and span not in self._responses
                 released = self._holding.add(
                     key, outer, call, top.log_id, is_kept=is_kept
                 )
@@ -295,29 +290,12 @@ class Intake:
                     self._remember(_key_of(one.span), one.span)
                     outer.is_named = True
                 return released
-        return [] if call.waiting is None and self._is_told(span) else None
-
-    def _is_told(self, span: Span) -> bool:
-        """Say whether another instrumentation has told of the same response.
-
-        In another trace, too: without a span around them, each is a trace by itself.
-        """
-        response = identity.response_id(span)
-        seen = None if response is None else self._responses.get(response)
-        return (
-            seen is not None
-            and seen.scope != span.scope
-            and span.began <= seen.ended
-            and seen.began <= span.ended
-        )
+        return [] if call.waiting is None and span in self._responses else None
 
     def _remember(self, key: Key | None, span: Span) -> None:
         if key is not None:
             self._taken[key] = None
-        response = identity.response_id(span)
-        if response is not None:
-            seen = _Seen(span.scope, span.began, span.ended)
-            self._responses[response] = seen
+        self._responses.add(span)
 
 
 def _write_all(calls: list[_Placed]) -> bool:
