@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptscribe._capture.beginning import begin
 from promptscribe._capture.context import current
-from promptscribe._capture.generator import hide_frame
+from promptscribe._capture.generator import hide_frame, leave_scope
 from promptscribe._capture.logged import Logged, _set, finish
 from promptscribe._capture.wrapper import (
     PLAIN,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from promptscribe._capture.options import Plan
     from promptscribe._capture.recording import Recording
 
-_enter, _leave = current.set, current.reset
+_get_current, _enter, _leave = current.get, current.set, current.reset
 
 
 class LoggedFunction(Logged):
@@ -62,10 +62,12 @@ class LoggedFunction(Logged):
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         wrapped, append = self.__wrapped__, runtime.append
         recording: Recording | None = None
+        outer = token = None
         if append is not None:
             try:
+                outer = _get_current()
                 inputs = self._self_bind(*args, **kwargs)
-                recording = begin(append, self._self_declared, inputs)
+                recording = begin(append, self._self_declared, inputs, None, outer)
             except BaseException as problem:  # noqa: BLE001 - they do not fit, or ours
                 let_through(problem)
                 recording = begin_anew(
@@ -77,15 +79,18 @@ class LoggedFunction(Logged):
             except BaseException as error:
                 hide_frame(error)
                 raise
-        token = _enter(recording)
         try:
+            token = _enter(recording)
             result = wrapped(*args, **kwargs)
-        except BaseException as error:
             _leave(token)
+        except BaseException as error:
+            if token is not None:
+                leave_scope(token, recording)
+            elif _get_current() is recording:  # a signal's handler raised just then
+                _enter(outer)
             hide_frame(error)
             recording.fail(error)
             raise
-        _leave(token)
         kind = type(result)
         try:
             if (

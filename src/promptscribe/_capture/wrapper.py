@@ -149,25 +149,30 @@ def _awaiting(declared: Plan) -> Callable[..., Any]:
     plain = PLAIN
 
     async def run(inputs: Any, wrapped: Any, args: Any, kwargs: Any) -> Any:
+        outer = token = None
         try:
-            recording = begin(runtime.append or _nowhere, declared, inputs)
+            outer = current.get()
+            recording = begin(runtime.append or _nowhere, declared, inputs, None, outer)
         except BaseException as problem:  # noqa: BLE001 - ours
             failure.note("recording_failed", problem)
             recording = None
         if recording is None:
             return await wrapped(*args, **kwargs)
-        token = set_current(recording)
         try:
+            token = set_current(recording)
             # Whatever the body lets go of is free while it waits: 10 MB of it, say.
             wrapped, inputs, args = wrapped(*args, **kwargs), None, None
             kwargs = None
             result = await wrapped
-        except BaseException as error:
             leave_scope(token)
+        except BaseException as error:
+            if token is not None:
+                leave_scope(token, recording)
+            elif current.get() is recording:  # a signal's handler raised just then
+                set_current(outer)
             generator.hide_frame(error)
             recording.fail(error)
             raise
-        leave_scope(token)
         kind = type(result)
         try:
             if (
