@@ -316,11 +316,7 @@ class Segment:
             OSError: The disk failed, or the file is gone.
         """
         if self.path is not None:
-            fd = os.open(self.path, OPEN_FLAGS)
-            try:
-                os.fdatasync(fd)
-            finally:
-                os.close(fd)
+            access.sync(self.path)
 
 
 def count_memory_only(segments: Iterable[Segment]) -> int:
