@@ -1,8 +1,8 @@
-"""The desk: decides which logs go out, how many at a time, and what an answer means.
+"""The desk: decides which logs go out, how, and how many at a time.
 
 Its law: no log holds up another. One that fails by itself is set aside and tried
-alone; one that the server refuses for good is buried, counted, and done with. While
-the server as a whole is not well, one request at a time asks whether it is again.
+alone, see `fate`. While the server as a whole is not well, one request at a time asks
+whether it is again.
 """
 
 from __future__ import annotations
@@ -10,18 +10,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from promptscribe._delivery import retry
-from promptscribe._delivery.circuit import (
-    Circuit,
-    is_about_content,
-    is_about_server,
-    is_in_doubt,
-)
+from promptscribe._delivery.circuit import Circuit, is_about_content, is_about_server
+from promptscribe._delivery.fate import Fate
 from promptscribe._delivery.identity import Identity
 from promptscribe._delivery.parcel import Batch
 from promptscribe._delivery.route import STORED, Bulk, Inquiry, OneByOne
 from promptscribe._delivery.tray import Tray
-from promptscribe.errors import Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,10 +23,10 @@ if TYPE_CHECKING:
     from promptscribe._delivery.exporter import Source
     from promptscribe._delivery.identity import Ids
     from promptscribe._delivery.ledger import Ledger
-    from promptscribe._delivery.parcel import Found, Outcome, Packing, Parcel, Render
+    from promptscribe._delivery.parcel import Found, Packing, Parcel, Render
     from promptscribe._delivery.route import Route
     from promptscribe._delivery.sender import Senders
-    from promptscribe._delivery.transport import Answer, Request, Transport
+    from promptscribe._delivery.transport import Request, Transport
 
 MOST_SENDERS: Final = 32
 """At 50 ms for an answer these bring 640 logs a second, one request a log."""
@@ -45,8 +39,6 @@ _PARENT_POLL: Final = 0.1
 _LONGEST_WAIT_FOR_TOP: Final = 0.5
 """Seconds, once in a process, and not with a server of ours: a call takes longer often,
 and a parent in another process may never come."""
-_STRIKES: Final = 8
-"""Times that one log fails while others pass, before it is taken for poison."""
 
 
 class Desk:
@@ -75,16 +67,14 @@ class Desk:
         self._transport = transport
         self._senders = senders
         self._ledger = ledger
-        self._bury = bury
         self._packing = packing
         self._tray = Tray(source, ledger, render)
         self._identity = Identity(ids)
+        self._fate = Fate(self._tray, ledger, self.circuit, self._identity, bury)
         self._route: Route | None = None
         self._window = 1
         self._retired: list[Transport] = []
-        self._passed = self._doubted = 0
         self._first_by = 0.0
-        self._is_confirmed = True
 
     @property
     def is_busy(self) -> bool:
@@ -94,7 +84,7 @@ class Desk:
     @property
     def is_key_refused(self) -> bool | None:
         """Whether the server refuses the key; None while it has not said."""
-        return self.circuit.is_key_refused or (False if self._passed else None)
+        return self.circuit.is_key_refused or (False if self._fate.passed else None)
 
     def use_transport(self, transport: Transport) -> None:
         """Send what comes from now on another way."""
@@ -217,49 +207,26 @@ class Desk:
         return False
 
     def _settle(self, batch: Batch) -> None:
-        route = self._route
-        if isinstance(route, Bulk) and route.is_missing:
-            self._route = OneByOne(self._transport)  # for good: see the route
-            self._window = 1
         back: list[Parcel] = []
         delivered: list[Found] = []
         each = zip(batch.parcels, batch.outcomes, strict=True)
         if batch.parcels and all(o is STORED for o in batch.outcomes):
             delivered = [parcel.record for parcel, _ in each]
-            self._pass(len(delivered))
+            self._fate.count_passed(len(delivered))
         for parcel, outcome in each:  # none are left where all were stored
             if outcome is None:
                 back.append(parcel)
-            elif outcome is STORED or self._is_delivered(parcel, outcome):
+            elif outcome is STORED or self._fate.is_delivered(parcel, outcome):
                 delivered.append(parcel.record)
-                self._pass()
+                self._fate.count_passed()
             else:
-                self._fail(batch, parcel, outcome)
+                self._fate.fail(batch, parcel, outcome)
         if delivered:
             self._identity.keep()
             self._source.acknowledge(delivered)
             self._ledger.add("delivered", None, len(delivered))
         self._tray.put_back(back)
-        if isinstance(batch.route, Bulk):
-            batch.route.is_terse = self._identity.is_ours
-        if not self.circuit.is_open:
-            self._adapt(batch)
-
-    def _fail(
-        self, batch: Batch, parcel: Parcel, outcome: Answer | Unreachable
-    ) -> None:
-        """Decide about a log that was sent, and not taken.
-
-        One that was packed goes again as the contract has it, unless the server is not
-        well: what is said of it then is what counts.
-        """
-        is_of_log = not is_about_server(outcome)
-        if batch.is_whole:
-            is_of_log = is_about_content(outcome)
-        if parcel.is_packed and is_of_log:
-            self._tray.put_back(self._tray.unpack([parcel]))
-        elif not self._is_refused(batch, parcel, outcome):
-            self._set_aside(parcel, outcome)
+        self._adapt(batch)
 
     def _split(self, batch: Batch) -> None:
         """Have half as many travel together after a request failed as a whole."""
@@ -270,113 +237,25 @@ class Desk:
                 parcel.most = max(len(batch.parcels) // 2, 1)
         self._tray.put_back(batch.parcels)
         if not is_about_content(outcome):
-            self._pause(outcome, len(batch.parcels))
-
-    def _is_delivered(self, parcel: Parcel, outcome: Outcome) -> bool:
-        if outcome is None or isinstance(outcome, Unreachable):
-            return False
-        if outcome.status != 200:
-            verdict = retry.judge(outcome.status, outcome.headers, now=0.0)
-            if verdict.fate != "delivered":
-                return False
-        if outcome.body[:1] != b"{":
-            self._note_unconfirmed()
-        self._identity.learn(parcel, outcome)
-        return True
-
-    def _note_unconfirmed(self) -> None:
-        """Say once that nothing but the status speaks for a log's being stored.
-
-        The contract's answer is an object with its id. But servers of one's own often
-        say nothing, or "ok"; to send them all again for ever would store all again.
-        """
-        self._ledger.note("unconfirmed")
-        if self._is_confirmed:
-            self._is_confirmed = False
-            self._ledger.warn(
-                "unconfirmed",
-                "the server takes logs without naming them: is it the right address?",
-            )
-
-    def _is_refused(self, batch: Batch, parcel: Parcel, outcome: Outcome) -> bool:
-        """Bury a log that the server refused for good; False if it must go again.
-
-        What may be said of all alike is said of this one if its line in a bulk answer
-        says it, or if others passed since it was said the last time.
-        """
-        if outcome is None or isinstance(outcome, Unreachable):
-            return False
-        verdict = retry.judge(outcome.status, outcome.headers, now=0.0)
-        is_line = batch.route.is_bulk and not batch.is_whole
-        is_own = is_line or 0 <= parcel.passed < self._passed
-        if verdict.fate != "rejected" and not (is_own and is_in_doubt(outcome)):
-            return False
-        if self._identity.is_refused(outcome) or (
-            self._identity.is_servers and parcel.log_id is None
-        ):
-            self._use_servers_ids()
-            self._tray.put_back([parcel])
-            return True
-        words = outcome.body.decode("utf-8", "replace")[:500]
-        if not self._give_up(parcel, outcome.status, verdict.reason, words):
-            return False
-        self._pass()
-        return True
-
-    def _use_servers_ids(self) -> None:
-        self._ledger.note("server_ids")
-        self._route = OneByOne(self._transport)
-
-    def _pass(self, logs: int = 1) -> None:
-        self._passed += logs
-        if self.circuit.is_open:
-            self.circuit.close()
-
-    def _give_up(self, parcel: Parcel, status: int, reason: str, words: str) -> bool:
-        if not self._tray.unpack([parcel]):
-            return True
-        if not self._bury(parcel.request, status, words):
-            return False
-        parcel.record.acknowledge()
-        self._ledger.add("rejected", reason)
-        self._ledger.warn(
-            "rejected",
-            "the server refused a log (%s); it is in dead-letter.ndjson, in the folder "
-            "that `promptscribe journal ls` names",
-            reason,
-        )
-        return True
-
-    def _set_aside(self, parcel: Parcel, outcome: Outcome) -> None:
-        """Have a log wait for its next turn, and the others too if it is not its own.
-
-        It is its own if others passed since it failed the last time.
-        """
-        assert outcome is not None  # noqa: S101 - it was tried
-        is_own = 0 <= parcel.passed < self._passed and not is_about_server(outcome)
-        parcel.passed = self._passed
-        parcel.strikes += is_own
-        if parcel.strikes >= _STRIKES:
-            status = 0 if isinstance(outcome, Unreachable) else outcome.status
-            if self._give_up(parcel, status, "poison", "it failed, and others did not"):
-                return
-        wait = retry.delay(parcel.strikes)
-        # Others just passed: the next one tells whether it is all of them.
-        is_first = is_in_doubt(outcome) and self._doubted < self._passed
-        self._doubted = self._passed
-        if is_own or is_first:
-            self._ledger.add("retried", None)
-        else:
-            wait = max(wait, self._pause(outcome, 1))
-        self._tray.set_aside(parcel, time.monotonic() + wait)
-
-    def _pause(self, outcome: Answer | Unreachable, logs: int) -> float:
-        """Leave the server alone for a while; return how long, in seconds."""
-        self._window = 1
-        self._ledger.add("retried", None, logs)
-        return self.circuit.open(outcome)
+            self._fate.pause(outcome, len(batch.parcels))
+            self._window = 1
 
     def _adapt(self, batch: Batch) -> None:
+        """Choose how the next logs go by how these did."""
+        route = self._route
+        is_missing = isinstance(route, Bulk) and route.is_missing
+        if is_missing or self._fate.is_one_by_one:
+            self._fate.is_one_by_one = False
+            self._route = OneByOne(self._transport)  # for good: see the route
+            self._window = 1
+        if isinstance(batch.route, Bulk):
+            batch.route.is_terse = self._identity.is_ours
+        if self.circuit.is_open:
+            self._window = 1
+        else:
+            self._widen(batch)
+
+    def _widen(self, batch: Batch) -> None:
         """Have more on their way where the server is what everybody waits for."""
         most = _MOST_BULKS if batch.route.is_bulk else MOST_SENDERS
         if self._tray.is_drained and not self._tray:

@@ -1,0 +1,175 @@
+"""The fate: what becomes of a log that was sent, as the answer to it says.
+
+Its law: no log is given up for what may be said of all alike. One that the server
+refuses for good is buried, counted, and done with; any other goes again.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from promptscribe._delivery import retry
+from promptscribe._delivery.circuit import (
+    is_about_content,
+    is_about_server,
+    is_in_doubt,
+)
+from promptscribe.errors import Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from promptscribe._delivery.circuit import Circuit
+    from promptscribe._delivery.identity import Identity
+    from promptscribe._delivery.ledger import Ledger
+    from promptscribe._delivery.parcel import Batch, Outcome, Parcel
+    from promptscribe._delivery.transport import Answer, Request
+    from promptscribe._delivery.tray import Tray
+
+_STRIKES: Final = 8
+"""Times that one log fails while others pass, before it is taken for poison."""
+
+
+class Fate:
+    """Owned by the exporter's thread.
+
+    Attributes:
+        passed: Logs that the server has taken, or refused for themselves.
+        is_one_by_one: Whether the server turned out to give its own ids, which it
+            does one log at a time.
+    """
+
+    def __init__(
+        self,
+        tray: Tray,
+        ledger: Ledger,
+        circuit: Circuit,
+        identity: Identity,
+        bury: Callable[[Request, int, str], bool],
+    ) -> None:
+        self.passed = 0
+        self.is_one_by_one = False
+        self._tray = tray
+        self._ledger = ledger
+        self._circuit = circuit
+        self._identity = identity
+        self._bury = bury
+        self._doubted = 0
+        self._is_confirmed = True
+
+    def is_delivered(self, parcel: Parcel, outcome: Outcome) -> bool:
+        """Say whether the server has a log now, and learn how it calls it."""
+        if outcome is None or isinstance(outcome, Unreachable):
+            return False
+        if outcome.status != 200:
+            verdict = retry.judge(outcome.status, outcome.headers, now=0.0)
+            if verdict.fate != "delivered":
+                return False
+        if outcome.body[:1] != b"{":
+            self._note_unconfirmed()
+        self._identity.learn(parcel, outcome)
+        return True
+
+    def fail(self, batch: Batch, parcel: Parcel, outcome: Answer | Unreachable) -> None:
+        """Decide about a log that was sent, and not taken.
+
+        One that was packed goes again as the contract has it, unless the server is not
+        well: what is said of it then is what counts.
+        """
+        is_of_log = not is_about_server(outcome)
+        if batch.is_whole:
+            is_of_log = is_about_content(outcome)
+        if parcel.is_packed and is_of_log:
+            self._tray.put_back(self._tray.unpack([parcel]))
+        elif not self._is_refused(batch, parcel, outcome):
+            self._set_aside(parcel, outcome)
+
+    def count_passed(self, logs: int = 1) -> None:
+        """Take note that the server does its work."""
+        self.passed += logs
+        if self._circuit.is_open:
+            self._circuit.close()
+
+    def pause(self, outcome: Answer | Unreachable, logs: int) -> float:
+        """Leave the server alone for a while; return how long, in seconds."""
+        self._ledger.add("retried", None, logs)
+        return self._circuit.open(outcome)
+
+    def _note_unconfirmed(self) -> None:
+        """Say once that nothing but the status speaks for a log's being stored.
+
+        The contract's answer is an object with its id. But servers of one's own often
+        say nothing, or "ok"; to send them all again for ever would store all again.
+        """
+        self._ledger.note("unconfirmed")
+        if self._is_confirmed:
+            self._is_confirmed = False
+            self._ledger.warn(
+                "unconfirmed",
+                "the server takes logs without naming them: is it the right address?",
+            )
+
+    def _is_refused(self, batch: Batch, parcel: Parcel, outcome: Outcome) -> bool:
+        """Bury a log that the server refused for good; False if it must go again.
+
+        What may be said of all alike is said of this one if its line in a bulk answer
+        says it, or if others passed since it was said the last time.
+        """
+        if outcome is None or isinstance(outcome, Unreachable):
+            return False
+        verdict = retry.judge(outcome.status, outcome.headers, now=0.0)
+        is_line = batch.route.is_bulk and not batch.is_whole
+        is_own = is_line or 0 <= parcel.passed < self.passed
+        if verdict.fate != "rejected" and not (is_own and is_in_doubt(outcome)):
+            return False
+        if self._identity.is_refused(outcome) or (
+            self._identity.is_servers and parcel.log_id is None
+        ):
+            self._ledger.note("server_ids")
+            self.is_one_by_one = True
+            self._tray.put_back([parcel])
+            return True
+        words = outcome.body.decode("utf-8", "replace")[:500]
+        if not self._give_up(parcel, outcome.status, verdict.reason, words):
+            return False
+        self.count_passed()
+        return True
+
+    def _give_up(self, parcel: Parcel, status: int, reason: str, words: str) -> bool:
+        if not self._tray.unpack([parcel]):
+            return True
+        if not self._bury(parcel.request, status, words):
+            return False
+        parcel.record.acknowledge()
+        self._ledger.add("rejected", reason)
+        self._ledger.warn(
+            "rejected",
+            "the server refused a log (%s); it is in dead-letter.ndjson, in the folder "
+            "that `promptscribe journal ls` names",
+            reason,
+        )
+        return True
+
+    def _set_aside(self, parcel: Parcel, outcome: Outcome) -> None:
+        """Have a log wait for its next turn, and the others too if it is not its own.
+
+        It is its own if others passed since it failed the last time.
+        """
+        assert outcome is not None  # noqa: S101 - it was tried
+        is_own = 0 <= parcel.passed < self.passed and not is_about_server(outcome)
+        parcel.passed = self.passed
+        parcel.strikes += is_own
+        if parcel.strikes >= _STRIKES:
+            status = 0 if isinstance(outcome, Unreachable) else outcome.status
+            if self._give_up(parcel, status, "poison", "it failed, and others did not"):
+                return
+        wait = retry.delay(parcel.strikes)
+        # Others just passed: the next one tells whether it is all of them.
+        is_first = is_in_doubt(outcome) and self._doubted < self.passed
+        self._doubted = self.passed
+        if is_own or is_first:
+            self._ledger.add("retried", None)
+        else:
+            wait = max(wait, self.pause(outcome, 1))
+        self._tray.set_aside(parcel, time.monotonic() + wait)
