@@ -51,6 +51,9 @@ _ARRAY: Final = b"\xdd"
 """How an array of MessagePack begins whose length is 4 bytes long."""
 
 
+_become: Final = object.__dict__["__class__"].__set__
+
+
 class _Dying:
     """Says how many references there are to what nobody holds any more."""
 
@@ -124,7 +127,7 @@ class Tape:
         self._finish: Finish | None = finish
         self._whole = whole
         open_stream.watch(self)
-        self.__class__ = _Open  # noqa: PLE0237 - from now on it has a `__del__`
+        _become(self, _Open)
 
     def take(self, chunk: Any) -> type[str] | None:
         """Keep a chunk as it is now; never raises.
@@ -278,7 +281,7 @@ class Tape:
     def _forget(self) -> None:
         """Let go of all that was handed over; who reads on, reads for himself."""
         open_stream.forget(id(self), None)
-        self.__class__ = Tape
+        _become(self, Tape)
         self._is_open = False
         self._head = bytearray()
         self._last.clear()
