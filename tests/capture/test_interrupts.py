@@ -41,6 +41,12 @@ def on_alarm(*_):
         armed = False
         raise Interrupt
 
+def call_until_interrupted():
+    global armed
+    armed = True
+    while armed:
+        call()
+
 call = globals()[sys.argv[1]]
 armed = False
 call()
@@ -52,9 +58,7 @@ for _ in range(MOMENTS):
         stuck += 1
         break
     try:
-        armed = True
-        while armed:
-            call()
+        call_until_interrupted()
     except Interrupt:
         pass
 signal.setitimer(signal.ITIMER_REAL, 0)
