@@ -273,7 +273,7 @@ def test_tools_and_their_schemas_stay_as_they_are(tmp_path):
 
     log = told(lambda: call(logprobs), tmp_path).logs[0]
 
-    kept = log["prompt"]["tools"][0]["function"]["parameters"]
+    kept = log["prompt"]["tools"][0]["parameters"]
     assert kept["properties"]["password"] == field
     assert kept["properties"]["token"] == {"type": "string", "default": "[redacted]"}
     assert kept["required"] == schema["required"]
