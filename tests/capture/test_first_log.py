@@ -177,3 +177,52 @@ def test_a_fork_in_the_middle_of_an_import_does_not_wait_for_itself(
 
     assert time.monotonic() - began < _fork._LONGEST
     del sys.modules["promptscribe.forking"]
+
+
+STRUCK = """
+import signal
+import sys
+import threading
+
+from promptscribe import log_prompt, stats
+
+made = []
+importing = threading.get_ident()
+
+
+@log_prompt
+def call(mark):
+    made.append(mark)
+
+
+def strike(event, args):
+    if (
+        event == "exec"  # the body of a module, which is half made until it returns
+        and threading.get_ident() == importing
+        and "promptscribe" in getattr(args[0], "co_filename", "")
+    ):
+        signal.raise_signal(signal.SIGUSR1)
+
+
+signal.signal(signal.SIGUSR1, lambda *_: call("in the handler"))
+sys.addaudithook(strike)
+call("first")
+call("last")
+print(len(made) > 20, stats().recorded == len(made), dict(stats().reasons))
+"""
+
+
+def test_a_signal_handler_may_log_wherever_the_first_log_is(tmp_path):
+    """As in each module that it loads: the handler's log is kept, too."""
+    settings = {"PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path), "PROMPTSCRIBE_EXPORT": "0"}
+
+    told = subprocess.run(
+        [sys.executable, "-c", STRUCK],
+        env=os.environ | settings,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert told.stdout == "True True {'by_others': 0}\n"

@@ -11,6 +11,7 @@ import msgspec
 
 from promptscribe._capture import ambient, snapshot
 from promptscribe._capture.context import current
+from promptscribe._capture.controlled import begin_controlled
 from promptscribe._capture.plain import encode_plain, is_plain
 from promptscribe._capture.recording import START, Recording, raw
 from promptscribe._clock import getrandbits, new_trace
@@ -62,8 +63,6 @@ def begin(
         or (outer is not None and outer.controlled)
         or (given is not None and given.get("save") is False)
     ):
-        from promptscribe._capture.controlled import begin_controlled
-
         return begin_controlled(append, plan, inputs, given, outer)
     now = runtime.monotonic_ns()
     recording = _new(Recording)

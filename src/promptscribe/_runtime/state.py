@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
-from promptscribe import _clock
+from promptscribe import _clock, _config
 from promptscribe._delivery.ledger import Ledger, add_up
 from promptscribe._fork import ForkLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from promptscribe import _config
     from promptscribe._delivery.ledger import FlushResult
     from promptscribe._delivery.transport import Transport
     from promptscribe._runtime.pipeline import Pipeline
@@ -287,8 +286,6 @@ def _resolve(
     code: dict[str, Any],
     complain: Callable[[ConfigurationError], None] | None = None,
 ) -> _config.Settings:
-    from promptscribe import _config  # not before the first call
-
     return _config.resolve(code, complain=complain)
 
 
