@@ -9,6 +9,7 @@ import asyncio
 import functools
 import logging
 import re
+import subprocess
 import sys
 import traceback
 import types
@@ -16,6 +17,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from tests.environment import clean_environment
 from tests.promises.twice import Scenarios, twice
 
 from promptscribe import log_prompt
@@ -181,3 +183,33 @@ def test_recursion_goes_as_deep_as_it_can():
         ask(1)
 
     assert deepest > sys.getrecursionlimit() // 3.5
+
+
+@pytest.mark.slow  # a process
+def test_bytes_in_a_function_are_compared_with_no_text(tmp_path):
+    """Which ``python -bb`` would raise for: as it is decorated, or as it is called."""
+    program = """
+import asyncio
+from promptscribe import log_prompt
+
+@log_prompt
+def words(word):
+    yield word in (b"a", b"b")
+
+@log_prompt
+async def ask(word):
+    return word in (b"a", b"b")
+
+print(*words(b"a"), asyncio.run(ask(b"c")))
+"""
+    ended = subprocess.run(
+        [sys.executable, "-bb", "-c", program],
+        env=clean_environment()
+        | {"PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path), "PROMPTSCRIBE_EXPORT": "false"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert (ended.stdout, ended.stderr) == ("True False\n", "")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from types import CodeType
 
 _PASSED: Final = "importlib_bootstrap"
+_OF_CALLERS: Final = frozenset({"warn", "stacklevel"})
 _MOST_CODES: Final = 1_000
 """Functions made at run time, from the input of a REPL, say, must not pile up."""
 _drivers: Final[dict[tuple[CodeType, FunctionType], FunctionType]] = {}
@@ -90,10 +91,10 @@ def _tells_of_callers(code: CodeType) -> bool:
 
     Only then is it worth a name that looks odd where an event loop tells of a task.
     """
-    return "warn" in code.co_names or any(
-        type(names) is tuple and "stacklevel" in names
-        for names in (*code.co_consts, code.co_names)
-    )
+    named = [each for each in code.co_consts if type(each) is tuple]  # by keyword
+    said = [name for each in (code.co_names, *named) for name in each]
+    # Others may be bytes, which ``python -bb`` refuses to compare.
+    return not _OF_CALLERS.isdisjoint(name for name in said if type(name) is str)
 
 
 class _Source:
