@@ -8,6 +8,8 @@ task. So the guards there say ``except BaseException``, and ask here what is not
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from types import FunctionType, MethodType
 from typing import Final
 
@@ -22,6 +24,37 @@ def let_through(problem: BaseException) -> None:
     """
     if issubclass(type(problem), KeyboardInterrupt) or _is_from_signal(problem):
         raise problem
+
+
+def note_again() -> None:
+    """Have a program that ends by a Ctrl-C end by SIGINT, as its shell has to see.
+
+    Python notes that nobody handled one, and looks at the note last of all (CPython
+    ``Python/pythonrun.c`` and ``Modules/main.c``, ``unhandled_keyboard_interrupt``).
+    But any source text that is run in between, by any thread, takes the note away, and
+    `dataclasses` and `collections.namedtuple` run some where they are used in a module
+    that is imported. It is made again as it was made: by a text that ends so.
+    """
+    if _is_ending_program():
+        with contextlib.suppress(KeyboardInterrupt):
+            exec("raise KeyboardInterrupt")  # noqa: S102 - our own text
+
+
+def _is_ending_program() -> bool:
+    """Say whether what Python told of last is a Ctrl-C that went through the program.
+
+    A console tells of those, too, that ended one line of it.
+    """
+    last = getattr(sys, "last_value", None)
+    if type(last) is not KeyboardInterrupt or hasattr(sys, "ps1"):
+        return False
+    traceback = _get_traceback(last)
+    if traceback is None:
+        return False
+    frame = traceback.tb_frame
+    name = frame.f_globals.get("__name__")
+    is_line = frame.f_code.co_filename == "<console>"  # Lib/code.py
+    return name == "runpy" or (name == "__main__" and not is_line)
 
 
 def _is_from_signal(problem: BaseException) -> bool:

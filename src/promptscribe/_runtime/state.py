@@ -18,6 +18,7 @@ import msgspec
 from promptscribe import _clock, _config
 from promptscribe._delivery.ledger import Ledger, add_up
 from promptscribe._fork import ForkLock
+from promptscribe._interrupt import note_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -254,9 +255,12 @@ class Runtime:
     def _at_exit(self) -> None:
         # Nothing is begun now: what was made in isolation is no reason to look for what
         # other programs left, and of a test run there is no sign any more.
-        with contextlib.suppress(Exception):
-            if self._pipelines:
-                self.shutdown(self.settings.flush_timeout, eager=False)
+        try:
+            with contextlib.suppress(Exception):
+                if self._pipelines:
+                    self.shutdown(self.settings.flush_timeout, eager=False)
+        finally:
+            note_again()
 
     def _complain(self, wrong: ConfigurationError) -> None:
         self.ledger.note("bad_setting")

@@ -1,0 +1,74 @@
+"""How a program ends is not changed: its shell, or its supervisor, sees the same."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from tests.environment import clean_environment
+
+LOGS = """
+from promptscribe import log_prompt
+
+log_prompt(len)("x")
+"""
+
+ENDINGS = {
+    "at its end": "",
+    "by sys.exit": "raise SystemExit(3)",
+    "by an exception": "raise ValueError",
+    "by Ctrl-C": "import signal; signal.raise_signal(signal.SIGINT)",
+    "by SIGTERM": "import signal; signal.raise_signal(signal.SIGTERM)",
+    "by a Ctrl-C of another kind": "class K(KeyboardInterrupt): pass\nraise K",
+    "after a Ctrl-C that it handled": """
+try:
+    raise KeyboardInterrupt
+except KeyboardInterrupt:
+    pass
+""",
+    "after a Ctrl-C in a console": """
+import code
+code.interact(local=globals())
+""",
+}
+
+
+def end(program, folder, how):
+    """Return how a program ends that is run from a file, by name or as a text."""
+    (folder / "program.py").write_text(program)
+    target = {"file": ["program.py"], "module": ["-m", "program"]}
+    ended = subprocess.run(
+        [sys.executable, *target.get(how, ["-c", program])],
+        cwd=folder,
+        # Nobody listens there: whatever delivery needs is loaded, all the same.
+        env=clean_environment()
+        | {
+            "PROMPTSCRIBE_JOURNAL_DIR": str(folder / "journal"),
+            "PROMPTSCRIBE_BASE_URL": "http://127.0.0.1:9",
+        },
+        input="raise KeyboardInterrupt\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return ended.returncode
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("ending", "how"),
+    [
+        *((ending, "file") for ending in ENDINGS),
+        ("by Ctrl-C", "module"),
+        ("by Ctrl-C", "text"),
+    ],
+)
+def test_a_program_that_logs_ends_as_without_a_log(ending, how, tmp_path):
+    """With the same exit code, or by the same signal."""
+    program = ENDINGS[ending]
+
+    bare = end(program, tmp_path, how)
+
+    assert end(LOGS + program, tmp_path, how) == bare
