@@ -192,6 +192,21 @@ def test_without_payload_a_failure_is_told_by_its_code():
     assert [log.error for log in logs] == ["server_error"] * 3
 
 
+@pytest.mark.parametrize("member", ["code", "type"])
+def test_without_payload_a_code_that_is_a_sentence_is_not_told(member):
+    """Some servers have no other place for it; with payload, it is there in full."""
+    said = {member: "cannot answer 'Am I ill?'", "message": "refused"}
+    failed = {"object": "chat.completion", "choices": None, "error": said}
+
+    with captured_logs() as logs:
+        record_log("p", provider_response=failed, save=False)
+        log_prompt(path="p", capture="metadata")(lambda: failed)()
+        log_prompt(path="p")(lambda: failed)()
+
+    full = "error: cannot answer 'Am I ill?': refused"
+    assert [log.error for log in logs] == ["error", "error", full]
+
+
 def test_without_payload_a_call_costs_what_its_tier_does():
     """Also where the price list is loaded later than the call is made."""
     pytest.importorskip("genai_prices")

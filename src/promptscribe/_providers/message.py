@@ -6,6 +6,7 @@ Its law: what is built is valid by the contract (``ChatMessage``, ``ToolCall``,
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from promptscribe._providers.facts import ResponseFacts
@@ -37,6 +38,11 @@ ROLES: Final = {
 
 CONTRACT_ROLES: Final = frozenset({"user", "assistant", "system", "tool", "developer"})
 """The contract's ``ChatRole``: a server may refuse a whole log for another word."""
+
+
+_CODE: Final = re.compile(r"[\w.:/-]{1,64}")
+"""What a log without payload may say of an error: one word. A sentence may quote what
+the model was asked, wherever a server puts it."""
 
 
 def role_of(value: JSONValue, default: str = "assistant") -> str:
@@ -112,11 +118,13 @@ def failure(error: JSONValue) -> dict[str, str | None]:
 
     Args:
         error: ``{code or type, message}`` (the code of OpenRouter's is a number), or
-            the message alone.
+            the message alone. A code that is a sentence is one as well.
     """
     code = first(error, "code", "type")
     name = word(code) or (None if number(code) is None else str(code))
     message = word(error) or word(first(error, "message"))
+    if name is not None and _CODE.fullmatch(name) is None:
+        name, message = None, name if message is None else f"{name}: {message}"
     return kept(error_code=name, error_message=message)
 
 
