@@ -24,7 +24,9 @@ Members = dict[str, Any]
 
 MOST: Final = 256
 LARGEST: Final = 16 << 10
-"""Layers that are remembered, and the bytes of one: 4 MB at the very most."""
+BUDGET: Final = 512 << 10
+"""Layers that are remembered, the bytes of one, and of all of them as they were
+recorded. Of a byte that means harm, which is an empty list, 150 become."""
 
 _MEMBERS: Final = frozenset(schema.MEMBERS)
 _IDS: Final = frozenset(
@@ -134,6 +136,9 @@ class Draft:
 
 
 _known: Final[dict[tuple[bytes, bytes], Draft]] = {}
+_room: Final = [BUDGET]
+"""Bytes that may be remembered yet. Two threads at once may count one layer twice, or
+not at all: the next clearing sets that right."""
 
 
 def read(first: record.Start) -> Draft:
@@ -167,10 +172,13 @@ def _find(key: tuple[bytes, bytes]) -> Draft:
     draft = _known.get(key)
     if draft is None:
         draft = _read(key)
-        if len(key[0]) + len(key[1]) <= LARGEST:
-            if len(_known) >= MOST:
+        size = len(key[0]) + len(key[1])
+        if size <= LARGEST:
+            if len(_known) >= MOST or size > _room[0]:
                 _known.clear()
+                _room[0] = BUDGET
             _known[key] = draft
+            _room[0] -= size
     return draft
 
 

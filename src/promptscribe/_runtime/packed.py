@@ -48,7 +48,7 @@ def is_fit(start: bytes | None, end: bytes | None) -> bool:
     try:
         said = record.said(start, end)
         return said is not None and layers.is_usual(said)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False  # whoever has to read it says so
 
 
@@ -83,11 +83,12 @@ class Reader:
         """Return a log as a line of the bulk route, which is JSON.
 
         Raises:
-            ValueError: These are no frames of a log, or not of one that is packed.
+            ValueError: These are no frames of a log, or not of one that is packed, or
+                they can be read only in part; its own program does that.
         """
         if not is_fit(*record):
             raise ValueError("no record that is sent as it is")
-        _, query, body = render.write_log(*record)
+        _, query, body = render.write_log(*record, is_strange=True)
         return as_line(query, body) if query else body
 
 

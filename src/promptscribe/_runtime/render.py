@@ -65,7 +65,7 @@ def read_at_once(start: bytes | None, end: bytes | None) -> schema.PromptLog:
 
 
 def write_log(
-    start: bytes | None, end: bytes | None
+    start: bytes | None, end: bytes | None, *, is_strange: bool = False
 ) -> tuple[str, Mapping[str, str], bytes]:
     """Return path, query and JSON body of the request that carries a log.
 
@@ -74,11 +74,12 @@ def write_log(
     Args:
         start: As for `read_log`.
         end: As for `read_log`.
+        is_strange: As for `record.read`.
 
     Raises:
         ValueError: The bytes are no record.
     """
-    first, last, is_plain = record.read(start, end)
+    first, last, is_plain = record.read(start, end, is_strange=is_strange)
     said = layers.find(first)
     if is_plain and last is not None and said.form is not None:
         written = usual.write(said.form, first, last)

@@ -30,9 +30,12 @@ _NO_PATH: Final = "log"  # the path of a block that has none
 _JSON: Final = msgspec.json.Encoder()
 
 
-@lru_cache(maxsize=1024)  # the same few paths come again and again
 def fit_path(path: str) -> str:
     """Return a path with nothing in it that looks like a way out of a folder."""
+    return _fit_path(path) if len(path) <= MAX_NAME else _make_path(path)
+
+
+def _make_path(path: str) -> str:
     plain = unicodedata.normalize("NFKC", path).strip("/")
     # Once as it is, once as a web server would read it.
     segments = [*plain.split("/"), *unquote(plain).split("/")]
@@ -42,6 +45,10 @@ def fit_path(path: str) -> str:
     plain = _CONTROL.sub(" ", plain).replace("\\", "/").replace("%", "-")
     names = [each.strip() for each in plain[:MAX_NAME].split("/") if _is_name(each)]
     return "/".join(names) or _NO_PATH
+
+
+# The same few paths come again and again; of long ones all together are 64 MB.
+_fit_path: Final = lru_cache(maxsize=1024)(_make_path)
 
 
 def _is_name(segment: str) -> bool:

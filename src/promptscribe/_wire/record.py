@@ -170,7 +170,9 @@ _NOT_FINITE: Final = re.compile(rb"\xcb[\x7f\xff]")
 _NOT_FINITE_BYTES: Final = (b"\x7f", b"\xff")
 
 
-def read(start: bytes | None, end: bytes | None) -> tuple[Start, End | None, bool]:
+def read(
+    start: bytes | None, end: bytes | None, *, is_strange: bool = False
+) -> tuple[Start, End | None, bool]:
     """Return the decoded frames of one call, and whether they are plain.
 
     They are if every value in them can stand in JSON as it is, but for a result or an
@@ -180,6 +182,8 @@ def read(start: bytes | None, end: bytes | None) -> tuple[Start, End | None, boo
     Args:
         start: Payload of the start frame; None if *end* is a whole frame.
         end: Payload of the end frame; None if the call was interrupted.
+        is_strange: Whether a stranger sent it: then it is read as a whole or not at
+            all. To look for the parts takes the longer the deeper it is.
 
     Raises:
         ValueError: The bytes are no record (`msgspec.DecodeError` is one).
@@ -188,6 +192,8 @@ def read(start: bytes | None, end: bytes | None) -> tuple[Start, End | None, boo
     try:
         first, last = _read(start, end)
     except msgspec.DecodeError:
+        if is_strange:
+            raise
         first, last = _salvage(start, end)
     is_plain = True
     if _seen and (met := _seen.get(get_ident(), 0) - before):

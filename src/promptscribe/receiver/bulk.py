@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from promptscribe.receiver.answer import STATUS
@@ -25,7 +26,7 @@ from promptscribe.receiver.store import StoreUnavailable
 from promptscribe.schema import QUERY_MEMBERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from promptscribe.receiver.log_entry import LogReceipt
     from promptscribe.receiver.metrics import Metrics
@@ -42,6 +43,7 @@ _OUTCOMES: Final = {
     507: "unavailable",
 }
 _SLICE: Final = 250  # lines read before other requests get a turn: about 5 ms
+_TURN: Final = 0.02  # seconds after which they get it anyway: a line can be costly
 
 Outcome: TypeAlias = "LogReceipt | Refused | BadRequest | StoreUnavailable"
 
@@ -125,14 +127,27 @@ async def _take(
     # Reading the next slice and writing the last one overlap.
     tasks: list[asyncio.Task[list[Outcome]]] = []
     async with asyncio.TaskGroup() as group:
-        for at in range(0, len(lines), _SLICE):
-            read = [read_line(line) for line in lines[at : at + _SLICE]]
+        waiting = iter(lines)
+        while read := _read_slice(waiting, read_line):
             tasks.append(group.create_task(_store(store, read)))
             await asyncio.sleep(0)
     answers = [_answer(each) for task in tasks for each in task.result()]
     for status, number in Counter(answer["status"] for answer in answers).items():
         metrics.count_log("prompt", _OUTCOMES[status], number)
     return b"".join(encode(answer) + b"\n" for answer in answers)
+
+
+def _read_slice(
+    waiting: Iterator[Any], read_line: Callable[[Any], LogDraft | BadRequest]
+) -> list[LogDraft | BadRequest]:
+    """Read the next lines: as many as may be read in one turn."""
+    read: list[LogDraft | BadRequest] = []
+    late = perf_counter() + _TURN
+    for line in waiting:
+        read.append(read_line(line))
+        if len(read) == _SLICE or perf_counter() > late:
+            break
+    return read
 
 
 def _read(line: bytes, now_us: int) -> LogDraft | BadRequest:
