@@ -8,6 +8,7 @@ import errno
 import mmap
 import os
 import resource
+from pathlib import Path
 
 import pytest
 
@@ -378,3 +379,20 @@ def test_a_copy_grows_with_its_file(tmp_path, unmappable):
     assert (seen, len(segment.open())) == (64, 96)
     assert access.look(path) is None
     segment.abandon()
+
+
+def test_a_file_that_there_is_no_room_for_is_not_left_open(tmp_path):
+    """It is tried again and again: each time would cost a descriptor."""
+    path = tmp_path / "0.seg"
+    open_files = Path("/proc/self/fd")
+    before = len(list(open_files.iterdir()))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            AppendedSegment.start(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert len(list(open_files.iterdir())) == before
+    assert not path.exists()

@@ -72,3 +72,39 @@ def test_a_program_that_logs_ends_as_without_a_log(ending, how, tmp_path):
     bare = end(program, tmp_path, how)
 
     assert end(LOGS + program, tmp_path, how) == bare
+
+
+LIMITED = """
+import resource
+import signal
+import sys
+
+from promptscribe import log_prompt, stats
+
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores it
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+log = log_prompt(len)
+for _ in range(500):
+    log("x" * 4000)
+print(stats().recorded)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("most_bytes", [0, 100, 1_000_000])
+def test_a_program_whose_files_may_not_grow_goes_on(most_bytes, tmp_path):
+    """The system would end it at the first byte too many: that is asked for before."""
+    ended = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(most_bytes)],
+        env=clean_environment()
+        | {
+            "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path / "journal"),
+            "PROMPTSCRIBE_BASE_URL": "http://127.0.0.1:9",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stdout) == (0, "500\n"), ended.stderr

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import mmap
 import os
+import resource
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from promptscribe._journal import frame
@@ -58,6 +59,23 @@ def map_file(path: Path, access: int) -> tuple[mmap.mmap, bool]:
             return _copy(fd), True
     finally:
         os.close(fd)
+
+
+def check_limit(size: int) -> None:
+    """Refuse what the system would send SIGXFSZ for: it ends the program.
+
+    Python ignores that signal, but a program may have set it back, and one that Python
+    is embedded in may never have let it (setrlimit(2), ``RLIMIT_FSIZE``).
+
+    Args:
+        size: Bytes that a file is to have.
+
+    Raises:
+        OSError: So large may no file of this process be.
+    """
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    if resource.RLIM_INFINITY != limit < size:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
 
 
 def judge(problem: OSError | ValueError) -> Obstacle:

@@ -51,7 +51,12 @@ class AppendedSegment(Segment):
         flags = OPEN_FLAGS | os.O_CREAT | os.O_EXCL | os.O_APPEND
         segment = cls(path, None, 0)
         segment.descriptor = os.open(path, flags, 0o600)
-        segment.store(header())
+        try:
+            segment.store(header())
+        except BaseException:
+            segment.abandon()
+            path.unlink(missing_ok=True)
+            raise
         return segment
 
     def store(self, content: bytes) -> None:
@@ -60,6 +65,7 @@ class AppendedSegment(Segment):
         Raises:
             OSError: The disk is full, or the segment was closed.
         """
+        access.check_limit(self.size + 1)
         written = os.write(self.descriptor, content)
         if written < len(content):
             os.ftruncate(self.descriptor, self.size)

@@ -33,6 +33,7 @@ import threading
 from pathlib import Path
 from typing import ClassVar, Final
 
+from promptscribe._journal.access import check_limit
 from promptscribe._journal.lane import is_own, prepare_root
 from promptscribe.errors import JournalError
 
@@ -197,6 +198,7 @@ def _append(path: Path, lines: list[str]) -> None:
     fd = os.open(path, _FLAGS, 0o600)
     try:
         told = "".join(f"{line}\n" for line in lines).encode()
+        check_limit(os.fstat(fd).st_size + 1)
         if (written := os.write(fd, told)) < len(told):
             # Half a line would spoil the next one as well.
             os.ftruncate(fd, os.fstat(fd).st_size - written)

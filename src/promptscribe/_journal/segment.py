@@ -110,6 +110,7 @@ class Segment:
         Raises:
             OSError: The disk is full, or the folder cannot be written.
         """
+        access.check_limit(size)
         fd = os.open(path, OPEN_FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
         reach("segment-made")
         try:
