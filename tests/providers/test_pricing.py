@@ -227,6 +227,21 @@ def test_a_cost_in_the_response_comes_before_the_list():
     assert cost.source == "response"
 
 
+@pytest.mark.parametrize(
+    "cost", [10**400, -(10**400), 1e305, float("inf")], ids=lambda cost: str(cost)[:5]
+)
+@pytest.mark.parametrize("place", ["cost", "cost_in_usd_ticks"])
+def test_a_cost_that_is_no_sum_of_money_is_none(cost, place):
+    """Then the list says what it costs, as of any other."""
+    pytest.importorskip("genai_prices")
+    damaged, sound = (
+        price(interpret(chat("gpt-4o", 10, 20, **said)), at=WHEN)
+        for said in ({place: cost}, {})
+    )
+
+    assert damaged == sound
+
+
 PERPLEXITY = {"input_tokens_cost": 0.00003, "output_tokens_cost": 0.0003}
 PERPLEXITY |= {"request_cost": 0.006, "total_cost": 0.00633}
 UPSTREAM = {"upstream_inference_cost": None, "upstream_inference_prompt_cost": 0.0001}

@@ -13,7 +13,8 @@ from promptscribe._wire import body, fitting, member
 from promptscribe.receiver.request import log_problems
 from promptscribe.testing import captured_logs
 
-atoms = st.sampled_from([None, True, 3, 2.0, 0.5, float("nan"), "", "text"])
+ENDLESS = 10**400  # which JSON has a place for, and a double has none
+atoms = st.sampled_from([None, True, 3, 2.0, 0.5, float("nan"), ENDLESS, "", "text"])
 values = st.recursive(
     atoms,
     lambda inner: st.lists(inner) | st.dictionaries(st.just("k"), inner),
@@ -148,6 +149,19 @@ def test_nothing_of_a_prompt_is_thrown_away():
         "other": {"k": 40, "temperature": "hot"},
         "tools": [tool],
     }
+
+
+@pytest.mark.parametrize("name", ["temperature", "max_tokens", "seed"])
+def test_a_number_beyond_all_bounds_costs_no_log(name):
+    """It stands where nobody reckons with it, and as a cost it is none."""
+    with captured_logs() as logs:
+        start_log("a", prompt={"model": "m", name: ENDLESS}).end()
+        with log_prompt("a") as log:
+            log.update(prompt_cost=ENDLESS, provider_latency=-ENDLESS)
+
+    first, second = logs
+    assert first.prompt == {"model": "m", "other": {name: ENDLESS}}
+    assert second.prompt_cost is None
 
 
 def test_an_empty_id_is_none():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -20,6 +19,10 @@ if TYPE_CHECKING:
 
 MAX_TOKENS: Final = 2**53
 """A count beyond what a double holds exactly is damage, not a count."""
+
+MAX_NUMBER: Final = 2**64
+"""A number beyond is damage as well: 64 bits are the most that a seed has, and what is
+reckoned with more may be infinite."""
 
 
 def table(value: JSONValue) -> JSONObject:
@@ -72,12 +75,10 @@ def flag(value: JSONValue) -> bool | None:
 
 
 def number(value: JSONValue) -> int | float | None:
-    """Give *value* where it is a finite number; true and false are none."""
+    """Give *value* where it is a number to reckon with; true and false are none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    return value if -MAX_NUMBER <= value <= MAX_NUMBER else None
 
 
 def count(value: JSONValue) -> int | None:

@@ -8,8 +8,8 @@ follows the contract refuses a whole log for one message whose content is a numb
 from __future__ import annotations
 
 import hashlib
-import math
 import re
+import sys
 import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -158,12 +158,13 @@ def _is_texts(value: Any) -> bool:
     return type(value) is list and all(type(item) is str for item in value)
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) in {int, float} and math.isfinite(value)
+def is_number(value: Any) -> bool:
+    """Say whether a value is a number that a double can hold, if not exactly."""
+    return type(value) in {int, float} and abs(value) <= sys.float_info.max
 
 
 def _is_whole(value: Any) -> bool:
-    return _is_number(value) and value == int(value)
+    return is_number(value) and value == int(value)
 
 
 def _is_template(value: Any) -> bool:
@@ -222,11 +223,11 @@ _KERNEL: Final[dict[str, Callable[[Any], bool]]] = {
     "template_language": lambda value: value in ("default", "jinja"),
     "provider": _is_text,
     "max_tokens": _is_whole,
-    "temperature": _is_number,
-    "top_p": _is_number,
+    "temperature": is_number,
+    "top_p": is_number,
     "stop": lambda value: _is_text(value) or _is_texts(value),
-    "presence_penalty": _is_number,
-    "frequency_penalty": _is_number,
+    "presence_penalty": is_number,
+    "frequency_penalty": is_number,
     "other": _is_object,
     "seed": _is_whole,
     "response_format": _is_format,

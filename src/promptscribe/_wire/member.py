@@ -7,7 +7,6 @@ that follows the contract refuses a whole log for one member of the wrong type.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
@@ -34,7 +33,7 @@ def _is_integer(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in {int, float} and math.isfinite(value) and value >= 0
+    return fitting.is_number(value) and value >= 0
 
 
 def _is_flag(value: Any) -> bool:
