@@ -194,6 +194,25 @@ def test_what_is_refused_like_all_others_is_kept(sink, deliver, status):
     assert not buried(folder)
 
 
+def test_one_that_passes_has_not_all_buried_that_were_refused_like_it(sink, deliver):
+    """A server that is being replaced takes one now and then; the others are kept."""
+    sink.offer = None
+    refusal = Reply(404, headers={"Retry-After": "0"})
+    sink.judge = lambda seen: Reply() if mark_of(seen) == 60 else refusal
+    folder = deliver()
+    call(100)
+    sink.wait(lambda: sink.stored)
+    held = promptscribe.force_flush(0.5)
+    sink.judge = lambda _seen: Reply()
+
+    result = settle(sink, 100 - 16)
+
+    assert held.delivered == 1
+    assert result.rejected <= 16
+    assert (result.delivered + result.rejected, result.pending) == (100, 0)
+    assert len(buried(folder)) == result.rejected
+
+
 @pytest.mark.slow
 def test_a_poisonous_log_is_given_up_alone(sink, deliver):
     """It fails with 500 for ever, others pass: they are not held up, it is buried."""

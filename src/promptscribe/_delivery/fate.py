@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 
 _STRIKES: Final = 8
 """Times that one log fails while others pass, before it is taken for poison."""
+_MOST_IN_DOUBT: Final = 16
+"""Logs that are buried between two that pass for what may be said of all alike. One
+that passes while a server is being replaced would else have all buried that were
+refused before it, each of them speaking against those that come after it; the
+dead-letter file has room for these at a mebibyte each."""
 
 
 class Fate:
@@ -55,7 +60,7 @@ class Fate:
         self._circuit = circuit
         self._identity = identity
         self._bury = bury
-        self._doubted = 0
+        self._doubted = self._in_doubt = 0
         self._is_confirmed = True
 
     def is_delivered(self, parcel: Parcel, outcome: Outcome) -> bool:
@@ -88,6 +93,7 @@ class Fate:
     def count_passed(self, logs: int = 1) -> None:
         """Take note that the server does its work."""
         self.passed += logs
+        self._in_doubt = 0
         if self._circuit.is_open:
             self._circuit.close()
 
@@ -121,7 +127,9 @@ class Fate:
         verdict = retry.judge(outcome.status, outcome.headers, now=0.0)
         is_line = batch.route.is_bulk and not batch.is_whole
         is_own = is_line or 0 <= parcel.passed < self.passed
-        if verdict.fate != "rejected" and not (is_own and is_in_doubt(outcome)):
+        is_few = is_line or self._in_doubt < _MOST_IN_DOUBT
+        is_sure = verdict.fate == "rejected"
+        if not (is_sure or (is_own and is_few and is_in_doubt(outcome))):
             return False
         if self._identity.is_refused(outcome) or (
             self._identity.is_servers and parcel.log_id is None
@@ -133,7 +141,10 @@ class Fate:
         words = outcome.body.decode("utf-8", "replace")[:500]
         if not self._give_up(parcel, outcome.status, verdict.reason, words):
             return False
+        in_doubt = self._in_doubt
         self.count_passed()
+        if not (is_sure or is_line):
+            self._in_doubt = in_doubt + 1
         return True
 
     def _give_up(self, parcel: Parcel, status: int, reason: str, words: str) -> bool:
