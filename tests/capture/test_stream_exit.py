@@ -119,6 +119,37 @@ def test_what_came_of_a_stream_is_logged_when_the_program_ends(left, way, tmp_pa
     assert logs[0]["metadata"]["stream"] == "abandoned"
 
 
+EARLIER = {
+    "sampled out": """
+promptscribe.configure(sample_rate=0.0)
+list(generate())
+promptscribe.configure(sample_rate=1.0)
+""",
+    "in a test": """
+with captured_logs():
+    list(generate())
+""",
+}
+
+
+@pytest.mark.parametrize("earlier", EARLIER.values(), ids=EARLIER.keys())
+def test_it_is_logged_also_after_a_stream_that_was_not(earlier, tmp_path):
+    """Whatever came before the first log: the journal is open until all have ended."""
+    said, logs = run(
+        f"""{BEGINNING}
+import promptscribe
+from promptscribe.testing import captured_logs
+{earlier}
+words = generate()
+next(words)
+""",
+        tmp_path,
+    )
+
+    assert said == ""
+    assert [(log["path"], log.get("output")) for log in logs] == [("words", "a")]
+
+
 def test_a_stream_may_be_read_on_when_the_program_ends(tmp_path):
     """Its log has ended by then; who reads it gets all the rest."""
     said, logs = run(

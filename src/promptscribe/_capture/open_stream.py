@@ -15,6 +15,8 @@ import os
 from typing import TYPE_CHECKING, Final
 from weakref import ref
 
+from promptscribe._runtime.state import runtime
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,8 +37,10 @@ def watch(tape: Tape) -> None:
 def _watch_the_process() -> None:
     """Be called at its end before the journal is closed.
 
-    What is registered last is called first, and the journal was with the first log.
+    What is registered last is called first. The first log may come later than this,
+    if the first stream is a test's, or is left out by sampling.
     """
+    runtime.watch_exit()
     atexit.register(_end_all)
     os.register_at_fork(after_in_child=_disown_all)
 

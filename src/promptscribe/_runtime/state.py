@@ -248,6 +248,13 @@ class Runtime:
             self.append = pipeline.writer.append
         elif self._lent_over == self._first_append:
             self._lent_over = pipeline.writer.append
+        self.watch_exit()
+
+    def watch_exit(self) -> None:
+        """Have the journal closed when the process ends.
+
+        That happens after what is registered later with `atexit`, and may log by then.
+        """
         if not self._registered:
             self._registered = True
             atexit.register(self._at_exit)
