@@ -15,6 +15,7 @@ from tests.promises.faults_server import Reply
 
 import promptscribe
 from promptscribe import record_log
+from promptscribe._delivery import tray
 from promptscribe._delivery.parcel import Parcel
 
 
@@ -37,6 +38,28 @@ def test_a_server_that_refuses_all_has_no_backlog_read_into_memory(sink, deliver
 
     assert len(sink.requests) >= 40
     assert 0 < len(held) < 700
+
+
+@pytest.mark.parametrize("sink", [None], indirect=True)
+def test_a_server_that_fails_for_long_has_few_logs_in_memory(
+    sink, deliver, monkeypatch
+):
+    """Each time it is asked, another log is tried; after many, one of these again."""
+    monkeypatch.setattr(tray, "_MOST_TRIED", 40)
+    deliver()
+    record_log(path="tray/first", output="x")
+    promptscribe.force_flush(60)
+    sink.judge = lambda _seen: Reply(503, headers={"Retry-After": "0"})
+    before = set(map(id, parcels()))
+    for mark in range(400):
+        record_log(path="tray/more", output=str(mark))
+    sink.wait(lambda: len(sink.requests) >= 200)
+
+    held = set(map(id, parcels())) - before
+
+    assert 0 < len(held) < 100
+    sink.judge = lambda _seen: Reply()
+    sink.wait(lambda: len(sink.stored) == 401)
 
 
 def segments_open():

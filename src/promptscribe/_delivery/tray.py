@@ -28,6 +28,9 @@ _NO_QUERY: Final[Mapping[str, str]] = MappingProxyType({})
 _MOST_CHILDREN: Final = 500
 """Logs among which one without a parent is looked for: as many as `Bulk` holds. While a
 server refuses all, it is looked for each time that it is asked."""
+_MOST_TRIED: Final = 500
+"""Logs that were tried and wait, from which on no other is tried while the server is
+not well: at one every few seconds these were 17,000 in a day, and all in memory."""
 
 
 class Tray:
@@ -65,10 +68,11 @@ class Tray:
         """Return the logs that go out next, as many as *route* takes at a time.
 
         What failed before and is due goes first, but not while the server as a whole
-        is not well (*is_open*): then a log that always fails would speak for all.
+        is not well (*is_open*): then a log that always fails would speak for all. Once
+        many have failed, they take turns.
         """
         source = self._again
-        if is_open or not source:
+        if (is_open and len(source) < _MOST_TRIED) or not source:
             if not self._fresh:
                 self._load(route.most, route.packing)
             source = self._fresh or source
