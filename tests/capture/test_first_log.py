@@ -204,17 +204,25 @@ def strike(event, args):
         signal.raise_signal(signal.SIGUSR1)
 
 
-signal.signal(signal.SIGUSR1, lambda *_: call("in the handler"))
+signal.signal(signal.SIGUSR1, lambda *_: call("SECRET"))
 sys.addaudithook(strike)
 call("first")
 call("last")
-print(len(made) > 20, stats().recorded == len(made), dict(stats().reasons))
-"""
+reasons = dict(stats().reasons)
+print(len(made) > 20, stats().recorded == len(made), *sorted(reasons))
+""".replace("SECRET", SECRET)
 
 
-def test_a_signal_handler_may_log_wherever_the_first_log_is(tmp_path):
-    """As in each module that it loads: the handler's log is kept, too."""
-    settings = {"PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path), "PROMPTSCRIBE_EXPORT": "0"}
+@pytest.mark.parametrize(
+    ("redact", "reasons"), [("0", "by_others"), ("1", "by_others redaction_failed")]
+)
+def test_a_signal_handler_may_log_wherever_the_first_log_is(tmp_path, redact, reasons):
+    """As in each module that it loads; while there is no redaction yet, bare."""
+    settings = {
+        "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path),
+        "PROMPTSCRIBE_EXPORT": "0",
+        "PROMPTSCRIBE_REDACT": redact,
+    }
 
     told = subprocess.run(
         [sys.executable, "-c", STRUCK],
@@ -225,4 +233,16 @@ def test_a_signal_handler_may_log_wherever_the_first_log_is(tmp_path):
         timeout=60,
     )
 
-    assert told.stdout == "True True {'by_others': 0}\n"
+    shown = subprocess.run(
+        [sys.executable, "-m", "promptscribe", "journal", "show"],
+        env=os.environ | settings,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert told.stdout == f"True True {reasons}\n", told.stderr
+    assert all('"path": ' in line for line in shown.stdout.splitlines())
+    written = b"".join(p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
+    assert (SECRET.encode() in written) is (redact == "0")

@@ -63,8 +63,14 @@ class Rules:
             from promptscribe._capture import redaction  # 15 ms of patterns, once
 
             self._redaction = redaction
+            if getattr(redaction.__spec__, "_initializing", False):
+                # A signal's handler logs while the thread that it interrupted is
+                # importing this, on the very stack: a part of it is missing.
+                failure.note("redaction_failed", "it is just being loaded")
+                self._redaction = _Unready
         self._hook: Callable[[str], str] | None = redact if callable(redact) else None
-        self._is_built_in = self.redacts and self._hook is None
+        is_ready = self.redacts and self._redaction is not _Unready
+        self._is_built_in = is_ready and self._hook is None
         self.is_open = not (self.is_bare or self.redacts)
 
     def clean(self, value: Any) -> Any:
@@ -155,6 +161,20 @@ class Rules:
         return {record.CAPTURED: kept} if kept else {}
 
 
+class _Unready:
+    """The redaction while there is none yet: it leaves nothing of a value."""
+
+    FAILED: Final = {record.MARK: "redaction failed"}
+
+    @classmethod
+    def redact(cls, value: Any, _hook: Any) -> Any:
+        return None if value is None else dict(cls.FAILED)
+
+    @staticmethod
+    def redact_text(text: str | None, _hook: Any) -> str | None:
+        return None if text is None else cut.REDACTED
+
+
 def rules_of(scope: Scope | None) -> Rules | None:
     """Return the rules of the log that is current in a scope, if it has any."""
     if scope is None:
@@ -169,6 +189,9 @@ def to_plain(value: Any, rules: Rules) -> Any:
     Where a long text is cut, no secret is cut through.
     """
     decoded = record.decode(snapshot.encode(value, rules.cleaner()))
+    if type(value) is msgspec.Raw and type(decoded) is dict and record.MARK in decoded:
+        # The sanitizer is just being loaded: the bytes themselves are a snapshot.
+        decoded = record.decode(bytes(value))
     if isinstance(decoded, record.Chunks):
         from promptscribe._providers import registry
 

@@ -37,9 +37,11 @@ def encode(value: Any, clean: Callable[[str], str] | None = None) -> bytes:
     except Exception:  # noqa: BLE001, S110 - lone surrogates, big ints, odd keys
         pass
     from promptscribe._capture.adapter import placeholder
-    from promptscribe._capture.sanitizer import Sanitizer
 
     try:
+        # In a signal's handler it may be half imported, by what that interrupted.
+        from promptscribe._capture.sanitizer import Sanitizer
+
         return encode_plain(Sanitizer(LARGE, clean).clean(value))
     except Exception:  # noqa: BLE001 - the stack is nearly used up, or memory is
         return encode_plain(placeholder(value))
