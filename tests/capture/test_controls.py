@@ -108,6 +108,46 @@ def test_metadata_only_keeps_tokens_and_timing_but_no_payload(how, server):
     assert b"canary" not in b"".join(frames)
 
 
+@pytest.mark.parametrize("option", [{"capture": "metadata"}, {"save": False}])
+@pytest.mark.parametrize("give", ["return", "stream", "record", "update", "record_log"])
+def test_without_payload_the_other_choices_are_not_kept_either(give, option):
+    """Neither in the log nor in the journal; else, they are told in *metadata*."""
+    frames = []
+    said = [{"role": "assistant", "content": f"canary {n}"} for n in range(3)]
+    answer = {"object": "chat.completion", "model": "m"}
+    part = {"object": "chat.completion.chunk", "model": "m"}
+    answer["choices"] = [{"index": n, "message": said[n]} for n in range(3)]
+    part["choices"] = [{"index": n, "delta": said[n]} for n in range(3)]
+
+    def stream():
+        yield part
+
+    def call():
+        if give == "return":
+            log_prompt(path="a", **option)(lambda: answer)()
+        elif give == "stream":
+            list(log_prompt(path="a", **option)(stream)())
+        else:
+            with log_prompt("a", **option) as log:
+                if give == "record":
+                    log.record(answer)
+                elif give == "update":
+                    log.update(provider_response=answer)
+                else:
+                    record_log("a", provider_response=answer, save=False)
+
+    with captured_logs() as logs:
+        append = promptscribe._runtime.state.runtime.append
+        with promptscribe._runtime.state.runtime.lend(
+            lambda kind, payload: frames.append(payload) or append(kind, payload)
+        ):
+            call()
+
+    assert logs[0].prompt["model"] == "m"
+    assert b"canary" not in b"".join(frames)
+    assert "canary" not in repr(logs)
+
+
 def test_a_stream_without_payload_still_counts_its_tokens():
     """The chunks are read, and not kept."""
     chunk = {"object": "chat.completion.chunk", "model": "m"}

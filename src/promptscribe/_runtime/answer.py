@@ -14,7 +14,7 @@ import msgspec
 from promptscribe._providers import pricing, registry
 from promptscribe._providers.facts import ResponseFacts, Usage
 from promptscribe._runtime.layers import Draft
-from promptscribe._wire import body, record
+from promptscribe._wire import body, member, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,12 +42,16 @@ ERROR: Final = "error"
 def read_response(value: Any) -> Members:
     """Return the members that a response, or any other result, says by itself.
 
+    For a log without payload; what quotes some in *metadata* is left out.
+
     The caller waits for it, and what its log says of model and provider is not known
     here: the price is worked out later, from ``$usage`` and ``$facts``.
     """
     draft = Draft()
     facts = add_response(draft, value, record.plain, is_priced=False)
     members = draft.finish()
+    if type(members.get("metadata")) is dict:
+        members["metadata"] = member.without_content(members["metadata"])
     if facts is None:
         return members
     if facts.has_failed:
