@@ -366,12 +366,9 @@ def handler(count):
         with contextlib.suppress(StopIteration):
             call(next(handled))
 
-    # The very first call reads settings; what a handler logs inside of that is told as
-    # ``recording_failed``: nobody knows yet what has to be redacted.
-    call(0)
     signal.signal(signal.SIGALRM, handle)
     signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
-    for mark in range(1, count // 2):
+    for mark in range(count // 2):
         call(mark)
     signal.setitimer(signal.ITIMER_REAL, 0)
     for mark in handled:
