@@ -3,8 +3,10 @@
 import pytest
 from tests.providers import documented_other as o
 
+from promptscribe import log_prompt
 from promptscribe._providers.pricing import price
 from promptscribe._providers.registry import interpret, join
+from promptscribe.testing import captured_logs
 
 VERTEX = {
     "embeddings": [
@@ -261,14 +263,18 @@ def test_a_conversation_that_was_cut_or_failed_says_so():
 
 
 def test_a_choice_is_an_answer_as_its_message_is():
-    """Functions return ``response.choices[0]`` as well."""
-    choice = o.STRUCTURED["choices"][0]
+    """Functions return ``response.choices[0]`` as well, with the odds of each word."""
+    odds = {"content": [{"token": "Paris", "logprob": -0.1}]}
+    choice = o.STRUCTURED["choices"][0] | {"logprobs": odds}
 
-    facts = interpret(choice)
+    with captured_logs() as logs:
+        log_prompt(path="a")(lambda: choice)()
+        log_prompt(path="a")(lambda: choice["message"])()
 
-    assert facts.output == '{"city":"Paris"}'
-    assert facts.finish_reason == "stop"
-    assert facts.is_message
+    whole, message = logs
+    assert whole.output == message.output == '{"city":"Paris"}'
+    assert whole.finish_reason == "stop"
+    assert (whole.provider_response, message.provider_response) == (choice, None)
 
 
 def test_a_structured_output_of_langchains_is_read_by_its_raw_message():

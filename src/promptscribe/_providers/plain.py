@@ -39,11 +39,12 @@ def is_chunk(chunk: JSONValue) -> bool:
 
 
 def interpret(response: JSONValue) -> ResponseFacts:
-    """Read the message."""
+    """Read the message; what a choice has beside it, odds say, is in the response."""
+    body = table(response)
     return answered(
-        [read_answer(_message(response))],
-        finish_reason=word(table(response).get("finish_reason")),
-        is_message=True,
+        [read_answer(_message(body))],
+        finish_reason=word(body.get("finish_reason")),
+        is_message="finish_reason" not in body,
     )
 
 
