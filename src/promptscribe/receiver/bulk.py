@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from functools import partial
-from time import perf_counter
+from time import thread_time
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from promptscribe.receiver.answer import STATUS
@@ -43,7 +43,7 @@ _OUTCOMES: Final = {
     507: "unavailable",
 }
 _SLICE: Final = 250  # lines read before other requests get a turn: about 5 ms
-_TURN: Final = 0.02  # seconds after which they get it anyway: a line can be costly
+_TURN: Final = 0.02  # seconds of work after which they get it anyway: lines differ
 
 Outcome: TypeAlias = "LogReceipt | Refused | BadRequest | StoreUnavailable"
 
@@ -142,10 +142,10 @@ def _read_slice(
 ) -> list[LogDraft | BadRequest]:
     """Read the next lines: as many as may be read in one turn."""
     read: list[LogDraft | BadRequest] = []
-    late = perf_counter() + _TURN
+    late = thread_time() + _TURN
     for line in waiting:
         read.append(read_line(line))
-        if len(read) == _SLICE or perf_counter() > late:
+        if len(read) == _SLICE or thread_time() > late:
             break
     return read
 
