@@ -11,6 +11,7 @@ from tests.promises.faults_server import Reply, Server
 
 import promptscribe
 from promptscribe import log_prompt
+from promptscribe._delivery import retry
 from promptscribe._journal import deadletter
 from promptscribe._runtime.state import runtime
 from promptscribe.testing import MemoryTransport
@@ -192,6 +193,25 @@ def test_what_is_refused_like_all_others_is_kept(sink, deliver, status):
     assert (held.pending, held.rejected) == (100, 0)
     assert (result.delivered, result.rejected) == (100, 0)
     assert not buried(folder)
+
+
+@pytest.mark.parametrize("status", [404, 402, 500])
+def test_a_first_log_that_is_refused_does_not_stand_for_all(
+    sink, deliver, status, monkeypatch
+):
+    """The next one goes at once: a short program may not be there any more later."""
+    monkeypatch.setattr(retry, "LONGEST_DELAY", 1e6)
+    monkeypatch.setattr(retry, "FIRST_DELAY", 1e6)
+    sink.offer = None
+    sink.judge = lambda seen: Reply(status if mark_of(seen) == 0 else 200)
+    deliver()
+    call(1)
+    sink.wait(lambda: sink.requests)
+    call(10, 1)
+
+    sink.wait(lambda: len(sink.stored) == 10, 20)
+
+    assert marks(sink) == list(range(1, 11))
 
 
 def test_one_that_passes_has_not_all_buried_that_were_refused_like_it(sink, deliver):

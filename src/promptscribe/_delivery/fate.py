@@ -60,7 +60,8 @@ class Fate:
         self._circuit = circuit
         self._identity = identity
         self._bury = bury
-        self._doubted = self._in_doubt = 0
+        self._doubted = -1  # nothing passed yet, and nothing failed
+        self._in_doubt = 0
         self._is_confirmed = True
 
     def is_delivered(self, parcel: Parcel, outcome: Outcome) -> bool:
@@ -176,11 +177,15 @@ class Fate:
             if self._give_up(parcel, status, "poison", "it failed, and others did not"):
                 return
         wait = retry.delay(parcel.strikes)
-        # Others just passed: the next one tells whether it is all of them.
-        is_first = is_in_doubt(outcome) and self._doubted < self.passed
+        # Others just passed, or none was tried yet: the next one tells whether it is
+        # all of them. A short program that begins with such a log would end before it
+        # was asked for another, and so would the next one.
+        is_first = not is_about_server(outcome) and self._doubted < self.passed
         self._doubted = self.passed
-        if is_own or is_first:
+        if is_own:
             self._ledger.add("retried", None)
+        elif is_first and not isinstance(outcome, Unreachable):
+            self._ledger.add("retried", f"retry_http_{outcome.status}")
         else:
             wait = max(wait, self.pause(outcome, 1))
         self._tray.set_aside(parcel, time.monotonic() + wait)
