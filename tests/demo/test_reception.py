@@ -45,6 +45,8 @@ def test_ten_ports_that_are_taken_end_the_search(ten_taken_ports, tmp_path):
         ("192.0.2.1", 0, "for this machine: leave --host out"),
         ("", 0, "Each address is reachable from outside"),
         ("none.localhost.", 0, "reachable from outside"),
+        ("localhost:80", 0, "leave --host out"),
+        ("[::1]", 0, "leave --host out"),
     ],
 )
 def test_an_address_that_cannot_be_is_told(host, port, problem, tmp_path):

@@ -181,10 +181,10 @@ _CONVERTERS: Final[dict[str, Callable[[str, object], object]]] = {
 
 def is_loopback(url: str) -> bool:
     """Say whether a URL's host is this machine's loopback."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
     try:
+        host = urlsplit(url).hostname or ""
+        if host == "localhost" or host.endswith(".localhost"):
+            return True
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
