@@ -277,6 +277,20 @@ def test_a_choice_is_an_answer_as_its_message_is():
     assert (whole.provider_response, message.provider_response) == (choice, None)
 
 
+@pytest.mark.parametrize("more", [{"sources": ["a.md"]}, {"score": 0}, {"sure": False}])
+def test_what_a_program_adds_to_a_message_stays_in_the_log(more):
+    """It is no response of a provider's; what is empty is nothing that was added."""
+    message = {"role": "assistant", "content": "hi", "annotations": [], "audio": None}
+
+    with captured_logs() as logs:
+        log_prompt(path="a")(lambda: message | more)()
+        log_prompt(path="a")(lambda: message)()
+
+    whole, bare = logs
+    assert whole.output == bare.output == "hi"
+    assert (whole.provider_response, bare.provider_response) == (message | more, None)
+
+
 def test_a_structured_output_of_langchains_is_read_by_its_raw_message():
     """``with_structured_output(…, include_raw=True)`` gives three members."""
     usage = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}

@@ -6,7 +6,7 @@ Its law: pure. Many functions return the message alone:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from promptscribe._providers.dialogue import read_answer
 from promptscribe._providers.message import answered
@@ -15,6 +15,13 @@ from promptscribe._providers.value import table, word
 if TYPE_CHECKING:
     from promptscribe._providers.facts import ResponseFacts
     from promptscribe.schema import JSONObject, JSONValue
+
+_READ: Final = frozenset(
+    {"role", "content", "parts", "name", "refusal", "images", "tool_calls"}
+    | {"function_call", "thinking_blocks", "thinking", "tool_plan"}
+    | {"reasoning_content", "reasoning"}
+)
+"""Members of a message that `dialogue.read_answer` reads."""
 
 
 def detect(response: JSONValue) -> bool:
@@ -39,13 +46,17 @@ def is_chunk(chunk: JSONValue) -> bool:
 
 
 def interpret(response: JSONValue) -> ResponseFacts:
-    """Read the message; what a choice has beside it, odds say, is in the response."""
+    """Read the message; if there is more, odds or sources say, all is the response."""
     body = table(response)
     return answered(
         [read_answer(_message(body))],
         finish_reason=word(body.get("finish_reason")),
-        is_message="finish_reason" not in body,
+        is_message=all(name in _READ or _is_nothing(body[name]) for name in body),
     )
+
+
+def _is_nothing(value: JSONValue) -> bool:
+    return not value and not isinstance(value, int | float)
 
 
 def join(chunks: list[JSONValue]) -> JSONValue:
