@@ -185,6 +185,15 @@ def test_one_more_name_is_answered_to(tmp_path, name, host):
     assert answer.status_code == 200
 
 
+def test_this_machine_s_own_name_needs_no_key_in_any_case(tmp_path):
+    """It is the same machine."""
+    running = start_in_thread("LocalHost", db=tmp_path / "logs.db")
+    answer = httpx.get(f"{running.url}/logs")
+    running.stop()
+
+    assert answer.status_code == 200
+
+
 @pytest.mark.parametrize(
     "path", ["/", "/logs", "/logs/nope", "/nope", "/static/style.css"]
 )
