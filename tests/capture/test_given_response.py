@@ -166,7 +166,19 @@ def by_update():
     ask()
 
 
-@pytest.mark.parametrize("leave_out", [by_update, by_member, by_context, by_setting])
+def at_once():
+    start_log("p", provider_response=d.OPENAI_CHAT, save=False).end()
+
+
+def at_once_by_option():
+    with log_prompt("p", provider_response=d.OPENAI_CHAT, capture="metadata"):
+        pass
+
+
+@pytest.mark.parametrize(
+    "leave_out",
+    [by_update, by_member, by_context, by_setting, at_once, at_once_by_option],
+)
 def test_without_payload_the_tokens_of_a_given_response_stay(leave_out):
     """Tokens, cost, model and reason; no text, and no raw response."""
     with captured_logs() as logs:

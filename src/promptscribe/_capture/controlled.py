@@ -67,6 +67,11 @@ class ControlledRecording(Withholding, Recording):  # pyright: ignore[reportInco
         self._template = template.of(given["prompt"]) if is_made else plan.template
         self._inputs = None if self._template is None else inputs
 
+    def _take(self, response: Any) -> None:
+        """Keep what a response that is not kept has counted, as of a later one."""
+        if response is not None and self._rules.is_bare:
+            self._add({"provider_response": response})
+
     def _fill_template(
         self, inputs: dict[str, Any]
     ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -103,8 +108,7 @@ def begin_controlled(
     """Begin a log of which not everything is kept; see `recording.begin`."""
     inputs = _thawed(inputs)
     said = {**plan.members, **(given or {})}
-    inherited = None if outer is None else outer.members
-    save = said.get("save", not is_unsaved(inherited))
+    save = said.get("save", not is_unsaved(None if outer is None else outer.members))
     rules = Rules(plan.options, save, rules_of(outer))
     given = dict(given or {})
     declared: Any = plan.declared
@@ -149,6 +153,7 @@ def begin_controlled(
     if took is None:  # a fork without Python's hooks: the ids were the parent's next
         return begin_controlled(append, plan, inputs, said, outer)
     recording._append, recording._first = recorded_by, None if took else payload
+    recording._take(said.get("provider_response"))
     recording.enter()
     return recording
 
