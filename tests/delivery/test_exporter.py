@@ -180,7 +180,7 @@ def test_what_goes_out_of_a_full_dead_letter_file_is_counted(
 
 @pytest.mark.parametrize("status", [404, 405, 407, 410, 421])
 def test_what_is_refused_like_all_others_is_kept(sink, deliver, status):
-    """A proxy whose server is being replaced refuses all: none of them is at fault."""
+    """A proxy whose server is being replaced refuses all; but for a few at first."""
     sink.offer = None  # in a bulk answer each line speaks of its own log
     sink.judge = lambda _seen: Reply(status)
     folder = deliver()
@@ -188,11 +188,25 @@ def test_what_is_refused_like_all_others_is_kept(sink, deliver, status):
     held = promptscribe.force_flush(0.5)
     sink.judge = lambda _seen: Reply(200)
 
-    result = settle(sink, 100)
+    result = settle(sink, 84)
 
-    assert (held.pending, held.rejected) == (100, 0)
-    assert (result.delivered, result.rejected) == (100, 0)
-    assert not buried(folder)
+    assert (held.pending, held.rejected) == (84, 16)
+    assert (result.delivered, result.rejected) == (84, 16)
+    assert len(buried(folder)) == 16
+
+
+def test_one_that_is_refused_alone_is_not_waited_for(sink, deliver):
+    """A version that is not there: this log is told of at once."""
+    sink.offer = None
+    sink.judge = lambda _seen: Reply(404)
+    folder = deliver()
+    call(1)
+
+    result = promptscribe.force_flush(60)
+
+    assert (result.rejected, result.pending) == (1, 0)
+    assert result.reasons["http_404"] == 1
+    assert len(buried(folder)) == 1
 
 
 @pytest.mark.parametrize("status", [404, 402, 500])
@@ -225,10 +239,10 @@ def test_one_that_passes_has_not_all_buried_that_were_refused_like_it(sink, deli
     held = promptscribe.force_flush(0.5)
     sink.judge = lambda _seen: Reply()
 
-    result = settle(sink, 100 - 16)
+    result = settle(sink, 100 - 2 * 16)
 
     assert held.delivered == 1
-    assert result.rejected <= 16
+    assert result.rejected <= 2 * 16
     assert (result.delivered + result.rejected, result.pending) == (100, 0)
     assert len(buried(folder)) == result.rejected
 

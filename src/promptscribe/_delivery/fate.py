@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 _STRIKES: Final = 8
 """Times that one log fails while others pass, before it is taken for poison."""
 _MOST_IN_DOUBT: Final = 16
-"""Logs that are buried between two that pass for what may be said of all alike. One
-that passes while a server is being replaced would else have all buried that were
-refused before it, each of them speaking against those that come after it; the
-dead-letter file has room for these at a mebibyte each."""
+"""Logs that are buried between two that pass for what may be said of all alike: a
+version that is not there is its log's fault, a path that is not there is a server that
+is being replaced, and both are 404. The rest is kept until one passes; the dead-letter
+file has room for these at a mebibyte each."""
 
 
 class Fate:
@@ -121,16 +121,15 @@ class Fate:
         """Bury a log that the server refused for good; False if it must go again.
 
         What may be said of all alike is said of this one if its line in a bulk answer
-        says it, or if others passed since it was said the last time.
+        says it, or if it is one of few.
         """
         if outcome is None or isinstance(outcome, Unreachable):
             return False
         verdict = retry.judge(outcome.status, outcome.headers, now=0.0)
         is_line = batch.route.is_bulk and not batch.is_whole
-        is_own = is_line or 0 <= parcel.passed < self.passed
         is_few = is_line or self._in_doubt < _MOST_IN_DOUBT
         is_sure = verdict.fate == "rejected"
-        if not (is_sure or (is_own and is_few and is_in_doubt(outcome))):
+        if not (is_sure or (is_few and is_in_doubt(outcome))):
             return False
         if self._identity.is_refused(outcome) or (
             self._identity.is_servers and parcel.log_id is None
