@@ -228,6 +228,22 @@ def test_a_first_log_that_is_refused_does_not_stand_for_all(
     assert marks(sink) == list(range(1, 11))
 
 
+def test_one_log_that_breaks_a_whole_request_holds_up_no_other(
+    sink, deliver, monkeypatch
+):
+    """They go in halves at once: a short program may not be there any more later."""
+    monkeypatch.setattr(retry, "LONGEST_DELAY", 1e6)
+    monkeypatch.setattr(retry, "FIRST_DELAY", 1e6)
+    broken = Reply(500, whole=True)
+    sink.judge = lambda seen: broken if mark_of(seen) == 3 else Reply()
+    deliver()
+    call(40)
+
+    sink.wait(lambda: len(sink.stored) == 39, 20)
+
+    assert 3 not in marks(sink)
+
+
 def test_one_that_passes_has_not_all_buried_that_were_refused_like_it(sink, deliver):
     """A server that is being replaced takes one now and then; the others are kept."""
     sink.offer = None

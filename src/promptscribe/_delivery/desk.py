@@ -229,14 +229,20 @@ class Desk:
         self._adapt(batch)
 
     def _split(self, batch: Batch) -> None:
-        """Have half as many travel together after a request failed as a whole."""
+        """Have half as many travel together after a request failed as a whole.
+
+        At once where one log in it may be the reason, 500 for all: a short program
+        would end in the pause, and the next one come to the same log.
+        """
         outcome = batch.outcomes[0]
         assert outcome is not None  # noqa: S101 - a whole request had one outcome
         if not is_about_server(outcome):
             for parcel in batch.parcels:
                 parcel.most = max(len(batch.parcels) // 2, 1)
         self._tray.put_back(batch.parcels)
-        if not is_about_content(outcome):
+        if not is_about_content(outcome) and not self._fate.is_of_one(
+            outcome, len(batch.parcels)
+        ):
             self._fate.pause(outcome, len(batch.parcels))
             self._window = 1
 

@@ -103,6 +103,17 @@ class Fate:
         self._ledger.add("retried", None, logs)
         return self._circuit.open(outcome)
 
+    def is_of_one(self, outcome: Answer | Unreachable, logs: int) -> bool:
+        """Say whether one of many logs may be why a request failed; count them then."""
+        if isinstance(outcome, Unreachable) or is_about_server(outcome):
+            return False
+        verdict = retry.judge(outcome.status, outcome.headers, now=time.time())
+        if verdict.fate != "again" or verdict.retry_after is not None:
+            return False
+        self._ledger.add("retried", None, logs)
+        self._ledger.note(f"retry_{verdict.reason}")
+        return True
+
     def _note_unconfirmed(self) -> None:
         """Say once that nothing but the status speaks for a log's being stored.
 
