@@ -1,7 +1,7 @@
 """The fate: what becomes of a log that was sent, as the answer to it says.
 
-Its law: no log is given up for what may be said of all alike. One that the server
-refuses for good is buried, counted, and done with; any other goes again.
+Its law: of what may be said of all alike no more than a few are given up. One that
+the server refuses for good is buried, counted, and done with; any other goes again.
 """
 
 from __future__ import annotations
