@@ -147,6 +147,32 @@ def bound_method(d):
 
 
 @row
+def decorated_twice_over_what_binds_in_its_own_way(d):
+    class Bot:
+        @d
+        @d
+        @classmethod
+        def make(cls, question):
+            return cls.__name__, question
+
+        @d
+        @d
+        @staticmethod
+        def help(question):
+            return question
+
+        @d
+        @d
+        @functools.lru_cache  # noqa: B019
+        def answer(self, question):
+            return question
+
+    bot = Bot()
+    seen = Bot.make("a"), bot.make("b"), Bot.help("c"), bot.help("d"), bot.answer("e")
+    return seen, bot.make == Bot.make, Bot.help is bot.help
+
+
+@row
 def functools_over_it(d):
     counted = []
 
@@ -238,6 +264,28 @@ def test_a_receiver_is_not_recorded_whatever_it_is_called(receiver):
 
     expected = {"args": ["why"], "kwargs": {}} if not names else {"question": "why"}
     assert [log.inputs for log in logs] == [expected] * 3
+
+
+def test_a_receiver_is_not_recorded_by_a_second_decorator_either():
+    """Nor where the class passes it as an ordinary argument."""
+
+    class Bot:
+        @log_prompt
+        @log_prompt
+        def ask(self, question):
+            return question
+
+        @classmethod
+        @log_prompt
+        @log_prompt
+        def make(cls, question):
+            return question
+
+    with captured_logs() as logs:
+        Bot.ask(Bot(), "why")
+        Bot.make("why")
+
+    assert [log.inputs for log in logs] == [{"question": "why"}] * 4
 
 
 def answer(question):

@@ -53,8 +53,10 @@ def wrap(function: Any, declared: Plan) -> Any:
         call = _with_options(declared, kind, around(declared, bind, *more))
         return LoggedCall(target, make, again, receives=receives, call=call)
 
-    if type(function) is FunctionType or is_logged(function):
+    if type(function) is FunctionType:
         return make(function, has_receiver(function))
+    if is_logged(function) and type(function) is not LoggedDescriptor:  # once more
+        return make(function, function._self_method is function)
     if hasattr(type(function), "__get__"):
         return LoggedDescriptor(function, make, again)
     return LoggedObject(function, make, again)  # it does not bind
