@@ -16,6 +16,7 @@ import types
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import wrapt
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -309,6 +310,32 @@ async def test_an_asynchronous_generator_prints_during_its_steps():
             await anext(generator)
 
     assert [log.stdout for log in logs] == ["0\n1\ncleanup\n", "0\ncleanup\n"]
+
+
+async def test_what_passes_for_a_generator_and_makes_none_gives_what_it_gave():
+    """A wrapper may have the code of what it calls, and return what it likes."""
+
+    @wrapt.decorator
+    def listed(wrapped, _instance, args, kwargs):
+        return list(wrapped(*args, **kwargs))
+
+    @wrapt.decorator
+    def begun(wrapped, _instance, args, kwargs):
+        return anext(wrapped(*args, **kwargs))
+
+    @captures
+    @listed
+    def chunks():
+        yield 1
+
+    @captures
+    @begun
+    async def later():
+        yield 2
+
+    with captured_logs():
+        assert chunks() == [1]
+        assert await later() == 2
 
 
 async def test_a_generator_that_is_awaited_prints_and_still_is():

@@ -12,7 +12,7 @@ their ``buffer``, the output of other programs, or what somebody redirects elsew
 from __future__ import annotations
 
 import contextlib
-from types import coroutine
+from types import AsyncGeneratorType, GeneratorType, coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from promptscribe._capture import failure
@@ -175,7 +175,7 @@ def _run_generator(capture: Capture, function: Any, args: Any, kwargs: Any) -> A
     made = function(*args, **kwargs)
     if is_awaited(made):
         return named_as(_delegate(capture, made), made)
-    return Steps(capture, made)
+    return Steps(capture, made) if type(made) is GeneratorType else made
 
 
 @coroutine
@@ -193,7 +193,8 @@ def _run_async_generator(
     capture: Capture, function: Any, args: Any, kwargs: Any
 ) -> Any:
     """Call an asynchronous generator function."""
-    return AsyncSteps(capture, function(*args, **kwargs))
+    made = function(*args, **kwargs)
+    return AsyncSteps(capture, made) if type(made) is AsyncGeneratorType else made
 
 
 _RUN: Final = {
