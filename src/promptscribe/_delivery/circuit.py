@@ -84,22 +84,3 @@ class Circuit:
         self.is_open = True
         self._ledger.note(reason)
         return wait
-
-
-def is_about_server(outcome: Answer | Unreachable) -> bool:
-    """Say whether an answer tells of the server's state, not of what was sent."""
-    return not isinstance(outcome, Unreachable) and (
-        outcome.status in {401, 403, 408, 425, 429, 503, 507}
-    )
-
-
-def is_about_content(outcome: Answer | Unreachable) -> bool:
-    """Say whether an answer tells of what was sent, and of nothing else."""
-    return not isinstance(outcome, Unreachable) and (
-        outcome.status in {400, 413, 415, 422}
-    )
-
-
-def is_in_doubt(outcome: Answer | Unreachable) -> bool:
-    """Say whether an answer may tell of what was sent, or as well of the address."""
-    return not isinstance(outcome, Unreachable) and (outcome.status in retry.OF_ADDRESS)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from promptscribe._delivery.circuit import Circuit, is_about_content, is_about_server
+from promptscribe._delivery.circuit import Circuit
 from promptscribe._delivery.fate import Fate
 from promptscribe._delivery.identity import Identity
 from promptscribe._delivery.parcel import Batch
+from promptscribe._delivery.retry import is_about_content, is_about_server, is_of_one
 from promptscribe._delivery.route import STORED, Bulk, Inquiry, OneByOne
 from promptscribe._delivery.tray import Tray
 
@@ -194,7 +195,7 @@ class Desk:
         now = time.monotonic()
         ready = []
         for parcel in self._tray.unpack(parcels):
-            if self._identity.is_ready(parcel, now):
+            if self._identity.make_ready(parcel, now):
                 ready.append(parcel)
             else:
                 self._tray.set_aside(parcel, now + _PARENT_POLL)
@@ -216,7 +217,7 @@ class Desk:
         for parcel, outcome in each:  # none are left where all were stored
             if outcome is None:
                 back.append(parcel)
-            elif outcome is STORED or self._fate.is_delivered(parcel, outcome):
+            elif outcome is STORED or self._fate.confirm(parcel, outcome):
                 delivered.append(parcel.record)
                 self._fate.count_passed()
             else:
@@ -240,9 +241,11 @@ class Desk:
             for parcel in batch.parcels:
                 parcel.most = max(len(batch.parcels) // 2, 1)
         self._tray.put_back(batch.parcels)
-        if not is_about_content(outcome) and not self._fate.is_of_one(
-            outcome, len(batch.parcels)
-        ):
+        if is_about_content(outcome):
+            return
+        if is_of_one(outcome):
+            self._fate.count_again(outcome, len(batch.parcels))
+        else:
             self._fate.pause(outcome, len(batch.parcels))
             self._window = 1
 

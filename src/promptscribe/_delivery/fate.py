@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from promptscribe._delivery import retry
-from promptscribe._delivery.circuit import (
+from promptscribe._delivery.retry import (
     is_about_content,
     is_about_server,
     is_in_doubt,
@@ -64,8 +64,8 @@ class Fate:
         self._in_doubt = 0
         self._is_confirmed = True
 
-    def is_delivered(self, parcel: Parcel, outcome: Outcome) -> bool:
-        """Say whether the server has a log now, and learn how it calls it."""
+    def confirm(self, parcel: Parcel, outcome: Outcome) -> bool:
+        """Take note that the server has a log, and how it calls it; False if not."""
         if outcome is None or isinstance(outcome, Unreachable):
             return False
         if outcome.status != 200:
@@ -88,7 +88,7 @@ class Fate:
             is_of_log = is_about_content(outcome)
         if parcel.is_packed and is_of_log:
             self._tray.put_back(self._tray.unpack([parcel]))
-        elif not self._is_refused(batch, parcel, outcome):
+        elif not self._bury_refused(batch, parcel, outcome):
             self._set_aside(parcel, outcome)
 
     def count_passed(self, logs: int = 1) -> None:
@@ -103,16 +103,10 @@ class Fate:
         self._ledger.add("retried", None, logs)
         return self._circuit.open(outcome)
 
-    def is_of_one(self, outcome: Answer | Unreachable, logs: int) -> bool:
-        """Say whether one of many logs may be why a request failed; count them then."""
-        if isinstance(outcome, Unreachable) or is_about_server(outcome):
-            return False
-        verdict = retry.judge(outcome.status, outcome.headers, now=time.time())
-        if verdict.fate != "again" or verdict.retry_after is not None:
-            return False
+    def count_again(self, outcome: Answer, logs: int) -> None:
+        """Take note that many logs go again at once, in smaller requests."""
         self._ledger.add("retried", None, logs)
-        self._ledger.note(f"retry_{verdict.reason}")
-        return True
+        self._ledger.note(f"retry_http_{outcome.status}")
 
     def _note_unconfirmed(self) -> None:
         """Say once that nothing but the status speaks for a log's being stored.
@@ -128,7 +122,7 @@ class Fate:
                 "the server takes logs without naming them: is it the right address?",
             )
 
-    def _is_refused(self, batch: Batch, parcel: Parcel, outcome: Outcome) -> bool:
+    def _bury_refused(self, batch: Batch, parcel: Parcel, outcome: Outcome) -> bool:
         """Bury a log that the server refused for good; False if it must go again.
 
         What may be said of all alike is said of this one if its line in a bulk answer
@@ -142,7 +136,7 @@ class Fate:
         is_sure = verdict.fate == "rejected"
         if not (is_sure or (is_few and is_in_doubt(outcome))):
             return False
-        if self._identity.is_refused(outcome) or (
+        if self._identity.notice_refusal(outcome) or (
             self._identity.is_servers and parcel.log_id is None
         ):
             self._ledger.note("server_ids")

@@ -67,8 +67,8 @@ class Identity:
         """Whether the server has shown that it takes the ids that it is given."""
         return self._is_known and not self.is_servers
 
-    def is_refused(self, answer: Answer) -> bool:
-        """Say whether a log was refused for its ``log_id`` alone; then go without."""
+    def notice_refusal(self, answer: Answer) -> bool:
+        """Go without ``log_id`` if a log was refused for that alone; say whether."""
         words = answer.body.decode("utf-8", "replace").lower()
         if self.is_servers or answer.status != 422 or "log_id" not in words:
             return False
@@ -94,7 +94,7 @@ class Identity:
             learnt, self._learnt = self._learnt, {}
             self._ids.add(learnt)
 
-    def is_ready(self, parcel: Parcel, now: float) -> bool:
+    def make_ready(self, parcel: Parcel, now: float) -> bool:
         """Have a log named as the server names it; False while its parent is not there.
 
         Args:

@@ -8,10 +8,14 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeGuard
+
+from promptscribe.errors import Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from promptscribe._delivery.transport import Answer
 
 Fate = Literal["delivered", "again", "hold", "rejected"]
 """What becomes of a log: ``again`` is tried again as soon as the server may be well,
@@ -26,6 +30,8 @@ replaced, by another server at the address, by one where the bill is not paid. W
 the two it was shows by the others, see the desk: an hour of 404 must not fill the
 dead-letter file, which holds the newest 32 MB."""
 
+_OF_SERVER: Final = frozenset({401, 403, 408, 425, 429, 503, 507})
+_OF_CONTENT: Final = frozenset({400, 413, 415, 422})
 FIRST_DELAY: Final = 0.2
 LONGEST_DELAY: Final = 30.0
 LONGEST_DELAY_REFUSED: Final = 5.0
@@ -70,6 +76,29 @@ def judge(status: int, headers: Mapping[str, str], *, now: float) -> Verdict:
     if status in _AGAIN or status in OF_ADDRESS or status >= 500:
         return Verdict("again", reason, read_retry_after(headers, now=now))
     return Verdict("rejected", reason)
+
+
+def is_about_server(outcome: Answer | Unreachable) -> bool:
+    """Say whether an answer tells of the server's state, not of what was sent."""
+    return not isinstance(outcome, Unreachable) and outcome.status in _OF_SERVER
+
+
+def is_about_content(outcome: Answer | Unreachable) -> bool:
+    """Say whether an answer tells of what was sent, and of nothing else."""
+    return not isinstance(outcome, Unreachable) and outcome.status in _OF_CONTENT
+
+
+def is_in_doubt(outcome: Answer | Unreachable) -> bool:
+    """Say whether an answer may tell of what was sent, or as well of the address."""
+    return not isinstance(outcome, Unreachable) and outcome.status in OF_ADDRESS
+
+
+def is_of_one(outcome: Answer | Unreachable) -> TypeGuard[Answer]:
+    """Say whether one of many logs may be why a request failed as a whole."""
+    if isinstance(outcome, Unreachable) or is_about_server(outcome):
+        return False
+    verdict = judge(outcome.status, outcome.headers, now=0.0)
+    return verdict.fate == "again" and verdict.retry_after is None
 
 
 def read_retry_after(headers: Mapping[str, str], *, now: float) -> float | None:

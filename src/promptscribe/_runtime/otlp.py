@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from promptscribe._delivery.retry import KEY_REFUSED
 from promptscribe._delivery.route import BOMB_RATIO, BULK_PATH
 from promptscribe._delivery.transport import Answer, Offer, Request
 from promptscribe._dialects.logspan import to_span
@@ -172,7 +173,7 @@ class BothTransports:
         if not 200 <= answer.status < 300:
             return answer
         other = self._second.send(request)
-        if other.status in {401, 403}:
+        if other.status in KEY_REFUSED:
             # Not an answer of the server whose key this is: logs that one refuses may
             # be inherited by who has the next key.
             raise Unreachable(f"the OTLP endpoint refuses: status {other.status}")

@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from promptscribe._clock import SystemClock
+from promptscribe._delivery.retry import KEY_REFUSED
 from promptscribe._delivery.transport import Request
 from promptscribe._dialects import measurement, protobuf
 from promptscribe._dialects.span import OURS
@@ -29,7 +30,6 @@ PREFERENCE: Final = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
 _LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REST_NS: Final = 30_000_000_000
 """After an attempt that had no answer, and may have taken ten seconds."""
-_KEY: Final = frozenset({401, 403})
 
 
 class MetricsSender:
@@ -88,7 +88,7 @@ class MetricsSender:
         if 200 <= answer.status < 300:
             if self._is_delta:
                 self._histograms = measurement.Histograms(now)
-        elif answer.status not in _LATER | _KEY:
+        elif answer.status not in _LATER | KEY_REFUSED:
             self._is_refused = True
             self._ledger.note("metrics_refused")
             self._ledger.warn(
