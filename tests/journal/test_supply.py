@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from pathlib import Path
 
 import pytest
 
-from promptscribe._journal.segment import Segment
 from promptscribe._journal.supply import Supply
 
 SIZE = 64 << 10
@@ -38,19 +38,39 @@ def test_a_caller_that_is_faster_than_the_background_thread_goes_first(
     start is one that never ended, to them.
     """
     first = take(supply)
-    populate = Segment.populate
+    pwrite = os.pwrite
     faster = []
 
-    def interrupt(segment, *stretch):
-        monkeypatch.setattr(Segment, "populate", populate)
+    def interrupt(*words):
+        monkeypatch.setattr(os, "pwrite", pwrite)
         faster.append(take(supply))
-        populate(segment, *stretch)
+        return pwrite(*words)
 
-    monkeypatch.setattr(Segment, "populate", interrupt)
+    monkeypatch.setattr(os, "pwrite", interrupt)
     supply.prepare()
     used = [first, *faster, take(supply)]
 
     assert names(supply) == [segment.path.name for segment in used]
+
+
+def test_after_a_burst_as_many_are_ready_as_it_used(root, witness):
+    """Of these few are in the process's memory: it may be one of many."""
+    supply = Supply(root, witness)
+    used = [take(supply) for _ in range(6)]
+    supply.prepare()
+    ready = names(supply)[len(used) :]
+    present = [name for name in ready if resident_kb(name) == 1024]
+    again = [take(supply) for _ in range(6)]
+
+    assert ready == [segment.path.name for segment in again]
+    assert set(present) <= set(ready[:2])
+    supply.close()
+
+
+def resident_kb(name):
+    """Return how much of a file this process has in memory, proc(5)."""
+    _, found, after = Path("/proc/self/smaps").read_text().partition(f"{name}\n")
+    return int(after.partition("Rss:")[2].split()[0]) if found else 0
 
 
 def test_a_segment_for_a_long_payload_overtakes_the_one_that_is_ready(supply):

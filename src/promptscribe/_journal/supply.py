@@ -28,9 +28,11 @@ MEMORY_BYTES: Final = 16 << 20
 
 UNLIMITED: Final = 1 << 62
 
-_MOST_READY: Final = 2
-"""A step of the background thread, in a burst, is as long as four segments last; but
-each one that is ready is a mebibyte of the process's memory."""
+_MOST_READY: Final = 8
+"""A step of the background thread, in a burst, is as long as six segments last. One
+that is ready costs the call that needs it 0.1 ms at most, where making one costs 1."""
+_MOST_PRESENT: Final = 2
+"""Of these, those whose pages are there: each is a mebibyte of the process's memory."""
 
 _FRAMES: Final = 128
 """Frames that a segment made inside a call has room for, so that making one stays out
@@ -87,6 +89,7 @@ class Supply:
         self._sync = sync
         self._lock = threading.RLock()
         self._ready: collections.deque[Segment] = collections.deque()
+        self._present = 0  # how many of the first of them have their pages
         self._taken = 0
         self._synced: Segment | None = None
         self._number = 0
@@ -114,7 +117,7 @@ class Supply:
         with self._lock:
             self._taken += 1
             if self._ready and self._ready[0].size >= need:
-                return self._ready.popleft()
+                return self._next_ready(is_needed=True)
         size = max(need, self.segment_bytes)
         if need * _FRAMES > SEGMENT_BYTES:
             size = max(size, min(need * _FRAMES, _LONGEST_SEGMENT))
@@ -138,7 +141,7 @@ class Supply:
             return None
 
     def prepare(self) -> None:
-        """Have the next segments ready with their pages present.
+        """Have the next segments ready, and the very next with their pages present.
 
         For the background thread: a rotation inside a call costs 1.3 ms. It is also
         how a journal comes back to disk after the disk was full or not writable.
@@ -152,6 +155,20 @@ class Supply:
         wanted = min(taken, _MOST_READY, self.allowance // (self.segment_bytes * 16))
         while len(self._ready) < max(wanted, 1) and self._make_ready():
             pass
+        with self._lock:
+            while self._present < min(len(self._ready), _MOST_PRESENT):
+                segment = self._ready[self._present]
+                segment.populate(0, segment.size)
+                self._present += 1
+
+    def _next_ready(self, *, is_needed: bool) -> Segment:
+        """Take the next ready segment away, with its pages present if it is needed."""
+        segment = self._ready.popleft()
+        if self._present:
+            self._present -= 1
+        elif is_needed:
+            segment.populate(0, segment.size)
+        return segment
 
     def _make_ready(self) -> bool:
         if self.segment_bytes > self.allowance:
@@ -160,7 +177,6 @@ class Supply:
             segment, lane = self._create(self.segment_bytes, fill=True)
         except (OSError, JournalError):
             return False  # the caller that needs it will find out, and say so
-        segment.populate(0, segment.size)
         with self._lock:
             is_wanted = lane is self.lane and segment.path == self._path(lane)
             if is_wanted:
@@ -179,7 +195,7 @@ class Supply:
         older = []
         with self._lock:
             while self._ready and _is_older(self._ready[0], made):
-                older.append(self._ready.popleft())
+                older.append(self._next_ready(is_needed=False))
         for segment in older:
             segment.unlink()
 
@@ -198,6 +214,7 @@ class Supply:
         """Remove the segments that are ready and not needed any more."""
         with self._lock:
             ready, self._ready = self._ready, collections.deque()
+            self._present = 0
         for segment in ready:
             segment.unlink()
 
@@ -225,6 +242,7 @@ class Supply:
         with self._lock:
             lane, self.lane = self.lane, None
             self._ready.clear()
+            self._present = 0
         if lane is not None:
             lane.abandon()
 
