@@ -100,6 +100,10 @@ class Localized(dt.tzinfo):
         raise AssertionError("asked")
 
 
+AHEAD = dt.timedelta(hours=5)
+EAST, WEST = dt.timezone(AHEAD), dt.timezone(-AHEAD)
+
+
 class Duration(dt.timedelta):
     days = property(lambda self: 1 / 0)
 
@@ -129,6 +133,20 @@ def test_a_time_of_a_foreign_zone_keeps_its_moment(value, kept):
     moment = dt.datetime.fromisoformat(found) if type(found) is str else found
 
     assert moment.astimezone(dt.UTC).hour == kept
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (dt.datetime.min.replace(tzinfo=EAST), "0001-01-01T00:00:00+05:00"),
+        (dt.datetime.max.replace(tzinfo=WEST), "9999-12-31T23:59:59.999999-05:00"),
+        (dt.datetime(1, 1, 1, tzinfo=Localized(AHEAD)), "0001-01-01T00:00:00+05:00"),
+    ],
+    ids=["first", "last", "zone"],
+)
+def test_a_time_that_utc_does_not_have_is_kept_as_its_text(value, kept):
+    """The first and the last of all are what "always" and "never" are written as."""
+    assert logged(value) == kept
 
 
 @pytest.mark.parametrize(

@@ -72,10 +72,21 @@ def _read_moment(value: Any, _clean: Clean) -> Any:
         return adapter.placeholder(value)
     is_known = _is_known_zone(zone)
     if type(value) is dt.datetime and is_known:
-        return value
+        return _as_written(value)
     parts = {name: part(value) for name, part in _MOMENT}
     moment = dt.datetime(**parts, tzinfo=dt.UTC, fold=_fold_of(value))
-    return moment.replace(tzinfo=zone if is_known else _fixed(zone, moment))
+    zone = zone if is_known else _fixed(zone, moment)
+    return _as_written(moment.replace(tzinfo=zone))
+
+
+def _as_written(moment: dt.datetime) -> dt.datetime | str:
+    """Return a time; as text, if it is one that UTC does not have."""
+    if moment.year in {dt.MINYEAR, dt.MAXYEAR} and moment.tzinfo is not None:
+        try:
+            moment.astimezone(dt.UTC)
+        except OverflowError:
+            return moment.isoformat()
+    return moment
 
 
 def _fixed(zone: Any, moment: dt.datetime) -> dt.timezone | None:
