@@ -55,17 +55,33 @@ def test_a_payload_longer_than_a_segment_is_kept(writer, calls):
     assert record.start == calls.payload(1, "long " * 10_000)
 
 
-def test_long_payloads_get_their_checksum_from_the_reader(writer, calls):
-    """The caller leaves it out above 1 KB; on disk it is there once read."""
+def test_a_long_payload_that_is_still_there_gets_its_checksum(writer, calls):
+    """The caller leaves it out above 1 KB; what is done with never needs one."""
+    for number in (1, 2):
+        writer.append(frame.WHOLE, calls.payload(number, "y" * 1024))
+    mapping = writer.segments[0].map
+    first = frame.peek_frame(mapping, frame.SEGMENT_HEADER_BYTES)
+    reader = Reader.of_writer(writer)
+    delivered, _ = reader.take(2)
+    reader.protect()
+    before = frame.peek_frame(mapping, first.next)
+    delivered.acknowledge()
+    reader.protect()
+
+    assert not before.has_checksum
+    assert frame.peek_frame(mapping, first.next).has_checksum
+    assert not frame.peek_frame(mapping, first.offset).has_checksum
+
+
+def test_before_the_disk_has_it_all_that_was_read_gets_its_checksum(writer, calls):
+    """A power cut may leave a half of what is being written out."""
     writer.append(frame.WHOLE, calls.payload(1, "y" * 1024))
-    segment = writer.segments[0]
-    header = frame.SEGMENT_HEADER_BYTES
-    before = bytes(segment.map[header + 8 : header + 12])
+    reader = Reader.of_writer(writer)
+    reader.take(1)
+    reader.protect(at_once=True)
 
-    Reader.of_writer(writer).take(1)
-
-    assert before == bytes(4)
-    assert bytes(segment.map[header + 8 : header + 12]) != bytes(4)
+    begin = frame.SEGMENT_HEADER_BYTES
+    assert frame.read_frame(writer.segments[0].map, begin).has_checksum
 
 
 def test_sixteen_threads_lose_nothing(root, witness, calls):

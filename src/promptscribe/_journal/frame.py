@@ -23,7 +23,8 @@ A frame::
             8  4  crc32 of the payload, seeded with the kind; 0 while nobody
                   has computed it (that of a payload over 1 KB is left to the
                   background thread: 10 µs for 64 KB is too much for a caller,
-                  and zlib gives the interpreter lock away)
+                  and zlib gives the interpreter lock away; and of what is
+                  delivered within a second nobody ever needs it)
            12     payload, then zeros up to a multiple of 8
 
 A frame exists once its commit word is there, so a process that dies while it
@@ -74,8 +75,8 @@ SHORTEST_PAYLOAD: Final = 10
 INLINE_CRC_BYTES: Final = 1024
 """Longest payload whose checksum is computed by the caller: 0.3 µs at this size.
 
-Above it the background thread does it, 50 ms later at most, and looks at those bytes
-once where it would do so twice. (zlib also releases the interpreter lock above 5 KB,
+Above it the background thread does it, for what is not delivered two seconds later:
+1 µs a log for the rest. (zlib also releases the interpreter lock above 5 KB,
 CPython ``zlibmodule.c``, which costs milliseconds beside a busy thread.)"""
 
 _RUN_BYTES: Final = 256 << 10
@@ -118,12 +119,12 @@ class Run(NamedTuple):
     Attributes:
         pieces: The frames.
         next: Where the next frame may begin.
-        bare: Those of them that have no checksum yet.
+        is_bare: Whether any of them has no checksum yet.
     """
 
     pieces: list[Piece]
     next: int
-    bare: list[Piece]
+    is_bare: bool
 
 
 class Skim(NamedTuple):
@@ -132,7 +133,7 @@ class Skim(NamedTuple):
     Attributes:
         logs: Logs that end in it and were not acknowledged.
         next: Where the last frame ends, or the first gap begins.
-        bare: Those frames that have no checksum yet.
+        bare: Those frames that have no checksum yet, and may need one.
     """
 
     logs: int
@@ -192,7 +193,7 @@ def read_run(buffer: mmap.mmap | bytes, offset: int, most: int) -> Run:
         most: How many at most; fewer if they are long, or one is not sound.
     """
     pieces: list[Piece] = []
-    bare: list[Piece] = []
+    is_bare = False
     unpack, crc32, keep = HEADER.unpack_from, zlib.crc32, pieces.append
     size, until = len(buffer), min(len(buffer) - HEADER_BYTES, offset + _RUN_BYTES - 1)
     while offset <= until and most:
@@ -205,15 +206,14 @@ def read_run(buffer: mmap.mmap | bytes, offset: int, most: int) -> Run:
         if not 10 <= length <= 0x4000000:
             break
         payload = buffer[begin:end]
-        piece = offset, kind, state == 1, payload
         if crc == 0:
-            bare.append(piece)
+            is_bare = True
         elif crc != (crc32(payload, kind) or 1):
             break
-        keep(piece)
+        keep((offset, kind, state == 1, payload))
         most -= 1
         offset = end + 7 & -8
-    return Run(pieces, offset, bare)
+    return Run(pieces, offset, is_bare)
 
 
 def skim(buffer: mmap.mmap | bytes, offset: int, until: int) -> Skim:
@@ -233,11 +233,10 @@ def skim(buffer: mmap.mmap | bytes, offset: int, until: int) -> Skim:
             break
         if not SHORTEST_PAYLOAD <= length <= LONGEST_PAYLOAD:
             break
-        if kind != START and state != ACKNOWLEDGED:
-            logs += 1
-        if crc == 0:
-            begin = offset + HEADER_BYTES
-            bare.append((offset, kind, state == ACKNOWLEDGED, buffer[begin:end]))
+        if state != ACKNOWLEDGED:
+            logs += kind != START
+            if crc == 0:
+                bare.append((offset, kind, False, buffer[offset + HEADER_BYTES : end]))
         offset = (end + 7) & ~7
     return Skim(logs, offset, bare)
 

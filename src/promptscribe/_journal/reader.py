@@ -166,6 +166,10 @@ class Reader:
                 if not left:
                     break
 
+    def protect(self, *, at_once: bool = False) -> None:
+        """Add the checksums that lack, see `Scan.protect`: a second apart."""
+        self._scan.protect(at_once=at_once)
+
     def drop_oldest(self, reason: str, *, before: float | None = None) -> int:
         """Remove the oldest sealed segment; its logs are counted in *lost*.
 

@@ -58,6 +58,8 @@ class Scan:
         self._taken_up: Segment | None = None
         self._left: Segment | None = None
         self._left_at = 0
+        self._bare: list[tuple[Segment, int, int]] = []
+        self._bare_before: list[tuple[Segment, int, int]] = []
 
     def read(self, most: int) -> Stretch | None:
         """Return the next frames, in order; None if there are none at the moment.
@@ -133,15 +135,28 @@ class Scan:
     ) -> list[frame.Piece]:
         run = frame.read_run(mapping, self._offset, most)
         if run.pieces:
+            if run.is_bare:
+                self._bare.append((segment, self._offset, run.next))
             self._offset = run.next
-            if run.bare:
-                segment.add_checksums(run.bare)
             return run.pieces
         found = self._look(segment, mapping, end)
         if found is None:
             return []
         self._offset = found.next
         return [_piece(segment, mapping, found)]
+
+    def protect(self, *, at_once: bool = False) -> None:
+        """Add the checksums that lack to what was read and is still there.
+
+        Args:
+            at_once: Whether to all that was read, not only by the last time.
+        """
+        due, self._bare_before, self._bare = self._bare_before, self._bare, []
+        if at_once:
+            due, self._bare_before = due + self._bare_before, []
+        for segment, begin, end in due:
+            if segment.live > 0:
+                segment.protect(begin, end)
 
     def is_out_of_order(self) -> bool:
         """Say whether what comes next may be older than what came before."""

@@ -222,6 +222,11 @@ class Segment:
         if self.map is not None:
             frame.add_checksums(self.map, bare)
 
+    def protect(self, begin: int, end: int) -> None:
+        """Add the checksums that lack between two frames, but to what is done with."""
+        if (mapping := self.open()) is not None:
+            self.add_checksums(frame.skim(mapping, begin, end).bare)
+
     def audit(self) -> bool:
         """Count the logs of a sealed segment, and add the checksums that lack.
 

@@ -151,10 +151,13 @@ class Pipeline:
         if now >= self._recount_at or self.writer.supply.allowance < SEGMENT_BYTES:
             self._recount_at = now + _RECOUNT
             self._keep_to_cap()
+            for reader in (self._reader, *self._heritage.counted):
+                reader.protect()
         if self.settings.durability != "host":
             return _CHORES_EVERY
         if now >= self._sync_at:
             self._sync_at = now + _SYNC_EVERY
+            self._reader.protect(at_once=True)  # a power cut may tear what is synced
             self.writer.sync()
         return _SYNC_EVERY
 
