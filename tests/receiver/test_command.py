@@ -101,6 +101,18 @@ def test_lines_move_in_again(db, tmp_path):
     assert "not moved: 1 x log of another kind" in bad.stderr
 
 
+@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+def test_lines_move_in_through_a_pipe(db, tmp_path, name):
+    """What can be read only once, as `export --jsonl - | … import jsonl -` has it."""
+    promptscribe("import", "humanloop", SAMPLE, "--db", db)
+    lines = promptscribe("export", "--jsonl", "-", "--db", db).stdout
+
+    moved = promptscribe("import", "jsonl", name, "--db", tmp_path / "x", input=lines)
+
+    assert moved.returncode == 0, moved.stderr
+    assert moved.stdout.startswith("6 logs, 3 files and 4 versions")
+
+
 def test_what_an_export_lacks_is_told(db, tmp_path):
     """Whoever moves in learns what is not here, and why."""
     export = shutil.copytree(SAMPLE, tmp_path / "export")

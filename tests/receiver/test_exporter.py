@@ -10,21 +10,15 @@ from promptscribe.receiver.importer import import_humanloop, import_lines
 
 
 def tree(root):
-    """Every record of an export, without the times of the last use."""
-
-    def plain(value):
-        if isinstance(value, dict):
-            return {k: plain(v) for k, v in value.items() if k != "last_used_at"}
-        return [plain(each) for each in value] if isinstance(value, list) else value
-
+    """Every record of an export."""
     records = {}
     for path in sorted(root.rglob("*")):
         name = str(path.relative_to(root))
         if path.suffix == ".jsonl":
             lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-            records[name] = sorted(map(plain, lines), key=lambda log: log["id"])
+            records[name] = sorted(lines, key=lambda log: log["id"])
         elif path.is_file() and not path.name.startswith("."):
-            records[name] = plain(json.loads(path.read_bytes()))
+            records[name] = json.loads(path.read_bytes())
     return records
 
 
@@ -48,7 +42,7 @@ def filled(client, post, wire):
 
 def lines(path):
     """Every record in a file of lines, in order, without what counts and time tell."""
-    passing = {"last_used_at", "updated_at", "version_logs_count", "total_logs_count"}
+    passing = {"updated_at", "version_logs_count", "total_logs_count"}
 
     def plain(value):
         if isinstance(value, dict):

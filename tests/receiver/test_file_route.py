@@ -31,6 +31,20 @@ def test_a_recorded_upsert_makes_a_version(client, wire):
     assert record["total_logs_count"] == 0
 
 
+def test_a_version_was_used_when_its_newest_log_was_made(client, post):
+    """Whenever that comes in: late, out of order, and whatever is deleted later."""
+    post(path="p", log_id="new", created_at="2026-02-01T00:00:00Z")
+    made = post(path="p", log_id="old", created_at="2026-01-01T00:00:00Z")
+    client.delete("/logs", params={"id": "old"})
+
+    record = client.get(f"/prompts/{made['prompt_id']}").json()
+
+    assert record["last_used_at"].startswith("2026-02-01T00:00:00")
+    post(path="p", created_at="2999-01-01T00:00:00Z")  # by a clock that is ahead
+    record = client.get(f"/prompts/{made['prompt_id']}").json()
+    assert record["last_used_at"] < "2999"
+
+
 def test_an_upsert_and_a_log_find_the_same_version(put, post):
     """Versions are told apart by their details, not by who made them."""
     made = put(path="a/b", **KERNEL)

@@ -60,7 +60,7 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     humanloop.add_argument("directory", type=Path, metavar="DIR")
     _add_db(humanloop, _import_humanloop)
     lines = services.add_parser("jsonl", help="what `export --jsonl` wrote")
-    lines.add_argument("file", type=Path, metavar="FILE")
+    lines.add_argument("file", type=Path, metavar="FILE", help="- is stdin")
     _add_db(lines, _import_lines)
 
 
@@ -151,8 +151,11 @@ def _import_humanloop(arguments: argparse.Namespace) -> int:
 def _import_lines(arguments: argparse.Namespace) -> int:
     from promptscribe.receiver.importer import import_lines
 
-    _require("FILE", arguments.file)
-    report = import_lines(arguments.file, arguments.db, _progress())
+    file, progress = arguments.file, _progress()
+    if file == Path("-"):
+        file, progress = Path("/dev/stdin"), None
+    _require("FILE", file)
+    report = import_lines(file, arguments.db, progress)
     return _tell_what_is_here(report, arguments.db)
 
 

@@ -80,8 +80,8 @@ def lines_of(path: Path, name: str) -> Iterator[tuple[str, bytes]]:
 
 
 def count_lines_of(path: Path) -> int:
-    """Return how many lines a file of lines has."""
-    return sum(1 for _ in lines_of(path, ""))
+    """Return how many lines a file of lines has: none that a pipe tells in advance."""
+    return sum(1 for _ in lines_of(path, "")) if path.is_file() else 0
 
 
 def logs_in(record: JSONValue) -> Iterator[JSONObject]:

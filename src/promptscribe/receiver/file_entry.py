@@ -35,7 +35,7 @@ class FileVersion(msgspec.Struct, kw_only=True):
         created_us: When the version was made, µs since 1970.
         file_created_us: When the file was made, µs since 1970.
         updated_us: When the file last changed, µs since 1970.
-        last_used_us: When a log last came in, µs since 1970.
+        last_used_us: When the newest log was made, µs since 1970.
         version_logs: Logs of this version.
         total_logs: Logs of the file.
         environments: Where this version is deployed.

@@ -67,9 +67,10 @@ def import_lines(
     """Move what `export_lines` wrote into a receiver's file; it may be running.
 
     Args:
-        file: One log a line.
+        file: One log a line; it may be a pipe.
         db: The SQLite file; made where it is missing.
-        progress: Called with the number of logs that are done, and of all.
+        progress: Called with the number of logs that are done, and of all; for what
+            is no pipe.
     """
     store = SqliteStore(db)
     try:
@@ -109,10 +110,11 @@ class Importer:
 
     async def run_lines(self, file: Path) -> ImportReport:
         """Move the logs in a file of lines in; return what became of them."""
-        self._lines = export_tree.count_lines_of(file)
-        await self._all(export_tree.lines_of(file, file.name))
+        if self._progress is not None:
+            self._lines = export_tree.count_lines_of(file)
+        number = await self._all(export_tree.lines_of(file, file.name))
         await self._flush()
-        if not self._lines:
+        if not number:
             self._report.missing.append(f"{file} has no lines in it")
         return self._report
 
@@ -140,9 +142,8 @@ class Importer:
             except BadRequest as error:
                 self._lack(place, error)
             self._read += 1
-            if self._progress is not None and (
-                self._read % _BATCH == 0 or self._read == self._lines
-            ):
+            told = self._read % _BATCH == 0 or self._read == self._lines
+            if self._progress is not None and self._lines and told:
                 self._progress(self._read, self._lines)
         return number
 

@@ -104,6 +104,9 @@ def _add(batch: Batch, entry: Entry) -> LogReceipt | Refused:
     )
     batch.intake.add(row)
     batch.used[version_id] += 1
+    if draft.created_us > batch.newest[version_id]:
+        # A client's clock may be ahead.
+        batch.newest[version_id] = min(draft.created_us, batch.now_us)
     return LogReceipt(log_id, file_id, version_id, entry.status, entry.labels[-1])
 
 

@@ -48,6 +48,7 @@ class Batch:
         versions: Where a path or id with these details goes; right as long as
             the transaction lasts, since nobody else can write meanwhile.
         used: New logs for each version, written once at the end.
+        newest: When the newest of these was made, µs since 1970.
         intake: New logs, written together at the end, or before something
             else looks at logs.
     """
@@ -58,6 +59,7 @@ class Batch:
         self.now_us = now_us
         self.versions: dict[object, tuple[str, str]] = {}
         self.used: defaultdict[str, int] = defaultdict(int)
+        self.newest: defaultdict[str, int] = defaultdict(int)
         self.intake = Intake(connection)
 
     def require_room(self) -> None:
@@ -76,7 +78,10 @@ class Batch:
         self.connection.executemany(
             "UPDATE versions SET logs = logs + ?,"
             " last_used_us = max(ifnull(last_used_us, 0), ?) WHERE id = ?",
-            [(count, self.now_us, version) for version, count in self.used.items()],
+            [
+                (count, self.newest[version], version)
+                for version, count in self.used.items()
+            ],
         )
 
 
