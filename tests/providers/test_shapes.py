@@ -1,6 +1,11 @@
 """What is special in Bedrock's, Cohere's and Ollama's shapes."""
 
+import copy
+import json
+from pathlib import Path
+
 import pytest
+from tests.providers import documented as d
 
 from promptscribe._providers.pricing import price
 from promptscribe._providers.registry import interpret, join
@@ -108,3 +113,77 @@ def test_ollamas_cached_prompt_has_no_count():
 def test_a_chunk_of_ollamas_has_no_usage():
     """Before the last line nothing was counted."""
     assert interpret({"done": False, "response": "hi"}).usage is None
+
+
+TITAN = [
+    {"outputText": "Ra", "index": 0, "inputTextTokenCount": 5}
+    | {"totalOutputTextTokenCount": None, "completionReason": None},
+    {"outputText": "in.", "index": 0, "inputTextTokenCount": None}
+    | {"totalOutputTextTokenCount": 7, "completionReason": "FINISH"},
+]
+LLAMA = [
+    {"generation": "Ra", "prompt_token_count": 5, "generation_token_count": 1}
+    | {"stop_reason": None},
+    {"generation": "in.", "prompt_token_count": None, "generation_token_count": 7}
+    | {"stop_reason": "FINISH"},
+]
+TITAN_WHOLE = {
+    "inputTextTokenCount": 5,
+    "results": [{"tokenCount": 7, "outputText": "Rain.", "completionReason": "FINISH"}],
+}
+
+
+def packed(events):
+    """Pack events as InvokeModelWithResponseStream does."""
+    return [{"chunk": {"bytes": json.dumps(event).encode()}} for event in events]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [TITAN_WHOLE, join(TITAN), join(LLAMA), join(packed(TITAN)), join(packed(LLAMA))],
+    ids=["titan", "titan stream", "llama stream", "titan packed", "llama packed"],
+)
+def test_bodies_of_bedrocks_own_models_are_read(body):
+    """Titan and Llama have words of their own, whole and as events."""
+    facts = interpret(body)
+
+    assert (facts.output, facts.finish_reason) == ("Rain.", "FINISH")
+    assert (facts.usage.prompt_tokens, facts.usage.output_tokens) == (5, 7)
+    assert facts.provider == "bedrock"
+
+
+def test_packed_events_are_those_of_whichever_model():
+    """Claude's and Nova's are what they are elsewhere; what is no JSON stays."""
+    recorded = Path(__file__).parent / "recorded"
+
+    for name in ("anthropic", "bedrock"):
+        events = json.loads((recorded / f"{name}_stream.json").read_text())["chunks"]
+        assert interpret(join(packed(events))).usage.output_tokens == 393
+    assert join([{"chunk": {"bytes": b"no"}}]) == [{"chunk": {"bytes": b"no"}}]
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [{"items": ["Ra"]}, {"items": ["in."], "metadata": {"usage": {"total": 9}}}],
+        [{"event_type": "token", "text": "Ra"}, {"event_type": "end"}],
+        [{"said": "Rain."}, {"usage_metadata": {"prompt_token_count": 9}}],
+        [{"said": "Rain."}, {"metadata": {"usage": {"inputTokens": 9}}}],
+    ],
+    ids=repr,
+)
+def test_a_programs_own_stream_stays_what_it_is(chunks):
+    """Some of it was taken for a provider's, and the log had none of its text."""
+    assert join(chunks) == chunks
+
+
+def test_pieces_of_a_call_whose_place_is_no_whole_number_are_one_call():
+    """Together's SDK says 0.0, and that there is no name."""
+    chunks = copy.deepcopy(d.OPENAI_CHAT_STREAM)
+    for chunk in chunks:
+        for choice in chunk["choices"]:
+            for call in choice["delta"].get("tool_calls", []):
+                call["index"] = float(call["index"])
+                call["function"] = {"name": None} | call["function"]
+
+    assert interpret(join(chunks)) == interpret(join(d.OPENAI_CHAT_STREAM))

@@ -12,12 +12,13 @@ from promptscribe._providers.facts import Usage
 from promptscribe._providers.message import answered
 from promptscribe._providers.model import maker_of
 from promptscribe._providers.parts import read_parts
-from promptscribe._providers.stream import Pieces, merge, sealed
+from promptscribe._providers.stream import Pieces, merge, sealed, total, turns
 from promptscribe._providers.value import (
     add,
     at,
     count,
     read_json,
+    rows,
     table,
     tables,
     text,
@@ -122,11 +123,26 @@ def read_usage(body: JSONObject) -> Usage | None:
 
 
 def join(chunks: list[JSONValue]) -> JSONValue:
-    """Join the events of a stream into one message."""
+    """Join the events of a stream into one message.
+
+    Several messages, of a generator that asks again once the tools have answered,
+    become one, too.
+    """
+    answers = [_join(turn) for turn in turns(filter(is_chunk, chunks), _begins)]
+    content = [row for answer in answers for row in rows(answer.get("content"))]
+    usage = total([answer.get("usage") for answer in answers])
+    return answers[-1] | {"content": content, "usage": usage}
+
+
+def _begins(event: JSONObject) -> bool:
+    return bool(event["type"] == "message_start")
+
+
+def _join(events: list[JSONObject]) -> JSONObject:
     whole: JSONObject = {"type": "message", "role": "assistant"}
     usage: JSONObject = {}
     blocks: dict[int, JSONObject] = {}
-    for event in filter(is_chunk, chunks):
+    for event in events:
         kind = event["type"]
         if kind == "message_start":
             started = table(event.get("message"))
@@ -139,7 +155,7 @@ def join(chunks: list[JSONValue]) -> JSONValue:
             said = table(event.get("usage"))
             usage |= {name: v for name, v in said.items() if v is not None}
         elif kind == "message_stop" and detect(event.get("message")):
-            return event["message"]  # the SDK's MessageStream gives it whole
+            return table(event["message"])  # the SDK's MessageStream gives it whole
         else:
             _grow(blocks, event)
     whole["usage"] = usage or None

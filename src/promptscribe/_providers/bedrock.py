@@ -12,8 +12,17 @@ from typing import TYPE_CHECKING, Final
 from promptscribe._providers.dialogue import read_answer
 from promptscribe._providers.facts import Usage
 from promptscribe._providers.message import answered
-from promptscribe._providers.stream import merge, sealed
-from promptscribe._providers.value import add, at, count, read_json, table, tables, word
+from promptscribe._providers.stream import merge, sealed, total, turns
+from promptscribe._providers.value import (
+    add,
+    at,
+    count,
+    read_json,
+    rows,
+    table,
+    tables,
+    word,
+)
 
 if TYPE_CHECKING:
     from promptscribe._providers.facts import ResponseFacts
@@ -44,7 +53,7 @@ def is_chunk(chunk: JSONValue) -> bool:
     """Say whether *chunk* is an event of ConverseStream."""
     if any(isinstance(at(chunk, name), dict) for name in EVENTS):
         return True
-    return isinstance(at(chunk, "metadata", "usage"), dict)
+    return at(chunk, "metadata", "usage", "inputTokens") is not None
 
 
 def interpret(response: JSONValue) -> ResponseFacts:
@@ -78,11 +87,29 @@ def read_usage(body: JSONObject) -> Usage | None:
 
 
 def join(chunks: list[JSONValue]) -> JSONValue:
-    """Join the events of a stream into Converse's response."""
+    """Join the events of a stream into Converse's response.
+
+    Several, of a generator that asks again once the tools have answered, become one.
+    """
+    answers = [_join(turn) for turn in turns(filter(is_chunk, chunks), _begins)]
+    whole = answers[-1]
+    if answers[1:]:
+        message = whole["output"]["message"]
+        said = [rows(at(one, "output", "message", "content")) for one in answers]
+        message["content"] = [block for blocks in said for block in blocks]
+        whole["usage"] = total([answer.get("usage") for answer in answers])
+    return whole
+
+
+def _begins(event: JSONObject) -> bool:
+    return "messageStart" in event
+
+
+def _join(events: list[JSONObject]) -> JSONObject:
     whole: JSONObject = {}
     role = "assistant"
     blocks: dict[int, JSONObject] = {}
-    for event in filter(is_chunk, chunks):
+    for event in events:
         role = word(at(event, "messageStart", "role")) or role
         for name, inner in GROWING:
             place = count(at(event, name, "contentBlockIndex"))

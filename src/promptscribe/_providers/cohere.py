@@ -36,6 +36,22 @@ EVENTS: Final = frozenset(
 )
 
 
+FIRST_EVENTS: Final = frozenset(
+    {
+        "stream-start",
+        "search-queries-generation",
+        "search-results",
+        "text-generation",
+        "citation-generation",
+        "tool-calls-generation",
+        "tool-calls-chunk",
+        "stream-end",
+        "debug",
+    }
+)
+"""Those of the first API, as ``event_type`` (cohere 7.3.1, types/…_streamed_…)."""
+
+
 def detect(response: JSONValue) -> bool:
     """Say whether *response* is a chat's: a message, or the first API's text."""
     if isinstance(at(response, "message"), dict):
@@ -54,9 +70,9 @@ def _is_first(response: JSONValue) -> bool:
 
 def is_chunk(chunk: JSONValue) -> bool:
     """Say whether *chunk* is an event of either API's stream."""
-    kind = at(chunk, "type")
-    return (isinstance(kind, str) and kind in EVENTS) or isinstance(
-        at(chunk, "event_type"), str
+    kind, first_kind = at(chunk, "type"), at(chunk, "event_type")
+    return (isinstance(kind, str) and kind in EVENTS) or (
+        isinstance(first_kind, str) and first_kind in FIRST_EVENTS
     )
 
 

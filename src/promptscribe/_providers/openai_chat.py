@@ -15,7 +15,7 @@ from promptscribe._providers.facts import ResponseFacts, Usage
 from promptscribe._providers.message import answered, failure
 from promptscribe._providers.model import maker_of
 from promptscribe._providers.openai_usage import is_gemini, read_usage
-from promptscribe._providers.stream import fused, merge, sealed
+from promptscribe._providers.stream import fused, merge, sealed, total
 from promptscribe._providers.value import (
     at,
     count,
@@ -158,9 +158,14 @@ def join(chunks: list[JSONValue]) -> JSONValue:
     """Join the chunks of a stream into one completion."""
     whole: JSONObject = {}
     choices: dict[JSONValue, JSONObject] = {}
+    used: list[JSONValue] = []
     for chunk in map(_unwrapped, chunks):
         if not isinstance(at(chunk, "choices"), list):
             continue
+        if _is_next(chunk, whole, choices):
+            used.append(whole.pop("usage", None))
+            for choice in choices.values():
+                _close(choice)
         for name, value in chunk.items():
             if name != "choices" and (value is not None or name not in whole):
                 whole[name] = value
@@ -169,8 +174,32 @@ def join(chunks: list[JSONValue]) -> JSONValue:
             _merge_choice(choices.setdefault(index, {"index": index}), choice)
     if whole.get("object") != "text_completion":
         whole["object"] = "chat.completion"
+    whole["usage"] = total([*used, whole.get("usage")])
     whole["choices"] = [_sealed(choices[index]) for index in sorted(choices)]
     return whole
+
+
+def _is_next(
+    chunk: JSONObject, held: JSONObject, choices: dict[JSONValue, JSONObject]
+) -> bool:
+    """Say whether a chunk begins another completion.
+
+    A generator may ask again, once the tools have answered. Some servers give every
+    chunk an id of its own: what came so far must have ended, and this say something.
+    """
+    if not choices or word(chunk.get("id")) in (None, held.get("id")):
+        return False
+    deltas = [table(choice.get("delta")) for choice in tables(chunk["choices"])]
+    return any(any(delta.values()) for delta in deltas) and all(
+        choice.get("finish_reason") for choice in choices.values()
+    )
+
+
+def _close(choice: JSONObject) -> None:
+    """Let go of where calls stand: those of the next answer begin anew."""
+    choice["finish_reason"] = None
+    for call in tables(at(choice, "message", "tool_calls")):
+        call.pop("index", None)
 
 
 def _merge_choice(held: JSONObject, choice: JSONObject) -> None:

@@ -13,8 +13,17 @@ from promptscribe._providers.media import base64_image
 from promptscribe._providers.message import answered, failure, image_part
 from promptscribe._providers.model import maker_of
 from promptscribe._providers.parts import Parts, read_parts
-from promptscribe._providers.stream import merge, sealed
-from promptscribe._providers.value import at, count, first, table, tables, text, word
+from promptscribe._providers.stream import merge, sealed, total, turns
+from promptscribe._providers.value import (
+    at,
+    count,
+    first,
+    rows,
+    table,
+    tables,
+    text,
+    word,
+)
 
 if TYPE_CHECKING:
     from promptscribe._providers.facts import ResponseFacts
@@ -126,11 +135,31 @@ def read_usage(body: JSONObject) -> Usage | None:
 
 
 def join(chunks: list[JSONValue]) -> JSONValue:
-    """Give the whole response: the last event carries it; a cut stream is built."""
+    """Give the whole response: the last event carries it; a cut stream is built.
+
+    Several, of a generator that asks again once the tools have answered, become one.
+    """
+    answers = [_join(turn) for turn in turns(filter(is_chunk, chunks), _begins)]
+    whole = answers[-1]
+    if answers[1:]:
+        output = [item for answer in answers for item in rows(answer.get("output"))]
+        usage = total([answer.get("usage") for answer in answers])
+        whole = whole | {"output": output, "usage": usage}
+    broken = [event for event in chunks if at(event, "type") == FAILED]
+    if broken:
+        whole["error"] = broken[0].get("error") or broken[0]
+    return whole
+
+
+def _begins(event: JSONObject) -> bool:
+    return bool(event["type"] == "response.created")
+
+
+def _join(events: list[JSONObject]) -> JSONObject:
     whole: JSONObject = {"object": "response"}
     items: dict[int, JSONObject] = {}
     done: dict[int, JSONObject] = {}
-    for event in filter(is_chunk, chunks):
+    for event in events:
         carried = event.get("response")
         if isinstance(carried, dict):
             whole = whole | carried
@@ -146,9 +175,6 @@ def join(chunks: list[JSONValue]) -> JSONValue:
     if (items or done) and not tables(whole.get("output")):
         built = {place: _sealed(item) for place, item in items.items()} | done
         whole["output"] = [built[place] for place in sorted(built)]
-    broken = [event for event in chunks if at(event, "type") == FAILED]
-    if broken:
-        whole["error"] = broken[0].get("error") or broken[0]
     return whole
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from promptscribe._providers import (
     anthropic,
     bedrock,
+    bedrock_body,
     cohere,
     embedding,
     gemini,
@@ -24,6 +25,7 @@ from promptscribe._providers import (
     transcription,
 )
 from promptscribe._providers.model import provider_name
+from promptscribe._providers.value import table
 
 if TYPE_CHECKING:
     from promptscribe._providers.facts import ResponseFacts
@@ -63,6 +65,7 @@ SHAPES: Final[tuple[Shape, ...]] = (
     embedding,
     openai_images,
     transcription,
+    bedrock_body,
     plain,  # last: a message is what is left when nothing else is there
 )
 """Tried in this order; the first that knows a value reads it."""
@@ -136,7 +139,20 @@ def join(chunks: list[JSONValue], type_name: str | None = None) -> JSONValue:
         tokens that nobody sent.
     """
     del type_name  # the chunks tell by themselves; kept for shapes that cannot
+    chunks = bedrock_body.unpacked(chunks)
     for shape in SHAPES:
         if any(shape.is_chunk(chunk) for chunk in chunks[:LOOKED_AT]):
-            return shape.join(chunks)
+            whole = shape.join(chunks)
+            is_its_own = shape.is_chunk(chunks[0]) or _says_something(shape, whole)
+            return whole if is_its_own else chunks
     return chunks
+
+
+def _says_something(shape: Shape, whole: JSONValue) -> bool:
+    """Say whether there is an answer in a stream that began with something else.
+
+    A program's own stream may have a provider's usage in one of its chunks; if it was
+    taken for that one's, all that it said would be lost.
+    """
+    said = table(shape.interpret(whole).output_message)
+    return any(value for name, value in said.items() if name != "role")

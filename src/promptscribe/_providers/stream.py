@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from promptscribe._providers.value import rows, table
+from promptscribe._providers.value import number, rows, table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from promptscribe.schema import JSONObject, JSONValue
 
 APPENDED: Final = frozenset(
@@ -111,7 +113,7 @@ def _goes_on(held: JSONObject, row: JSONObject) -> bool:
     index, key = row.get("index"), row.get("id")
     if key is not None and held.get("id") not in (None, key):
         return False  # Gemini's OpenAI door gives every call the index 0
-    if isinstance(index, int):
+    if number(index) is not None:  # Together's SDK gives 0.0
         return bool(held.get("index") == index)
     if key is not None:
         return bool(held.get("id") == key)
@@ -129,6 +131,43 @@ def sealed(value: JSONValue, depth: int = 0) -> JSONValue:
     if isinstance(value, list):
         return [sealed(item, depth + 1) for item in value]
     return value
+
+
+def turns(
+    events: Iterable[JSONObject], begins: Callable[[JSONObject], bool]
+) -> list[list[JSONObject]]:
+    """Split the events of a generator that asks several times, one after another.
+
+    Args:
+        events: What it yielded.
+        begins: Says whether an event is the first one of an answer.
+    """
+    found: list[list[JSONObject]] = [[]]
+    for event in events:
+        if found[-1] and begins(event):
+            found.append([])
+        found[-1].append(event)
+    return found
+
+
+def total(usages: list[JSONValue]) -> JSONValue:
+    """Add up what several answers used; None where one of them does not say it."""
+    whole, *others = usages
+    for usage in others:
+        whole = None if whole is None or usage is None else _sum(whole, usage)
+    return whole
+
+
+def _sum(old: JSONValue, new: JSONValue, depth: int = 0) -> JSONValue:
+    if isinstance(old, dict) and isinstance(new, dict) and depth < DEPTH:
+        names = {**old, **new}
+        return {name: _sum(old.get(name), new.get(name), depth + 1) for name in names}
+    if isinstance(old, list) and isinstance(new, list):
+        return [*old, *new]
+    held, more = number(old), number(new)
+    if held is not None and more is not None:
+        return held + more
+    return old if new is None else new
 
 
 def fused(parts: list[JSONValue]) -> list[JSONValue]:

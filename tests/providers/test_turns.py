@@ -1,0 +1,116 @@
+"""A generator that asks several times, as an agent does whose tools have answered."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+from tests.providers import documented as d
+
+from promptscribe import log_prompt
+from promptscribe._providers.registry import interpret, join
+from promptscribe.testing import captured_logs
+
+RECORDED = Path(__file__).parent / "recorded"
+
+
+def recorded(name):
+    return json.loads((RECORDED / f"{name}.json").read_text())["chunks"]
+
+
+USAGE = {"prompt_tokens": 30, "completion_tokens": 2, "total_tokens": 32}
+CHAT = [
+    d.chat_chunk({"role": "assistant", "content": "Ra"}, id="chatcmpl-2"),
+    d.chat_chunk({"content": "in."}, id="chatcmpl-2"),
+    d.chat_chunk({}, finish_reason="stop", id="chatcmpl-2"),
+    d.chat_chunk({}, choices=[], usage=USAGE, id="chatcmpl-2"),
+]
+SECOND_CALL = [
+    d.chat_chunk(
+        {"tool_calls": [d.call("weather", "{", "call_1", 0)]}, id="chatcmpl-2"
+    ),
+    d.chat_chunk(
+        {"tool_calls": [{"index": 0, "function": {"arguments": "}"}}]}, id="chatcmpl-2"
+    ),
+    d.chat_chunk({}, finish_reason="tool_calls", id="chatcmpl-2"),
+]
+
+RESPONSE = d.OPENAI_RESPONSE | {"id": "resp_2"}
+RESPONSE |= {"output": [d.MESSAGE | {"content": [d.EMPTY_PART | {"text": "Rain."}]}]}
+RESPONSES = [
+    d.event("response.created", response=RESPONSE | {"output": [], "usage": None}),
+    d.event("response.completed", response=RESPONSE),
+]
+MESSAGES = [
+    d.event("message_start", message={"content": [], "usage": {}}),
+    d.event("content_block_start", index=0, content_block={"type": "text", "text": ""}),
+    d.event(
+        "content_block_delta", index=0, delta={"type": "text_delta", "text": "Rain."}
+    ),
+    d.event(
+        "message_delta",
+        delta={"stop_reason": "end_turn"},
+        usage={"input_tokens": 30, "output_tokens": 2},
+    ),
+    d.event("message_stop"),
+]
+CONVERSE = [
+    {"messageStart": {"role": "assistant"}},
+    {"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"text": "Rain."}}},
+    {"messageStop": {"stopReason": "end_turn"}},
+    {"metadata": {"usage": {"inputTokens": 30, "outputTokens": 2}}},
+]
+FIRST = [chunk for chunk in d.OPENAI_CHAT_STREAM if "Rain" not in repr(chunk)]
+
+# name: the events of both answers, tokens, why the second one ended
+TURNS = {
+    "chat": ([*FIRST, *CHAT], (2036, 302), "stop"),
+    "responses": ([*d.OPENAI_RESPONSE_STREAM, *RESPONSES], (656, 304), "completed"),
+    "messages": ([*recorded("anthropic_stream"), *MESSAGES], (2039, 395), "end_turn"),
+    "converse": ([*recorded("bedrock_stream"), *CONVERSE], (2039, 395), "end_turn"),
+}
+
+
+@pytest.mark.parametrize(("events", "tokens", "reason"), TURNS.values(), ids=TURNS)
+def test_answers_one_after_another_are_all_in_the_log(events, tokens, reason):
+    """What the consumer read, every call of a tool, and the tokens of all of them."""
+
+    @log_prompt
+    def agent():
+        yield from copy.deepcopy(events)
+
+    with captured_logs() as logs:
+        assert list(agent()) == events
+
+    (log,) = logs
+    assert log.output == "Let me look.Rain."
+    (call, *_) = log.output_message["tool_calls"]
+    assert call["function"] == {"name": "weather", "arguments": '{"city":"Paris"}'}
+    assert (log.prompt_tokens, log.output_tokens) == tokens
+    assert log.finish_reason == reason
+
+
+def test_calls_of_the_second_answer_are_calls_of_their_own():
+    """Each answer counts its calls from 0 on, and some servers name them alike."""
+    facts = interpret(join([*FIRST, *SECOND_CALL]))
+
+    calls = [call["function"] for call in facts.output_message["tool_calls"]]
+    assert calls == [
+        {"name": "weather", "arguments": '{"city":"Paris"}'},
+        {"name": "clock", "arguments": "{}"},
+        {"name": "weather", "arguments": "{}"},
+    ]
+
+
+def test_tokens_that_one_of_the_answers_lacks_are_not_the_others():
+    """A part must not pass for the whole."""
+    assert interpret(join([*FIRST, *SECOND_CALL])).usage is None
+    assert interpret(join([*FIRST[:-1], *CHAT])).usage is None
+
+
+def test_a_server_whose_chunks_all_have_an_id_of_their_own_answers_once():
+    """Only what has ended, and goes on with something to say, was asked again."""
+    whole = interpret(join(FIRST))
+    chunks = [chunk | {"id": f"{n}"} for n, chunk in enumerate(FIRST)]
+
+    assert interpret(join(chunks)) == whole
