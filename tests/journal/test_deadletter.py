@@ -88,7 +88,7 @@ def test_a_line_that_the_disk_has_no_room_for_leaves_nothing(tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 50, hard))
     try:
-        with pytest.raises(OSError, match="no space left"):
+        with pytest.raises(OSError, match="No space left"):
             bury(tmp_path, 2)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -117,6 +117,20 @@ def sync(path: Path) -> None:
         os.close(fd)
 
 
+def append(fd: int, content: bytes) -> None:
+    """Append bytes to a file that is opened for that, all of them or none.
+
+    Half a line would spoil the next one as well.
+
+    Raises:
+        OSError: The disk is full, or so large may no file of this process be.
+    """
+    check_limit(os.fstat(fd).st_size + 1)
+    if (written := os.write(fd, content)) < len(content):
+        os.ftruncate(fd, os.fstat(fd).st_size - written)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def mark(path: Path, offsets: Iterable[int]) -> None:
     """Mark the frames at *offsets* of a file as done with, by plain writes."""
     with contextlib.suppress(OSError):

@@ -9,6 +9,7 @@ would kill the process.
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
 from pathlib import Path
@@ -69,7 +70,7 @@ class AppendedSegment(Segment):
         written = os.write(self.descriptor, content)
         if written < len(content):
             os.ftruncate(self.descriptor, self.size)
-            raise OSError(28, "no space left on device")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.size += written
 
     def store_frame(self, kind: int, payload: bytes, most: int) -> bool:

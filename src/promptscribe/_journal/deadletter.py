@@ -8,14 +8,13 @@ another name, has the folder's lock.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import json
 import os
 from typing import TYPE_CHECKING, Any, Final
 
 from promptscribe import _clock
-from promptscribe._journal.access import check_limit
+from promptscribe._journal.access import append
 from promptscribe._journal.faultpoint import reach
 
 if TYPE_CHECKING:
@@ -112,10 +111,7 @@ def _append(fd: int, line: bytes) -> None:
     size = os.fstat(fd).st_size
     if size and os.pread(fd, 1, size - 1) != b"\n":  # the machine lost its power
         line = b"\n" + line
-    check_limit(size + 1)
-    if os.write(fd, line) < len(line):
-        os.ftruncate(fd, size)
-        raise OSError(errno.ENOSPC, "no space left for a refused log")
+    append(fd, line)
 
 
 def _read(path: Path) -> Iterator[dict[str, Any]]:

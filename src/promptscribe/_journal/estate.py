@@ -25,7 +25,6 @@ left alone, until nobody has come for a lane of theirs for a week: see `Heritage
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import sys
@@ -33,7 +32,7 @@ import threading
 from pathlib import Path
 from typing import ClassVar, Final
 
-from promptscribe._journal.access import check_limit
+from promptscribe._journal.access import append
 from promptscribe._journal.lane import is_own, prepare_root
 from promptscribe.errors import JournalError
 
@@ -197,11 +196,6 @@ def _replace(path: Path, lines: list[str]) -> None:
 def _append(path: Path, lines: list[str]) -> None:
     fd = os.open(path, _FLAGS, 0o600)
     try:
-        told = "".join(f"{line}\n" for line in lines).encode()
-        check_limit(os.fstat(fd).st_size + 1)
-        if (written := os.write(fd, told)) < len(told):
-            # Half a line would spoil the next one as well.
-            os.ftruncate(fd, os.fstat(fd).st_size - written)
-            raise OSError(errno.ENOSPC, "no space left for a list of names")
+        append(fd, "".join(f"{line}\n" for line in lines).encode())
     finally:
         os.close(fd)

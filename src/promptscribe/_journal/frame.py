@@ -21,10 +21,10 @@ A frame::
             3  1  state           │ in one store of 8 bytes
             4  4  payload length  ┘
             8  4  crc32 of the payload, seeded with the kind; 0 while nobody
-                  has computed it (that of a payload over 1 KB is left to the
-                  background thread: 10 µs for 64 KB is too much for a caller,
-                  and zlib gives the interpreter lock away; and of what is
-                  delivered within a second nobody ever needs it)
+                  has computed it: that is left to the background thread, for
+                  what is not delivered within two seconds (10 µs for 64 KB is
+                  too much for a caller, and zlib gives the interpreter lock
+                  away)
            12     payload, then zeros up to a multiple of 8
 
 A frame exists once its commit word is there, so a process that dies while it
@@ -45,6 +45,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import mmap
+    from collections.abc import Iterator
 
 SEGMENT_MAGIC: Final = b"PSCRIBE1"
 SEGMENT_VERSION: Final = 1
@@ -73,11 +74,9 @@ KEY: Final = slice(2, 10)
 SHORTEST_PAYLOAD: Final = 10
 
 INLINE_CRC_BYTES: Final = 1024
-"""Longest payload whose checksum is computed by the caller: 0.3 µs at this size.
-
-Above it the background thread does it, for what is not delivered two seconds later:
-1 µs a log for the rest. (zlib also releases the interpreter lock above 5 KB,
-CPython ``zlibmodule.c``, which costs milliseconds beside a busy thread.)"""
+"""Longest payload whose checksum the caller computes where frames are to survive the
+host: 0.3 µs at this size. (zlib releases the interpreter lock above 5 KB, CPython
+``zlibmodule.c``, which costs milliseconds beside a busy thread.)"""
 
 _RUN_BYTES: Final = 256 << 10
 """Bytes of a segment after which a run of frames ends."""
@@ -266,6 +265,14 @@ def find_frame(buffer: mmap.mmap | bytes, offset: int) -> Frame | None:
             if found is not None and not _is_credible(buffer, found):
                 found = None
     return found
+
+
+def frames(buffer: mmap.mmap | bytes) -> Iterator[Frame]:
+    """Return the sound frames of a segment, whether acknowledged or not."""
+    offset = SEGMENT_HEADER_BYTES
+    while (found := find_frame(buffer, offset)) is not None:
+        yield found
+        offset = found.next
 
 
 def _is_credible(buffer: mmap.mmap | bytes, found: Frame) -> bool:

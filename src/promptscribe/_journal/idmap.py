@@ -10,7 +10,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Final
 
-from promptscribe._journal.access import check_limit
+from promptscribe._journal.access import append
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,12 +63,7 @@ class IdMap:
                     self._path.unlink()
                     old, fd = fd, os.open(self._path, _APPEND, 0o600)
                     os.close(old)  # not before: one number must not be closed twice
-                told = lines.encode("utf-8", "replace")
-                check_limit(os.fstat(fd).st_size + 1)
-                if 0 < (written := os.write(fd, told)) < len(told):
-                    # The disk is full. Of the last line there is half: the next one
-                    # behind it would give a log the id of two.
-                    os.ftruncate(fd, os.fstat(fd).st_size - written)
+                append(fd, lines.encode("utf-8", "replace"))
             finally:
                 os.close(fd)
 

@@ -169,23 +169,26 @@ def prepare_root(root: Path) -> None:
     """
     for folder in (root.parent, root):  # *mode* is for the last one made, not for all
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    status = root.lstat()
-    if not stat.S_ISDIR(status.st_mode):
-        raise JournalError(f"{root} is not a folder")
-    if status.st_uid != os.geteuid():
-        raise JournalError(f"{root} belongs to another user")
-    if status.st_mode & 0o022:
-        raise JournalError(f"{root} can be written by other users")
+    fault = _fault(root.lstat())
+    if fault is not None:
+        raise JournalError(f"{root} {fault}")
 
 
 def is_own(root: Path) -> bool:
     """Say whether a folder that is there is this user's alone; see `prepare_root`."""
     try:
-        status = root.lstat()
+        return _fault(root.lstat()) is None
     except OSError:
         return False
-    is_folder = stat.S_ISDIR(status.st_mode)
-    return is_folder and status.st_uid == os.geteuid() and not status.st_mode & 0o022
+
+
+def _fault(status: os.stat_result) -> str | None:
+    """Return why a folder is not this user's alone, or None."""
+    if not stat.S_ISDIR(status.st_mode):
+        return "is not a folder"
+    if status.st_uid != os.geteuid():
+        return "belongs to another user"
+    return "can be written by other users" if status.st_mode & 0o022 else None
 
 
 def find_lanes(root: Path) -> list[Path]:

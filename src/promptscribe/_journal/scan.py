@@ -169,13 +169,7 @@ class Scan:
     def frames(self, segment: Segment) -> Iterator[frame.Frame]:
         """Return the sound frames of a segment, read ones too."""
         mapping = segment.open()
-        offset = frame.SEGMENT_HEADER_BYTES
-        while mapping is not None:
-            found = frame.find_frame(mapping, offset)
-            if found is None:
-                return
-            yield found
-            offset = found.next
+        return iter(()) if mapping is None else frame.frames(mapping)
 
     def skip_starts(self, keys: set[bytes], *, is_anywhere: bool = False) -> None:
         """Have the starts with these keys count as done with, where they come next.

@@ -325,28 +325,6 @@ class Segment:
             access.sync(self.path)
 
 
-def count_memory_only(segments: Iterable[Segment]) -> int:
-    """Return how many logs end with the process, as their segments have no file.
-
-    One that began on disk is not among them: it is found there, as interrupted.
-    """
-    logs, begun = 0, set()
-    for segment in segments:
-        mapping, offset = segment.map, frame.SEGMENT_HEADER_BYTES
-        if segment.path is not None or mapping is None:
-            continue
-        while (found := frame.find_frame(mapping, offset)) is not None:
-            offset = found.next
-            if found.acknowledged:
-                continue
-            key = frame.key_of(mapping, found)
-            if found.kind == frame.START:
-                begun.add(key)
-            else:
-                logs += found.kind == frame.WHOLE or key in begun
-    return logs
-
-
 def header() -> bytes:
     """Return the bytes that a segment begins with."""
     return frame.SEGMENT_HEADER.pack(

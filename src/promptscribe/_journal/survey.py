@@ -57,7 +57,7 @@ def report(root: Path) -> Iterator[LaneReport]:
             found.segments += 1
             found.size_bytes += len(content)
             found.damaged_bytes += _damage(content)
-            for each in _frames(content):
+            for each in frame.frames(content):
                 key = frame.key_of(content, each)
                 if each.acknowledged:
                     continue
@@ -75,7 +75,7 @@ def logs(root: Path) -> Iterator[tuple[bytes | None, bytes | None]]:
     for path in find_lanes(root):
         starts: dict[bytes, bytes] = {}
         for content in _segments(path):
-            for each in _frames(content):
+            for each in frame.frames(content):
                 if each.acknowledged:
                     continue
                 payload = frame.payload_of(content, each)
@@ -104,9 +104,30 @@ def count_waiting(segments: Iterable[Segment]) -> int:
         if content is not None:
             waiting += sum(
                 each.kind != frame.START and not each.acknowledged
-                for each in _frames(content)
+                for each in frame.frames(content)
             )
     return waiting
+
+
+def count_memory_only(segments: Iterable[Segment]) -> int:
+    """Return how many logs end with the process, as their segments have no file.
+
+    One that began on disk is not among them: it is found there, as interrupted.
+    """
+    logs, begun = 0, set()
+    for segment in segments:
+        content = segment.map
+        if segment.path is not None or content is None:
+            continue
+        for each in frame.frames(content):
+            if each.acknowledged:
+                continue
+            key = frame.key_of(content, each)
+            if each.kind == frame.START:
+                begun.add(key)
+            else:
+                logs += each.kind == frame.WHOLE or key in begun
+    return logs
 
 
 def _segments(path: Path) -> Iterator[bytes]:
@@ -116,16 +137,9 @@ def _segments(path: Path) -> Iterator[bytes]:
                 yield segment.read_bytes()
 
 
-def _frames(content: Buffer) -> Iterator[frame.Frame]:
-    offset = frame.SEGMENT_HEADER_BYTES
-    while (found := frame.find_frame(content, offset)) is not None:
-        yield found
-        offset = found.next
-
-
 def _damage(content: bytes) -> int:
     damaged, offset = 0, frame.SEGMENT_HEADER_BYTES
-    for found in _frames(content):
+    for found in frame.frames(content):
         damaged += found.offset - offset
         offset = found.next
     return damaged + len(content[offset:].rstrip(b"\0"))

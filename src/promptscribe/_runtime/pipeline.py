@@ -18,7 +18,7 @@ from promptscribe._journal.idmap import IdMap
 from promptscribe._journal.lane import count_bytes
 from promptscribe._journal.reader import Reader
 from promptscribe._journal.record import acknowledge
-from promptscribe._journal.segment import SEGMENT_BYTES, count_memory_only
+from promptscribe._journal.segment import SEGMENT_BYTES
 from promptscribe._journal.writer import Writer
 from promptscribe._runtime import packed, render
 from promptscribe._runtime.destination import is_same, make_transport
@@ -278,7 +278,8 @@ class Pipeline:
             for reader in self._heritage.counted:
                 reader.close()
             # Nobody comes after us for what was in memory.
-            self._heritage.lose("memory_only", count_memory_only(self.writer.segments))
+            lost = survey.count_memory_only(self.writer.segments)
+            self._heritage.lose("memory_only", lost)
             self._left += [s for s in self.writer.segments if s.path is not None]
             self.writer.close()
             for segment in self._left:
