@@ -39,6 +39,33 @@ answer(1)
 print(promptscribe.force_flush(60).delivered)
 """
 
+PRELOADED = """
+import os
+import signal
+import sys
+import promptscribe
+from promptscribe import log_prompt
+
+@log_prompt(path="preloaded")
+def answer(mark):
+    return "answer"
+
+answer(0)
+promptscribe.force_flush(60)
+worker = os.fork()
+if worker:
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]))
+
+from gevent import monkey, sleep
+monkey.patch_all()
+signal.setitimer(signal.ITIMER_REAL, 10)  # a worker that does not answer is killed
+for mark in range(20):
+    answer(mark + 1)
+    sleep(0.01)
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(promptscribe.force_flush(60).delivered)
+"""
+
 
 @pytest.fixture
 def no_senders(monkeypatch):
@@ -106,3 +133,11 @@ def test_logs_are_delivered_by_gevents_sockets(tmp_path):
     """They take no timeout but a float."""
     with Server() as server:
         assert run(GREEN, tmp_path, server).split() == ["1"]
+
+
+@pytest.mark.slow
+def test_a_worker_that_becomes_green_after_the_fork_is_not_held_up(tmp_path):
+    """``gunicorn --preload -k gevent``, where the application calls as it is loaded."""
+    with Server() as server:
+        assert run(PRELOADED, tmp_path, server).split() == ["20"]
+        assert len(server.stored) == 21

@@ -88,10 +88,8 @@ class Exporter:
     ) -> None:
         self._source = source
         self._ledger = ledger
-        # No Event: its lock would hang a signal handler that logs while the code that
-        # it interrupted is ringing. A SimpleQueue's ``put`` is re-entrant.
         self._next_transport: Transport | None = None
-        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._hang_bell()
         self._senders = Senders(self.wake)
         self.desk: Desk | None = None
         if transport is not None:
@@ -112,9 +110,14 @@ class Exporter:
         self._stopping = False
         self._stop_by = 0.0
         self._urgent = False
-        self._progress = threading.Condition()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+
+    def _hang_bell(self) -> None:
+        # No Event: its lock would hang a signal handler that logs while the code that
+        # it interrupted is ringing. A SimpleQueue's ``put`` is re-entrant.
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._progress = threading.Condition()
 
     def start(self) -> None:
         """Start the thread if it does not run; cheap when it does."""
@@ -130,6 +133,9 @@ class Exporter:
     def _start(self) -> None:
         if self._thread is not None:
             return
+        # What was made before gevent made threads green, in a worker that it was forked
+        # to, would have the thread hold up all others wherever it waits.
+        self._hang_bell()
         thread = threading.Thread(
             target=self._run, name="promptscribe-exporter", daemon=True
         )
@@ -181,7 +187,7 @@ class Exporter:
         self._scanned = False
         self.start()
         self.wake()
-        with self._progress:
+        with (progress := self._progress):
             while not (self._scanned and goal.is_reached()):
                 failed = desk.circuit.is_open and (
                     not eager or once or desk.circuit.is_held
@@ -195,7 +201,7 @@ class Exporter:
                     return
                 asked = min(left - late, 0.1)
                 before = time.monotonic()
-                self._progress.wait(asked)
+                progress.wait(asked)
                 late = max(late, time.monotonic() - before - asked)
 
     def stop(self, timeout: float) -> bool:

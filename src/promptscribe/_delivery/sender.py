@@ -34,7 +34,7 @@ class Senders:
         self.in_flight = 0
         self._done = done
         self._threads = 0
-        self._out: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self._out: queue.SimpleQueue[Batch | None]
         self._close: Callable[[], None] = lambda: None
         self._ended: list[None] = []
         self._back: collections.deque[Batch] = collections.deque()
@@ -75,6 +75,8 @@ class Senders:
             self._out.put(None)
 
     def _start(self) -> bool:
+        if not self._threads:
+            self._out = queue.SimpleQueue()  # of the same make as the threads
         thread = threading.Thread(
             target=self._run,
             name=f"promptscribe-sender-{self._threads + 1}",
