@@ -154,9 +154,9 @@ class Rules:
         """Return what may be kept of a response, as members and under *name*."""
         if not self.is_bare:
             return {name: self.clean(value)}
-        from promptscribe._runtime import render
+        from promptscribe._runtime import answer
 
-        facts = render.read_response(value)
+        facts = answer.read_response(value)
         kept = {k: v for k, v in facts.items() if k not in schema.PAYLOAD_MEMBERS}
         return {record.CAPTURED: kept} if kept else {}
 

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 INTERRUPTED: Final = "Interrupted: the process ended before the call returned"
 
-read_response = answer.read_response
-
 
 def read_log(start: bytes | None, end: bytes | None) -> schema.PromptLog:
     """Return the log that the frames of one call make up.

@@ -11,7 +11,7 @@ import contextlib
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import msgspec
 
@@ -78,7 +78,7 @@ class Runtime:
         self._pipelines: list[Pipeline] = []
         self._lent_over: Append | None = None
         self.ledger = Ledger()
-        self.controls: _config.Settings | None = _when_asked(self)
+        self.controls: _config.Settings | None = cast("Any", _Unasked(self))
         self.members: msgspec.Raw | None = None
         self.append: Append | None = self._first_append
         self.use_clock(_clock.SystemClock())
@@ -88,7 +88,7 @@ class Runtime:
         """The settings in force, read from everywhere when first asked for."""
         if self._settings is None:
             with self._lock:
-                self._apply(_resolve(self._code, self._complain))
+                self._apply(_config.resolve(self._code, complain=self._complain))
         assert self._settings is not None  # noqa: S101 - set by _apply
         return self._settings
 
@@ -100,7 +100,7 @@ class Runtime:
         """
         with self._lock:
             merged = self._code | {k: v for k, v in code.items() if v is not None}
-            settings = _resolve(merged)
+            settings = _config.resolve(merged)
             self._code = merged
             self._transport = transport or self._transport
             self._apply(settings)
@@ -152,28 +152,22 @@ class Runtime:
 
     def flush(self, timeout: float) -> FlushResult:
         """Wait until everything recorded so far is delivered."""
-        deadline = self.monotonic_deadline(timeout)
+        left = _countdown(timeout)
         for pipeline in self._reached():
-            pipeline.flush(deadline())
+            pipeline.flush(left())
         return self.result()
 
     def deliver(self, timeout: float) -> None:
         """Wait until what was recorded so far is delivered, or cannot be just now."""
-        deadline = self.monotonic_deadline(timeout)
+        left = _countdown(timeout)
         for pipeline in list(self._pipelines):
-            pipeline.deliver(deadline())
+            pipeline.deliver(left())
 
     def shutdown(self, timeout: float, *, eager: bool) -> FlushResult:
         """Flush, stop the background threads, and leave the rest in the journal."""
-        deadline = self.monotonic_deadline(timeout)
-        results = [p.close(deadline(), eager=eager) for p in self._reached()]
+        left = _countdown(timeout)
+        results = [p.close(left(), eager=eager) for p in self._reached()]
         return add_up(results, self.ledger)
-
-    @staticmethod
-    def monotonic_deadline(timeout: float) -> Callable[[], float]:
-        """Return a function that says how many of *timeout* seconds are left."""
-        end = _clock.SystemClock.monotonic_ns() + int(timeout * 1e9)
-        return lambda: max((end - _clock.SystemClock.monotonic_ns()) / 1e9, 0.0)
 
     def after_fork(self) -> None:
         """Start afresh in a forked child."""
@@ -224,7 +218,7 @@ class Runtime:
             self._early = early
             try:
                 if self._settings is None:
-                    self._apply(_resolve(self._code, self._complain))
+                    self._apply(_config.resolve(self._code, complain=self._complain))
                 if self.append == self._first_append:
                     self._start_pipeline()
                 append = self.append
@@ -289,21 +283,16 @@ class _Unasked:
         return getattr(self._runtime.settings, name)
 
 
-def _when_asked(runtime: Runtime) -> Any:
-    return _Unasked(runtime)
-
-
-def _resolve(
-    code: dict[str, Any],
-    complain: Callable[[ConfigurationError], None] | None = None,
-) -> _config.Settings:
-    return _config.resolve(code, complain=complain)
-
-
 def _follow_threads(asked: bool) -> None:
     """Have threads take the current log along, or no longer: by name, from above."""
     if asked or _THREADS in sys.modules:
         import_module(_THREADS).follow(asked)
+
+
+def _countdown(timeout: float) -> Callable[[], float]:
+    """Return a function that says how many of *timeout* seconds are left."""
+    end = _clock.SystemClock.monotonic_ns() + int(timeout * 1e9)
+    return lambda: max((end - _clock.SystemClock.monotonic_ns()) / 1e9, 0.0)
 
 
 def nowhere(kind: int, payload: bytes) -> bool:  # noqa: ARG001 - an Append
