@@ -15,7 +15,9 @@ from promptscribe._clock import parse_log_id
 MODULE: Final = "opentelemetry.trace"
 modules: Final = sys.modules
 _BAGGAGE: Final = "opentelemetry.baggage"
-_NAMED: Final = "promptscribe.parent"
+NAMED: Final = "promptscribe.parent"
+"""Entry of the baggage in which `promptscribe.inject` names the current log."""
+
 _INTAKE: Final = "promptscribe.otel.intake"
 """Where the plug-in knows which spans are logs; it is not loaded for this."""
 
@@ -68,7 +70,7 @@ def _find_log() -> str | None:
 def _find_parent() -> str | None:
     """Return what `promptscribe.inject` wrote, and another's propagator has read."""
     try:
-        told = modules[_BAGGAGE].get_baggage(_NAMED)
+        told = modules[_BAGGAGE].get_baggage(NAMED)
         ids = parse_log_id(told) if type(told) is str else None
     except BaseException as problem:  # noqa: BLE001 - as above
         failure.note("otel_failed", problem)

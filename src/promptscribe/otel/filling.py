@@ -7,7 +7,7 @@ did not. What the user said, and what the function returned, wins over the span.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from promptscribe._capture.context import is_unsaved
 from promptscribe._capture.controlled import ControlledRecording
@@ -15,6 +15,7 @@ from promptscribe._capture.options import NO_OPTIONS
 from promptscribe._capture.recording import Recording
 from promptscribe._capture.rule import Rules, rules_of, to_plain
 from promptscribe._dialects import identity, translation
+from promptscribe._runtime.told import OWN
 from promptscribe._wire import record
 from promptscribe.otel import doubles
 
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from promptscribe._capture.context import Scope
     from promptscribe._dialects.span import Span
     from promptscribe.otel.lineage import Call
-
-_OWN: Final = ("path", "source", "environment", "error")
-"""What a span says of itself: the log around it has its own."""
 
 
 class Fills:
@@ -142,7 +140,7 @@ def update_for(
     members = translation.read_call(span)
     if rules is None or rules.is_bare:
         members = translation.withhold(members)
-    said = {k: v for k, v in members.items() if k not in _OWN}
+    said = {k: v for k, v in members.items() if k not in OWN}
     if rules is not None:
         said = rules.members(to_plain(said, rules))
     return {record.CAPTURED: said}

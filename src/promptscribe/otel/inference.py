@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from opentelemetry import context as otel_context
 
@@ -19,9 +19,6 @@ from promptscribe._dialects import gen_ai
 from promptscribe._dialects.span import Span
 from promptscribe.otel.filling import update_for
 from promptscribe.otel.reading import plain
-
-if TYPE_CHECKING:
-    from promptscribe._runtime.state import Append
 
 KEY: Final = "opentelemetry.genai.client.inference.context"
 """``CLIENT_INFERENCE_CONTEXT_KEY``."""
@@ -59,23 +56,11 @@ _NAMES: Final = {
 
 
 class Inference:
-    """Has the calls inside one log report to it.
-
-    Attributes:
-        trace: None: it is no span.
-        key: None as well.
-    """
-
-    trace: bytes | None = None
-    key: int | None = None
+    """Has the calls inside one log report to it."""
 
     def __init__(self, data: Any) -> None:
         self._data = data
         self._tokens: list[Any] = []
-
-    def tap(self, append: Append) -> Append:
-        """Return the append as it is."""
-        return append
 
     def enter(self) -> None:
         """Have calls that begin now report here."""

@@ -4,7 +4,8 @@ Its law: a call that several doors or several instrumentations report is one log
 its tokens counted once; and a call made inside a decorated function is that function's
 log, unless there is more than one. Nothing raises into the application.
 
-``_lock`` guards everything; it is never held while a frame is written.
+``_lock`` guards everything. Logs are written without it, except for the start of a
+call that waits for another span's end.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from promptscribe.otel.lineage import (
     may_be_call,
 )
 from promptscribe.otel.reading import read_span
-from promptscribe.otel.told import Told
+from promptscribe.otel.responses import Responses
 
 if TYPE_CHECKING:
     from promptscribe._capture.context import Scope
@@ -60,7 +61,7 @@ class Intake:
         self._lock = threading.RLock()
         self._lineage = Lineage()
         self._taken: Recent[Key, None] = Recent(MOST_TAKEN)
-        self._responses = Told()
+        self._responses = Responses()
         self._fills = filling.Fills()
         self._holding = Holding()
         # What log records said of spans that run; it goes with them.
@@ -258,11 +259,10 @@ class Intake:
         return self._lineage.nearest(key)
 
     def _close(self, key: Key | None, call: Span | None) -> None:
-        with self._lock:
-            node = self._find(key)
-            if key is not None and node is not None:
-                node.close(call)
-                self._holding.drop(key)
+        node = self._find(key)
+        if key is not None and node is not None:
+            node.close(call)
+            self._holding.drop(key)
 
     def _hold_back(self, call: Call, above: Ancestor) -> list[Call] | None:
         """Put a call aside that another span has told of, or will; None for others.
@@ -272,13 +272,13 @@ class Intake:
         """
         outer, span = above.node, call.span
         if outer is not None:
-            around = outer.read()
-            if around is not None and doubles.is_same_call(span, around):
-                key = _key_of(around)
+            told = outer.read()
+            if told is not None and doubles.is_same_call(span, told):
+                key = _key_of(told)
                 if key in self._taken:
                     # It is over, and written: a guess is good where nothing is lost.
-                    is_sure = None not in map(identity.response_id, (span, around))
-                    is_known = is_sure or identity.has_tokens(around)
+                    is_sure = None not in map(identity.response_id, (span, told))
+                    is_known = is_sure or identity.has_tokens(told)
                     return [] if is_known and call.waiting is None else None
                 top = self._above(key, outer)
                 # In an open log's place the call is a part of it.

@@ -6,20 +6,18 @@ cost some hundred nanoseconds.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import baggage
 from opentelemetry.sdk.trace import SpanProcessor
 
+from promptscribe._capture.ambient import NAMED
 from promptscribe._runtime.state import runtime
 from promptscribe.otel.intake import intake
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import ReadableSpan, Span
-
-PARENT: Final = "promptscribe.parent"
-"""Entry of the baggage in which `promptscribe.inject` names the current log."""
 
 
 class PromptscribeSpanProcessor(SpanProcessor):
@@ -34,7 +32,7 @@ class PromptscribeSpanProcessor(SpanProcessor):
         parent = getattr(span, "parent", None)
         told: Any = None
         if parent is not None and getattr(parent, "is_remote", False):
-            told = baggage.get_baggage(PARENT, parent_context)
+            told = baggage.get_baggage(NAMED, parent_context)
         intake.start(span, told if isinstance(told, str) else None)
 
     def on_end(self, span: ReadableSpan) -> None:

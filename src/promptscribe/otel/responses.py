@@ -1,4 +1,4 @@
-"""The told: which responses an instrumentation has told of already.
+"""The responses: which of them an instrumentation has told of already.
 
 Its law: bounded; and no instrumentation tells of one call twice by itself.
 """
@@ -23,7 +23,7 @@ class _Seen(NamedTuple):
     ended: int
 
 
-class Told:
+class Responses:
     """Remembers responses; the caller holds a lock."""
 
     def __init__(self) -> None:
