@@ -3,6 +3,9 @@
 Its law: data only; see `documented`.
 """
 
+import json
+from base64 import b64encode
+
 from documented import event
 
 # https://docs.claude.com/en/api/messages,
@@ -195,6 +198,12 @@ BEDROCK_STREAM = [
     ),
     ("messageStop", {"stopReason": "tool_use"}),
     ("metadata", {"usage": BEDROCK_USAGE, "metrics": {"latencyMs": 1275}}),
+]
+
+# https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_PayloadPart.html
+BEDROCK_BODY_STREAM = [
+    ("chunk", {"bytes": b64encode(json.dumps({kind: what}).encode()).decode()})
+    for kind, what in BEDROCK_STREAM
 ]
 
 # https://docs.cohere.com/reference/chat

@@ -12,6 +12,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+import wrapt
 
 from promptscribe._capture import failure
 from promptscribe._capture.generator import hide_frame
@@ -189,10 +190,10 @@ def _reading_pieces(read: Callable[..., Any], body: RawBody) -> Callable[..., An
     is_async = inspect.isasyncgenfunction(inspect.unwrap(read))
     drive = drive_async_loop if is_async else drive_loop
 
-    @functools.wraps(read)
-    def read_pieces(*args: Any, **kwargs: Any) -> Any:
+    def read_pieces(_method: Any, _self: Any, args: Any, kwargs: Any) -> Any:
         pieces = read(*args, **kwargs)
         driver = driver_for(pieces, drive)
         return named_as(driver(pieces, _Pieces(body, end)), pieces)
 
-    return read_pieces
+    # `inspect` still finds a generator function.
+    return wrapt.FunctionWrapper(read, read_pieces)

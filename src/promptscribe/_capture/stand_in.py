@@ -42,10 +42,15 @@ _READERS: Final = frozenset(
         "get_final_message",
         "get_final_response",
         "get_final_text",
+        "stream_to_file",
         "until_done",
     }
 )
-"""Methods that read to the end: openai ``lib/streaming``, anthropic the same."""
+"""Methods that read to the end: openai ``lib/streaming``, ``_response.py``; anthropic
+the same."""
+
+_METHODS: Final = frozenset({MethodType, FunctionType, wrapt.FunctionWrapper})
+"""What a method may be: a function or a wrapper is ours, if decorated twice."""
 
 _TEXTS: Final = "text_stream"
 _MAKE_TEXTS: Final = "__stream_text__"
@@ -198,8 +203,8 @@ class IteratorStandIn(IterableStandIn):
         return chunk
 
 
-class _AsyncReading(StandIn):
-    """How a stream is read asynchronously."""
+class AsyncIterableStandIn(StandIn):
+    """Stands for a stream that is read asynchronously, and perhaps otherwise, too."""
 
     def __aiter__(self) -> Any:
         stream = aiter(self.__wrapped__)
@@ -240,14 +245,14 @@ class _AsyncReading(StandIn):
         return chunk
 
 
-class AsyncIteratorStandIn(_AsyncReading):
+class AsyncIteratorStandIn(AsyncIterableStandIn):
     """Stands for an asynchronous stream."""
 
     # Else it would pass for an Iterable, as every ObjectProxy does.
     __iter__ = None  # type: ignore[assignment]
 
 
-class BothStandIn(IteratorStandIn, _AsyncReading):
+class BothStandIn(IteratorStandIn, AsyncIterableStandIn):
     """Stands for a stream that can be read either way."""
 
 
@@ -260,8 +265,8 @@ class ResponseStandIn(StandIn):
 
     def __getattr__(self, name: str) -> Any:
         value = super().__getattr__(name)
-        if name in READERS and type(value) in {MethodType, FunctionType}:
-            return reading(value, self._self_body)  # ours, if decorated twice
+        if name in READERS and type(value) in _METHODS:
+            return reading(value, self._self_body)
         return value
 
     def parse(self, *args: Any, **kwargs: Any) -> Any:
@@ -305,6 +310,7 @@ def _closing(close: Callable[..., Any], tape: Tape) -> Callable[..., Any]:
 _CLASSES: Final[dict[StreamKind, type[StandIn]]] = {
     "iterator": IteratorStandIn,
     "iterable": IterableStandIn,
+    "async iterable": AsyncIterableStandIn,
     "async iterator": AsyncIteratorStandIn,
     "both": BothStandIn,
     "manager": StandIn,

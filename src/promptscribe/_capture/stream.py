@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from promptscribe._capture.tape import Finish
 
 _RESPONSES: Final = frozenset({"response", "async response"})
-_HELD: Final = "stream"
-"""Where boto3's ``converse_stream`` puts the stream in its answer, a dict."""
+_HOLDERS: Final = ("stream", "body")
+"""Where boto3's ``converse_stream`` puts the stream in its answer, a dict, and where
+``invoke_model_with_response_stream`` does."""
+_HELD: Final = frozenset({"iterable", "async iterable"})
 
 
 def is_provider_stream(value: Any) -> bool:
@@ -32,11 +34,21 @@ def is_provider_stream(value: Any) -> bool:
     A raw response (``with_raw_response``) whose body has been read holds none.
     """
     if type(value) is dict:
-        return kind_of(value.get(_HELD)) == "iterable"
+        return _holder(value) is not None
     kind = kind_of(value)
     if kind in RUNNING:
         return is_providers(value)
-    return kind is not None and (kind not in _RESPONSES or not value.is_closed)
+    if kind is None or kind == "raw":
+        return False
+    return kind not in _RESPONSES or not value.is_closed
+
+
+def _holder(answer: dict[Any, Any]) -> str | None:
+    """Return where an answer of boto3's holds its stream, if it does."""
+    for name in _HOLDERS:
+        if name in answer and kind_of(answer[name]) in _HELD:
+            return name
+    return None
 
 
 def is_stream(value: Any) -> bool:
@@ -65,7 +77,8 @@ def record_stream(
 
 def _stand_in(stream: Any, tape: Tape, scope: Scope | None) -> Any:
     if type(stream) is dict:
-        stream[_HELD] = stand_in(stream[_HELD], tape)
+        name = _holder(stream)
+        stream[name] = stand_in(stream[name], tape)
         return stream
     if kind_of(stream) == "coroutine":
         driver = driver_for(stream, _await)
@@ -120,10 +133,10 @@ def payload(value: Any) -> Any:
     The SDK keeps what it has parsed, so the user gets the same object from ``parse()``.
     """
     kind = kind_of(value)
-    if kind not in _RESPONSES:
+    if kind not in _RESPONSES and kind != "raw":
         return value
     try:
-        parsed = value.parse()
+        parsed = value.data if kind == "raw" else value.parse()
         return _run(parsed) if kind == "async response" else parsed
     except BaseException as problem:  # noqa: BLE001 - the SDK's, or the body was odd
         failure.note("snapshot_failed", problem)

@@ -14,17 +14,20 @@ from promptscribe._capture import adapter
 StreamKind: TypeAlias = Literal[
     "iterator",
     "iterable",
+    "async iterable",
     "async iterator",
     "both",
     "manager",
     "response",
     "async response",
+    "raw",
     "generator",
     "async generator",
     "coroutine",
 ]
-"""``iterable`` has no ``__next__``; ``both`` is read either way; a ``manager`` gives
-the stream when it is entered, a ``response`` when it is asked to ``parse()``."""
+"""An ``iterable`` has no ``__next__`` to be called; ``both`` is read either way;
+a ``manager`` gives the stream when it is entered, a ``response`` when it is asked to
+``parse()``; what is ``raw`` is no stream: it has the parsed response beside it."""
 
 _STAINLESS: Final[dict[str, StreamKind]] = {
     "Stream": "iterator",
@@ -61,20 +64,28 @@ _CLASSES: Final[dict[str, dict[str, StreamKind]]] = {
         "BetaMessageStreamManager": "manager",
         "BetaAsyncMessageStreamManager": "manager",
     },
-    "groq": _STAINLESS,
     "cerebras": _STAINLESS,
+    "fireworks": _STAINLESS,
+    "groq": _STAINLESS,
+    "perplexity": _STAINLESS,
     "together": _STAINLESS,
+    "writerai": _STAINLESS,
     "mistralai": {  # client/utils/eventstreaming.py
         "EventStream": "iterator",
         "EventStreamAsync": "async iterator",
     },
+    "cohere": {"HttpResponse": "raw", "AsyncHttpResponse": "raw"},  # core/
     "litellm": {"CustomStreamWrapper": "both"},  # litellm_core_utils
     "botocore": {"EventStream": "iterable"},  # botocore/eventstream.py
+    "aiobotocore": {"AioEventStream": "async iterable"},  # which is a botocore's, too
 }
 
 _GENERATORS: Final = (
+    "aiobotocore",
     "anthropic",
+    "cerebras",
     "cohere",
+    "fireworks",
     "google.genai",
     "groq",
     "huggingface_hub",
@@ -83,6 +94,7 @@ _GENERATORS: Final = (
     "mistralai",
     "ollama",
     "openai",
+    "perplexity",
     "together",
     "vertexai",
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import sys
 
 import pytest
@@ -81,6 +82,10 @@ def hugging_face(base):
     client = sdk("huggingface_hub").InferenceClient(base_url=f"{base}/v1", api_key="-")
     kept.append(client)  # as Gemini's
     return client.chat_completion
+
+
+def perplexity(base):
+    return sdk("perplexity").Perplexity(api_key="none", base_url=base).chat.completions
 
 
 def bedrock(base):
@@ -223,6 +228,11 @@ STREAMS = {
         lambda answer: list(answer["stream"]),
         ANTHROPIC_FACTS,
     ),
+    "perplexity": (
+        lambda b: perplexity(b).create(**GPT, stream=True),
+        list,
+        OPENAI_FACTS,
+    ),
     "langchain": (lambda b: langchain(b).stream("Weather?"), list, OPENAI_FACTS),
     "langchain async": (
         lambda b: langchain(b).astream("Weather?"),
@@ -287,6 +297,12 @@ WHOLE = {
     ),
     "cohere": (
         lambda b: cohere(b).chat(model="command-a-03-2025", messages=ASK),
+        COHERE_FACTS,
+    ),
+    "cohere raw": (
+        lambda b: cohere(b).with_raw_response.chat(
+            model="command-a-03-2025", messages=ASK
+        ),
         COHERE_FACTS,
     ),
     "cohere, first API": (
@@ -412,6 +428,58 @@ def test_a_response_of_an_asynchronous_raw_client_is_logged(provider):
         message = asyncio.run(main())
 
     assert message.usage.output_tokens == logs[0].output_tokens == 393
+
+
+def test_a_stream_of_a_models_own_body_is_recorded(provider):
+    """Each of its events is JSON in bytes; the program reads these as before."""
+    ask = {"modelId": "amazon.nova-lite-v1:0", "body": "{}"}
+
+    with captured_logs() as logs, log_prompt("p") as log:
+        answer = bedrock(provider).invoke_model_with_response_stream(**ask)
+        events = [json.loads(e["chunk"]["bytes"]) for e in log.record(answer)["body"]]
+
+    (log,) = logs
+    assert (log.output, log.finish_reason) == (LOOK, "tool_use")
+    assert (log.prompt_tokens, log.output_tokens) == (2009, 393)
+    assert log.metadata["chunks"] == len(events) > 1
+
+
+def test_a_stream_of_aiobotocores_is_read_as_asynchronously_as_it_was(provider):
+    """It is botocore's in all but that: it could not be read any more."""
+    eventstream = sdk("botocore.eventstream")
+
+    class AioEventStream(eventstream.EventStream):  # aiobotocore 2.25, eventstream.py
+        def __init__(self, stream):
+            self._events = iter(stream)
+
+        def __iter__(self):
+            raise NotImplementedError("Use async-for instead")
+
+        def __aiter__(self):
+            return self.__anext__()
+
+        async def __anext__(self):
+            for event in self._events:
+                yield event
+
+    AioEventStream.__module__ = "aiobotocore.eventstream"
+
+    @log_prompt
+    async def ask():
+        answer = bedrock(provider).converse_stream(**BEDROCK)
+        return answer | {"stream": AioEventStream(answer["stream"])}
+
+    async def main():
+        stream = (await ask())["stream"]
+        assert isinstance(stream, AioEventStream)
+        return [event async for event in stream]
+
+    with captured_logs() as logs:
+        events = asyncio.run(main())
+
+    (log,) = logs
+    assert (log.output, log.output_tokens) == (LOOK, 393)
+    assert log.metadata["chunks"] == len(events) > 1
 
 
 def test_nothing_is_imported_to_know_a_stream():

@@ -85,6 +85,41 @@ def test_an_asynchronous_client_is_read_likewise(provider, way):
     assert facts(logs[0]) == FACTS
 
 
+def test_inspect_finds_what_it_found_undecorated(client, provider):
+    """Whether a method gives a generator, and what it takes."""
+    ask = client.chat.completions.with_streaming_response.create
+
+    def kinds(answer):
+        found = [getattr(answer, way) for way in [*PIECES, *WHOLE, "json"]]
+        ask = inspect.isgeneratorfunction, inspect.isasyncgenfunction
+        ask += inspect.iscoroutinefunction, inspect.signature
+        return [[question(method) for question in ask] for method in found]
+
+    async def main(d):
+        async with openai.AsyncOpenAI(base_url=f"{provider}/v1") as other:
+            ask = other.chat.completions.with_streaming_response.create
+            async with d(ask)(**STREAM) as answer:
+                return kinds(answer)
+
+    for d in (log_prompt, lambda f: log_prompt(log_prompt(f))):
+        with captured_logs(), ask(**STREAM) as undecorated, d(ask)(**STREAM) as answer:
+            assert kinds(answer) == kinds(undecorated)
+            assert asyncio.run(main(d)) == asyncio.run(main(lambda f: f))
+
+
+def test_what_goes_into_a_file_is_read_like_any(client, tmp_path):
+    """Speech mostly does; its log said that the answer was closed early."""
+    ask = {"model": "tts-1", "voice": "alloy", "input": "why?"}
+    speak = log_prompt(client.audio.speech.with_streaming_response.create)
+
+    with captured_logs() as logs, speak(**ask) as answer:
+        answer.stream_to_file(tmp_path / "speech")
+
+    assert (tmp_path / "speech").read_bytes() == b'{"said": "aloud"}'
+    (log,) = logs
+    assert (log.output, log.metadata) == ('{"said":"aloud"}', None)
+
+
 @pytest.mark.parametrize("way", [*PIECES, *WHOLE, "parse"])
 @pytest.mark.parametrize("asked", [CHAT, STREAM], ids=["whole", "stream"])
 def test_a_function_that_calls_a_decorated_one_is_told_likewise(client, way, asked):
