@@ -12,7 +12,7 @@ import msgspec
 
 from promptscribe import schema
 from promptscribe._capture import failure, snapshot
-from promptscribe._capture.plain import encode_plain, is_plain
+from promptscribe._capture.plain import LONGEST, encode_plain, is_plain
 from promptscribe._clock import join_log_id
 from promptscribe._runtime.state import runtime
 from promptscribe._wire.record import REQUEST, RESPONSE, STREAM
@@ -225,7 +225,8 @@ class Recording:
         last = (self.key, ended, True, result, None, self._updates, None)
         payload = b""
         try:
-            if is_plain(result):
+            is_text = type(result) is str and len(result) <= LONGEST
+            if is_text or is_plain(result):
                 payload = _encode(last)
         except Exception:  # noqa: BLE001, S110 - an odd value: the slow way takes it
             pass
