@@ -105,6 +105,22 @@ def test_retry_after_is_honoured(sink, deliver):
     assert times[1] - times[0] >= 0.95e9
 
 
+@pytest.mark.parametrize("value", ["0", "Thu, 01 Jan 1970 00:00:00 GMT"])
+def test_a_server_that_asks_for_no_pause_is_left_alone_all_the_same(
+    sink, deliver, value
+):
+    """One whose clock is behind says so; it is not asked a thousand times a second."""
+    busy = Reply(429, {"Retry-After": value}, whole=True)
+    sink.judge = lambda _seen: busy
+    deliver()
+    call(20)
+
+    result = promptscribe.force_flush(0.5)
+
+    assert result.pending == 20
+    assert 2 < len(sink.requests) < 30
+
+
 @pytest.mark.parametrize("status", [401, 403, 302])
 def test_a_wrong_key_or_address_holds_everything(sink, deliver, status, caplog):
     """Nothing is lost or sent elsewhere; one line says so; a good key ends it."""
@@ -178,7 +194,7 @@ def test_what_goes_out_of_a_full_dead_letter_file_is_counted(
     assert result.reasons["dead_letter_full"] == 60 - left
 
 
-@pytest.mark.parametrize("status", [404, 405, 407, 410, 421])
+@pytest.mark.parametrize("status", [400, 404, 405, 407, 410, 411, 417, 421])
 def test_what_is_refused_like_all_others_is_kept(sink, deliver, status):
     """A proxy whose server is being replaced refuses all; but for a few at first."""
     sink.offer = None  # in a bulk answer each line speaks of its own log
@@ -244,11 +260,13 @@ def test_one_log_that_breaks_a_whole_request_holds_up_no_other(
     assert 3 not in marks(sink)
 
 
-def test_one_that_passes_has_not_all_buried_that_were_refused_like_it(sink, deliver):
+def test_one_that_passes_has_not_all_buried_that_were_refused_like_it(
+    sink, deliver, monkeypatch
+):
     """A server that is being replaced takes one now and then; the others are kept."""
+    monkeypatch.setattr(retry, "LONGEST_DELAY", 0.01)
     sink.offer = None
-    refusal = Reply(404, headers={"Retry-After": "0"})
-    sink.judge = lambda seen: Reply() if mark_of(seen) == 60 else refusal
+    sink.judge = lambda seen: Reply(200 if mark_of(seen) == 60 else 404)
     folder = deliver()
     call(100)
     sink.wait(lambda: sink.stored)

@@ -14,8 +14,8 @@ from promptscribe._delivery import retry
 FATES = {
     "delivered": [200, 201, 202, 204, 299, 409],
     "hold": [300, 301, 302, 303, 307, 308, 401, 403],
-    "again": [402, 404, 405, 407, 408, 410, 421, 425, 429, 500, 503, 507, 599],
-    "rejected": [400, 413, 415, 418, 422, 431],
+    "again": [400, 402, 404, 405, 407, 408, 410, 411, 415, 418, 429, 431, 500, 507],
+    "rejected": [413, 422],
 }
 
 
@@ -43,11 +43,11 @@ NOW = 1_700_000_000.0
     ("header", "seconds"),
     [
         ("5", 5.0),
-        ("0", 0.0),
+        ("0", None),
         (" 120 ", 120.0),
         ("999999999999", retry.LONGEST_RETRY_AFTER),
         (format_datetime(datetime.fromtimestamp(NOW + 60, UTC)), 60.0),
-        (format_datetime(datetime.fromtimestamp(NOW - 60, UTC)), 0.0),
+        (format_datetime(datetime.fromtimestamp(NOW - 60, UTC)), None),
         ("", None),
         ("soon", None),
         ("-3", None),

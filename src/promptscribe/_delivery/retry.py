@@ -5,6 +5,7 @@ Its law: nothing here sleeps, reads a clock or touches a socket.
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -21,14 +22,14 @@ Fate = Literal["delivered", "again", "hold", "rejected"]
 """What becomes of a log: ``again`` is tried again as soon as the server may be well,
 ``hold`` waits for a person to mend key, address or server, and loses nothing."""
 
-_AGAIN: Final = frozenset({408, 425, 429})
 KEY_REFUSED: Final = frozenset({401, 403})
 """A rotated key must not cost data: every peer drops on 401, up to 100 % of it."""
-OF_ADDRESS: Final = frozenset({402, 404, 405, 407, 410, 421, 426, 451})
-"""What is said of a log, or of all: by a proxy in front whose server is just being
-replaced, by another server at the address, by one where the bill is not paid. Which of
-the two it was shows by the others, see the desk: an hour of 404 must not fill the
-dead-letter file, which holds the newest 32 MB."""
+_OF_LOG: Final = frozenset({413, 422})
+"""What is said of one log, and would not be said of all. Any other 4xx may be: 404 by a
+proxy whose server is just being replaced, 400 by one that wants https or another
+``Host``, 407 by one that wants a password. Which of the two it was shows by the others,
+see the desk: an hour of 404 must not fill the dead-letter file, which holds the newest
+32 MB."""
 
 _OF_SERVER: Final = frozenset({401, 403, 408, 425, 429, 503, 507})
 _OF_CONTENT: Final = frozenset({400, 413, 415, 422})
@@ -73,9 +74,9 @@ def judge(status: int, headers: Mapping[str, str], *, now: float) -> Verdict:
         return Verdict("delivered", reason)
     if status in KEY_REFUSED or 300 <= status < 400:
         return Verdict("hold", reason)
-    if status in _AGAIN or status in OF_ADDRESS or status >= 500:
-        return Verdict("again", reason, read_retry_after(headers, now=now))
-    return Verdict("rejected", reason)
+    if status in _OF_LOG:
+        return Verdict("rejected", reason)
+    return Verdict("again", reason, read_retry_after(headers, now=now))
 
 
 def is_about_server(outcome: Answer | Unreachable) -> bool:
@@ -90,7 +91,11 @@ def is_about_content(outcome: Answer | Unreachable) -> bool:
 
 def is_in_doubt(outcome: Answer | Unreachable) -> bool:
     """Say whether an answer may tell of what was sent, or as well of the address."""
-    return not isinstance(outcome, Unreachable) and outcome.status in OF_ADDRESS
+    return (
+        not isinstance(outcome, Unreachable)
+        and 400 <= outcome.status < 500
+        and outcome.status not in _OF_SERVER | _OF_LOG
+    )
 
 
 def is_of_one(outcome: Answer | Unreachable) -> TypeGuard[Answer]:
@@ -102,17 +107,21 @@ def is_of_one(outcome: Answer | Unreachable) -> TypeGuard[Answer]:
 
 
 def read_retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
-    """Return the seconds of a ``Retry-After`` header (RFC 9110, 10.2.3), or None."""
+    """Return the seconds of a ``Retry-After`` header (RFC 9110, 10.2.3), or None.
+
+    None as well for 0 and for a date that is past, by a clock that is behind: who asks
+    at once, whenever told so, asks a thousand times a second.
+    """
     value = headers.get("retry-after", "").strip()
-    if not value:
-        return None
     if value.isdecimal():
-        return min(float(value[:9]), LONGEST_RETRY_AFTER)
-    try:
-        delay = parsedate_to_datetime(value).timestamp() - now
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return min(max(delay, 0.0), LONGEST_RETRY_AFTER)
+        seconds = float(value[:9])
+    else:
+        try:
+            until = parsedate_to_datetime(value).timestamp()
+        except (ValueError, TypeError, OverflowError):
+            return None
+        seconds = math.ceil(until - now)  # a date has whole seconds
+    return min(seconds, LONGEST_RETRY_AFTER) if seconds > 0 else None
 
 
 def delay(

@@ -124,7 +124,7 @@ def replay() -> tuple[int, int]:
             request = Request("/prompts/log", entry["query"], body)
             answer = transport.send(request)
             fate = retry.judge(answer.status, answer.headers, now=0.0).fate
-            if fate in {"again", "hold"} and answer.status not in retry.OF_ADDRESS:
+            if fate in {"again", "hold"} and not retry.is_in_doubt(answer):
                 raise Unreachable(f"the server answers {answer.status}")
             if fate == "delivered":
                 taken += 1
