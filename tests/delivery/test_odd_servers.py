@@ -204,6 +204,30 @@ def test_a_server_that_names_no_log_is_believed_and_told_of(odd, reply, caplog):
     assert marks(server) == list(range(20))
 
 
+def cutting(server, connection, path, body):
+    """A proxy that cuts what it does not know: nginx, ``return 444``."""
+    return False if path == "/health" else closing(server, connection, path, body)
+
+
+def failing(server, connection, path, body):
+    """One that says what is not so."""
+    if path == "/health":
+        connection.sendall(ok(b"").replace(b"200 OK", b"503 Unavailable"))
+        return True
+    return closing(server, connection, path, body)
+
+
+@pytest.mark.parametrize("reply", [cutting, failing])
+def test_where_only_the_question_has_no_answer_logs_arrive(odd, reply):
+    """What a server has besides the contract is not worth waiting for."""
+    server = odd(reply)
+
+    result = deliver(20)
+
+    assert (result.delivered, result.pending) == (20, 0)
+    assert marks(server) == list(range(20))
+
+
 def test_an_address_of_version_6(odd):
     """With brackets in the URL."""
     server = odd(closing, socket.AF_INET6)

@@ -7,6 +7,7 @@ whether it is again.
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ from promptscribe._delivery.identity import Identity
 from promptscribe._delivery.parcel import Batch
 from promptscribe._delivery.retry import is_about_content, is_about_server, is_of_one
 from promptscribe._delivery.route import STORED, Bulk, Inquiry, OneByOne
+from promptscribe._delivery.transport import Unanswered
 from promptscribe._delivery.tray import Tray
 
 if TYPE_CHECKING:
@@ -36,6 +38,11 @@ _MOST_BULKS: Final = 2
 _SLOW: Final = 0.003
 """Seconds for an answer from which on waiting outweighs work: 0.3 ms a request are
 spent with the interpreter lock held, so more threads do not help below."""
+_MOST_UNANSWERED: Final = 2
+"""Questions after what a server offers, from which on it is served without an answer:
+some proxies cut or hold what they do not know, and pass logs on."""
+_ASK_AGAIN: Final = 60.0
+"""Seconds after which it is asked again."""
 _PARENT_POLL: Final = 0.1
 _LONGEST_WAIT_FOR_TOP: Final = 0.5
 """Seconds, once in a process, and not with a server of ours: a call takes longer often,
@@ -73,6 +80,8 @@ class Desk:
         self._identity = Identity(ids)
         self._fate = Fate(self._tray, ledger, self.circuit, self._identity, bury)
         self._route: Route | None = None
+        self._unanswered = 0
+        self._ask_again_at = math.inf
         self._window = 1
         self._retired: list[Transport] = []
         self._first_by = 0.0
@@ -145,8 +154,15 @@ class Desk:
 
     def _choose_route(self, inquiry: Inquiry) -> None:
         if inquiry.problem is not None:
-            self.circuit.open(inquiry.problem)
-        elif inquiry.offer is not None and inquiry.offer.bulk:
+            self._unanswered += isinstance(inquiry.problem, Unanswered)
+            if self._unanswered < _MOST_UNANSWERED:
+                self.circuit.open(inquiry.problem)
+                return
+            self._ask_again_at = time.monotonic() + _ASK_AGAIN
+            self._route = OneByOne(self._transport)
+            return
+        self._unanswered = 0
+        if inquiry.offer is not None and inquiry.offer.bulk:
             is_read = inquiry.offer.records == self._packing.version
             self._route = Bulk(
                 self._transport,
@@ -157,6 +173,8 @@ class Desk:
             self._route = OneByOne(self._transport)
 
     def _next_batch(self) -> Batch | None:
+        if time.monotonic() >= self._ask_again_at:
+            self._ask_again_at, self._route = math.inf, None
         route = self._route
         if route is None:
             if hasattr(self._transport, "offer"):

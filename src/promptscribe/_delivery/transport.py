@@ -70,6 +70,10 @@ class Answer(NamedTuple):
     body: bytes = b""
 
 
+class Unanswered(Unreachable):
+    """The server was reached, and gave no answer that could be used."""
+
+
 class Offer(NamedTuple):
     """What a server has besides the contract.
 
@@ -143,8 +147,11 @@ class HttpTransport:
 
         Raises:
             Unreachable: There was no answer.
+            Unanswered: None to this, at least: to logs there may be.
         """
         response, body = self._exchange("GET", Request("/health", {}, b""))
+        if response.status_code >= 500:
+            raise Unanswered(f"the server answers {response.status_code}")
         try:
             said = json.loads(body) if response.status_code == 200 else {}
         except ValueError:
@@ -178,8 +185,10 @@ class HttpTransport:
             with unseen.uninstrumented():
                 response = line.send(request)
                 body = _read_body(response, max(asked.answer_bytes, _ANSWER_BYTES))
-        except httpx.TransportError as problem:
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as problem:
             raise Unreachable(_describe(problem)) from None
+        except httpx.TransportError as problem:
+            raise Unanswered(_describe(problem)) from None
         except httpx.InvalidURL as problem:
             raise Unreachable(f"unusable URL: {type(problem).__name__}") from None
         return response, body
