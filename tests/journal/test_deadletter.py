@@ -41,6 +41,16 @@ def test_what_is_refused_during_a_replay_is_in_the_next_one(tmp_path):
     assert sorted(replayed + left) == list(range(share * threads))
 
 
+@pytest.mark.parametrize("line", [b"123", b"{}", b"[" * 100_000, b"cut off {", b"\xff"])
+def test_what_is_no_entry_is_passed_over(tmp_path, line):
+    """A person may have edited the file, or the disk have damaged it."""
+    bury(tmp_path, 1)
+    path = tmp_path / deadletter.NAME
+    path.write_bytes(line + b"\n" + path.read_bytes())
+
+    assert numbers(deadletter.read(tmp_path)) == [1]
+
+
 def test_two_that_find_the_file_full_do_not_put_it_aside_twice(tmp_path, monkeypatch):
     """What was put aside first would be gone: sixteen megabytes of logs."""
     monkeypatch.setattr(deadletter, "LONGEST_BYTES", 1 << 14)

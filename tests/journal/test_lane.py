@@ -81,6 +81,41 @@ def test_a_lane_is_adopted_only_after_its_writer_died(other, root, calls):
     assert find_lanes(root) == []
 
 
+def test_who_gave_all_locks_away_may_go_on_to_write(root):
+    """A program that closes all descriptors, as daemons do, keeps its mappings.
+
+    Were its file cut off behind what it has written, the next call would kill it.
+    """
+    daemon = WRITE_AND_WAIT.replace('print("ready", flush=True)\n', "")
+    daemon = daemon.replace("sys.stdin.read()", GO_ON)
+    process = subprocess.Popen(
+        [sys.executable, "-c", daemon, str(root), "read", "100"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout.readline() == b"ready\n"
+    (path,) = find_lanes(root)
+    reader = Reader.of_lane(Lane.adopt(path))
+    adopted = reader.count()
+    said, _ = process.communicate(b"\n")
+    reader.close()
+
+    assert (said, process.returncode, adopted) == (b"done\n", 0, 100)
+
+
+GO_ON = """
+import os
+os.closerange(3, 1000)
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(1000, 2000):
+    writer.append(1, msgspec.msgpack.encode((1 << 63 | number, "s" * 50)))
+    writer.append(2, msgspec.msgpack.encode((1 << 63 | number, "e")))
+print("done", flush=True)
+os._exit(0)
+"""
+
+
 def test_of_two_that_race_for_a_lane_one_gets_it(other, root):
     """Sixteen threads try at once: one succeeds, and the others are told no."""
     process = other(1)

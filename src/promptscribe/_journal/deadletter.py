@@ -117,5 +117,7 @@ def _append(fd: int, line: bytes) -> None:
 def _read(path: Path) -> Iterator[dict[str, Any]]:
     with contextlib.suppress(FileNotFoundError):
         for line in path.read_bytes().splitlines():
-            with contextlib.suppress(ValueError):
-                yield json.loads(line)
+            with contextlib.suppress(ValueError, RecursionError):
+                entry = json.loads(line)
+                if type(entry) is dict and {"query", "body"} <= entry.keys():
+                    yield entry

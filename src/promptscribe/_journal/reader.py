@@ -252,7 +252,8 @@ class Reader:
                     begun.pop(key, None)
             if is_dead:  # what the dead had allocated and not used counts no more
                 segment.end = end
-                segment.truncate()
+                if not segment.is_held():
+                    segment.truncate()
             segment.logs = logs
             segment.release()
             total += logs

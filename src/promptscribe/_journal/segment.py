@@ -300,6 +300,23 @@ class Segment:
             reach("unlinked")
         return True
 
+    def is_held(self) -> bool:
+        """Say whether the process that made it is still there, as far as can be seen.
+
+        One that closes all its descriptors, as daemons do, gives its locks away, and
+        goes on with its mappings.
+        """
+        if self.map is None:
+            return False
+        _, _, _, pid, _ = frame.SEGMENT_HEADER.unpack_from(self.map)
+        try:
+            os.kill(pid, 0)
+        except (ProcessLookupError, OverflowError):
+            return False
+        except OSError:
+            pass
+        return pid not in {0, os.getpid()}  # that was another one, before a restart
+
     def truncate(self) -> None:
         """Give back the disk space after the last frame.
 
