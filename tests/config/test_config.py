@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 import sys
 
 import pytest
@@ -287,6 +288,20 @@ def test_each_server_has_a_journal_of_its_own(tmp_path):
 
     assert len(roots) == 4
     assert {root.parent for root in roots} == {tmp_path}
+
+
+def test_a_user_without_a_home_has_a_journal_that_cannot_be_written(monkeypatch):
+    """Nor an entry, as in a container with a number for a user: told, not raised."""
+
+    def nobody(uid):
+        raise KeyError(uid)
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    for name in ("HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    with pytest.raises(NotADirectoryError, match="no-home-folder"):
+        resolve().journal_root().mkdir(parents=True)
 
 
 def test_disabled_records_nothing(server):

@@ -142,7 +142,16 @@ ENVIRONMENT_NAMES: Final = {
 
 
 def default_journal_dir() -> Path:
-    """Return the journal's folder in this user's state directory."""
+    """Return the journal's folder in this user's state directory.
+
+    Where nobody knows that, one that cannot be made: logs live in memory then, and why
+    is told.
+    """
+    import pathlib
+
     import platformdirs
 
-    return platformdirs.user_state_path("promptscribe") / "journal"
+    try:
+        return platformdirs.user_state_path("promptscribe") / "journal"
+    except RuntimeError:  # no HOME, and no entry for the user
+        return pathlib.Path("/dev/null/no-home-folder")
