@@ -191,6 +191,7 @@ def test_bytes_in_a_function_are_compared_with_no_text(tmp_path):
     program = """
 import asyncio
 from promptscribe import log_prompt
+from promptscribe.testing import captured_logs
 
 @log_prompt
 def words(word):
@@ -201,6 +202,9 @@ async def ask(word):
     return word in (b"a", b"b")
 
 print(*words(b"a"), asyncio.run(ask(b"c")))
+with captured_logs() as logs:
+    asyncio.run(ask({b"a": 1}))
+print(logs[0].inputs)
 """
     ended = subprocess.run(
         [sys.executable, "-bb", "-c", program],
@@ -212,4 +216,5 @@ print(*words(b"a"), asyncio.run(ask(b"c")))
         timeout=60,
     )
 
-    assert (ended.stdout, ended.stderr) == ("True False\n", "")
+    printed = """True False\n{'word': {"b'a'": 1}}\n"""
+    assert (ended.stdout, ended.stderr) == (printed, "")

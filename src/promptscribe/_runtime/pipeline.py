@@ -227,6 +227,7 @@ class Pipeline:
 
         If not, what waits here waits for this one: see the journal's estate.
         """
+        self._tell_heirs()  # the thread may have heard of it just now
         heir = estate.Estate(settings.journal_root(), estate.this_program())
         if self._given_transport or not heir.may_inherit(self._root):
             return

@@ -343,4 +343,5 @@ def _name(key: Any) -> str:
         return key
     if key is None or type(key) is bool:
         return {None: "null", True: "true", False: "false"}[key]
-    return str(key)
+    # Of bytes, `str` is an error under ``python -bb``.
+    return repr(key) if type(key) is bytes else str(key)
