@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptscribe._dialects import emission, translation
+from promptscribe._dialects import emission, translation, usage
 from promptscribe._dialects.span import Event, Span
 from promptscribe.schema import PromptLog
 
@@ -347,3 +347,14 @@ def test_no_span_is_too_odd_to_be_read(attributes, events, status, began):
     assert log["path"]
     assert translation.withhold(log)["path"]
     assert msgspec.to_builtins(log["metadata"]["otel"]["span_id"]) == "zz"
+
+
+def test_a_cost_in_all_is_kept_where_nobody_can_split_it(make_span):
+    """Its model has no known price; the span says the sum."""
+    said = {**CHAT, "gen_ai.request.model": "nobody's", "gen_ai.usage.cost": 0.5}
+    call = read(make_span({**said, "gen_ai.usage.input_tokens": 3}))
+
+    members = usage.settle(call)
+
+    assert members["metadata"]["total_cost"] == 0.5
+    assert "prompt_cost" not in members

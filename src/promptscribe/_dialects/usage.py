@@ -90,4 +90,6 @@ def settle(told: dict[str, Any], at: datetime | None = None) -> dict[str, Any]:
         if price.output_cost is not None:
             members["output_cost"] = price.output_cost
         metadata.setdefault("price_source", price.source)
+    elif usage.total_cost is not None:  # said, and nobody can split it
+        metadata.setdefault("total_cost", usage.total_cost)
     return members
