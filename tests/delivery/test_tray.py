@@ -15,7 +15,7 @@ from tests.promises.faults_server import Reply
 
 import promptscribe
 from promptscribe import record_log
-from promptscribe._delivery import tray
+from promptscribe._delivery import retry, tray
 from promptscribe._delivery.parcel import Parcel
 
 
@@ -46,10 +46,11 @@ def test_a_server_that_fails_for_long_has_few_logs_in_memory(
 ):
     """Each time it is asked, another log is tried; after many, one of these again."""
     monkeypatch.setattr(tray, "_MOST_TRIED", 40)
+    monkeypatch.setattr(retry, "LONGEST_DELAY", 0.01)
     deliver()
     record_log(path="tray/first", output="x")
     promptscribe.force_flush(60)
-    sink.judge = lambda _seen: Reply(503, headers={"Retry-After": "0"})
+    sink.judge = lambda _seen: Reply(503)
     before = set(map(id, parcels()))
     for mark in range(400):
         record_log(path="tray/more", output=str(mark))

@@ -306,7 +306,7 @@ class Segment:
         One that closes all its descriptors, as daemons do, gives its locks away, and
         goes on with its mappings.
         """
-        if self.map is None:
+        if self.map is None or len(self.map) < frame.SEGMENT_HEADER_BYTES:
             return False
         _, _, _, pid, _ = frame.SEGMENT_HEADER.unpack_from(self.map)
         try:
