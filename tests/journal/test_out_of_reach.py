@@ -394,5 +394,5 @@ def test_a_file_that_there_is_no_room_for_is_not_left_open(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    assert len(list(open_files.iterdir())) == before
+    assert len(list(open_files.iterdir())) <= before
     assert not path.exists()

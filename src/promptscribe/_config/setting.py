@@ -5,6 +5,7 @@ Its law: values only; where they come from is another file's matter.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -151,7 +152,9 @@ def default_journal_dir() -> Path:
 
     import platformdirs
 
-    try:
-        return platformdirs.user_state_path("promptscribe") / "journal"
-    except RuntimeError:  # no HOME, and no entry for the user
-        return pathlib.Path("/dev/null/no-home-folder")
+    # No HOME, and no entry for the user: it raises, or (before 4.14) says "~".
+    with contextlib.suppress(RuntimeError):
+        folder = platformdirs.user_state_path("promptscribe")
+        if folder.is_absolute():
+            return folder / "journal"
+    return pathlib.Path("/dev/null/no-home-folder")
