@@ -13,7 +13,7 @@ import pytest
 from tests.promises.faults import PATIENCE, Lab
 from tests.promises.faults_server import Reply
 
-from promptscribe._journal import deadletter
+from promptscribe._journal import deadletter, frame
 
 pytestmark = pytest.mark.slow
 
@@ -214,6 +214,66 @@ def test_damage_is_told(lab, command):
 
     assert code == 1
     assert "bytes are damaged" in said
+
+
+def test_what_damage_has_cost_is_counted_and_told(lab, command):
+    """Once: by who would have delivered it."""
+    lab.down()
+    lab.run("sigkill")
+    (segment, *_) = sorted(lab.root.glob("*/*.seg"))
+    content = bytearray(segment.read_bytes())
+    places = [found.offset for found in frame.frames(bytes(content))]
+    for offset in places[:2] + places[20:22]:  # two calls, each with start and end
+        content[offset + 60] ^= 0xFF
+    segment.write_bytes(content)
+    lab.up()
+
+    code, said = command("drain")
+    again, nothing = command("drain")
+
+    assert (code, lab.count().lost) == (1, 2)
+    assert "delivered 98, pending 0, rejected 0, dropped 2" in said
+    assert "not everything was delivered (2 damaged)" in said
+    assert said.count("logs are being dropped: damaged") == 1
+    assert (again, "dropped 0" in nothing) == (0, True)
+
+
+def test_what_a_later_version_has_left_is_told(lab, command):
+    """By whoever looks at it, or would deliver it; it stays as it is."""
+    lab.down()
+    lab.run("sigkill")
+    lab.up()
+    (segment, *_) = sorted(lab.root.glob("*/*.seg"))
+    content = segment.read_bytes()
+    segment.write_bytes(content[:8] + b"\2" + content[9:])
+    told = f"{segment.name}: a later version of promptscribe wrote it, in format 2"
+    looks = [command("journal", verb) for verb in ("ls", "verify")]
+    code, said = command("drain")
+    segment.write_bytes(content)
+    lab.restart()
+
+    assert [code for code, _ in looks] == [0, 1]
+    assert all(told in said for _, said in looks)
+    assert code == 1
+    assert told in said
+    assert "not everything was delivered (1 segment_unopened)" in said
+    assert lab.count().lost == 0
+
+
+def test_what_is_no_file_holds_nobody_up(lab, command):
+    """Whatever somebody has put there: a pipe without a writer, an endless link."""
+    lab.down()
+    lab.run("sigkill")
+    lane = next(lab.root.glob("*/*.seg")).parent
+    os.mkfifo(lane / "00000090.seg")
+    (lane / "00000091.seg").symlink_to("/dev/zero")
+    (lane / "00000092.seg").mkdir()
+
+    code, said = command("journal", "ls")
+
+    assert code == 0
+    assert "100 logs wait" in said
+    assert said.count("cannot be read, it waits: 0000009") == 3
 
 
 def test_what_was_refused_can_be_sent_again(lab, command):

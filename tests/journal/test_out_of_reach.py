@@ -237,6 +237,35 @@ def test_what_may_not_be_opened_is_not_let_go_of(root, witness, calls, bar):
     writer.close()
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_a_later_version_wrote_waits_for_it(root, witness, calls, place):
+    """Its bytes may mean something else: they are told of, and left alone."""
+    writer = Writer(root, witness, segment_bytes=4096)
+    written = straddle(writer, calls)
+    writer.close()
+    (path,) = find_lanes(root)
+    later = sorted(path.glob("*.seg"))[place]
+    before = later.read_bytes()
+    later.write_bytes(before[:8] + b"\2" + before[9:])
+    reader = Reader.of_lane(Lane.adopt(path))
+    counted = reader.count()
+    taken = calls.drain(reader)
+    while reader.drop_oldest("journal_cap"):
+        pass
+    (told,) = reader.unopened
+    is_drained = reader.is_drained()
+    reader.close()
+    left = later.read_bytes()
+    later.write_bytes(before)
+    taken += calls.drain(Reader.of_lane(Lane.adopt(path)))
+
+    assert 50 < counted < 200
+    assert left == before[:8] + b"\2" + before[9:]
+    assert told == f"{later}: a later version of promptscribe wrote it, in format 2"
+    assert not is_drained
+    assert sorted(taken) == sorted(written)
+
+
 def test_the_cap_takes_the_next_file_where_one_may_not_be_opened(root, witness, calls):
     """What nobody could count is not removed; the room comes from another one."""
     writer = Writer(root, witness, segment_bytes=4096)

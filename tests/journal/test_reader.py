@@ -165,14 +165,14 @@ def test_damage_in_one_frame_costs_that_log_alone(dead, calls):
     path = dead()
     segment = min(path.glob("*.seg"))
     content = bytearray(segment.read_bytes())
-    content[frame.SEGMENT_HEADER_BYTES + 20] ^= 0xFF  # in the start of the first call
+    content[frame.SEGMENT_HEADER_BYTES + 22] ^= 0xFF  # in the start of the first call
     segment.write_bytes(content)
     reader = Reader.of_lane(Lane.adopt(path))
 
     taken = calls.drain(reader)
 
     assert taken == list(range(1, 200))
-    assert reader.lost == {"orphan": 1}
+    assert reader.lost == {"damaged": 1}
     assert reader.is_drained()
 
 

@@ -12,6 +12,7 @@ import errno
 import mmap
 import os
 import resource
+import stat
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from promptscribe._journal import frame
@@ -25,9 +26,11 @@ Obstacle: TypeAlias = Literal["gone", "passing", "barred"]
 """*gone*: there is no file, or nothing in it. *passing*: it may be opened in a moment,
 and so may all others. *barred*: this one may not, until somebody changes that."""
 
+_LATER: Final = "a later version of promptscribe wrote it, in format %d"
 OPEN_FLAGS: Final = (
     os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 )
+_LOOK_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 UNMAPPABLE: Final = frozenset({errno.ENODEV, errno.EINVAL, errno.EOPNOTSUPP})
 """What mapping a file says where its file system cannot: FUSE with ``direct_io``
 (``fs/fuse/file.c``), 9p without a cache (``fs/9p/vfs_file.c``)."""
@@ -51,6 +54,7 @@ def map_file(path: Path, access: int) -> tuple[mmap.mmap, bool]:
     """
     fd = os.open(path, OPEN_FLAGS)
     try:
+        _check(fd)
         try:
             return mmap.mmap(fd, 0, access=access), False
         except OSError as problem:
@@ -59,6 +63,31 @@ def map_file(path: Path, access: int) -> tuple[mmap.mmap, bool]:
             return _copy(fd), True
     finally:
         os.close(fd)
+
+
+def read(path: Path) -> bytes:
+    """Return what is in a file, for who only looks.
+
+    Raises:
+        OSError: It cannot be opened or read.
+    """
+    fd = os.open(path, _LOOK_FLAGS)
+    with os.fdopen(fd, "rb") as file:
+        _check(fd)
+        return file.read()
+
+
+def _check(fd: int) -> None:
+    """Refuse what is no file, and what a later version has written.
+
+    Raises:
+        OSError: It is one of these.
+    """
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        raise OSError(errno.EINVAL, "it is not a file")
+    version = frame.version_of(os.pread(fd, frame.SEGMENT_HEADER_BYTES, 0))
+    if version > frame.SEGMENT_VERSION:
+        raise OSError(errno.EPROTONOSUPPORT, _LATER % version)
 
 
 def check_limit(size: int) -> None:

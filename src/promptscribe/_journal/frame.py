@@ -140,6 +140,14 @@ class Skim(NamedTuple):
     bare: list[Piece]
 
 
+def version_of(head: bytes) -> int:
+    """Return the version that a segment begins with; 0 where nothing says so."""
+    if len(head) < SEGMENT_HEADER_BYTES:
+        return 0
+    magic, version, *_ = SEGMENT_HEADER.unpack_from(head)
+    return int(version) if magic == SEGMENT_MAGIC else 0
+
+
 def checksum(kind: int, payload: bytes) -> int:
     """Return the checksum of a payload: never 0, which means "not computed"."""
     return zlib.crc32(payload, kind) or 1

@@ -18,6 +18,7 @@ from promptscribe._journal.record import Record, mark, read
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from promptscribe._journal.damage import Wreck
     from promptscribe._journal.record import Place
     from promptscribe._journal.scan import Scan
     from promptscribe._journal.segment import Segment
@@ -38,6 +39,7 @@ class Join:
     def __init__(self, scan: Scan, lose: Callable[[str, int], None]) -> None:
         self.starts: dict[bytes, Place] = {}
         self.dropped: dict[bytes, str] = {}
+        self._wrecks: dict[bytes, tuple[Segment, int]] = {}
         self._ends: dict[bytes, Place] = {}
         self._delivered: set[bytes] = set()
         self._scan = scan
@@ -90,7 +92,9 @@ class Join:
         start = None if place is None else read(place)
         if place is None or start is None:
             here = segment, end[0], len(end[3])
-            is_known = key in self._delivered or key in self.dropped
+            is_known = any(
+                key in each for each in (self._delivered, self.dropped, self._wrecks)
+            )
             if self._scan.is_out_of_order() and not is_known:
                 self._ends[key] = here  # its start may be in what cannot be read yet
             else:
@@ -107,10 +111,31 @@ class Join:
             for key, place in ends.items():
                 self._drop_end(key, place)
 
+    def add_wreck(self, segment: Segment, wreck: Wreck) -> bool:
+        """Have a call that was damaged count as lost, once all of it was looked for.
+
+        Returns:
+            Whether it is not: it began, and is handed out as one that never ended.
+        """
+        key = wreck.key or f"{segment.path} {wreck.offset}".encode()
+        known = self.starts, self._delivered, self.dropped, self._wrecks
+        if any(key in each for each in known):
+            segment.acknowledge([wreck.offset])
+        else:
+            self._wrecks[key] = segment, wreck.offset
+        return key in self.starts
+
+    def _lose_wreck(self, key: bytes) -> None:
+        segment, offset = self._wrecks.pop(key)
+        segment.acknowledge([offset])
+        self._lose("damaged", 1)
+
     def finish(self) -> list[Place]:
         """Return where the calls began that cannot end any more, and forget all."""
         for reason in self.dropped.values():
             self._lose(reason, 1)
+        for key in tuple(self._wrecks):
+            self._lose_wreck(key)
         begun = list(self.starts.values())
         self.dropped.clear()
         self.starts.clear()
@@ -124,6 +149,7 @@ class Join:
             self._delivered.add(key)
         else:
             self._delivered.discard(key)
+            self._wrecks.pop(key, None)  # it was counted with its end
 
     def _drop_end(self, key: bytes, place: Place) -> None:
         """Give up an end whose start is gone."""
@@ -131,6 +157,8 @@ class Join:
         if key in self._delivered:
             self._delivered.discard(key)
             self._lose("delivered_before", 1)
+        elif key in self._wrecks:
+            self._lose_wreck(key)
         else:
             self._lose(self.dropped.pop(key, "orphan"), 1)
 

@@ -10,7 +10,7 @@ import collections
 import contextlib
 from typing import TYPE_CHECKING, Final
 
-from promptscribe._journal import frame
+from promptscribe._journal import damage, frame
 from promptscribe._journal.appended import AppendedSegment, is_mappable
 from promptscribe._journal.faultpoint import reach
 from promptscribe._journal.join import Join, is_marked
@@ -40,6 +40,7 @@ class Reader:
         lane: The lane, if it is another process's.
         lost: Logs given up, by reason: the cap, a removed file, a start that is gone.
         taken: Logs handed out or lost so far.
+        halved: Logs that are handed out as interrupted, as their end was damaged.
         unopened: What the system says of files that are there and cannot be opened,
             each once; for who counts.
     """
@@ -50,6 +51,7 @@ class Reader:
         self.lane = lane
         self.lost: collections.Counter[str] = collections.Counter()
         self.taken = 0
+        self.halved = 0
         self._segments = segments
         self._scan = Scan(segments, is_own=lane is None)
         self.unopened = self._scan.unopened
@@ -100,13 +102,14 @@ class Reader:
         for segment in known.values():
             if segment.path not in paths and segment.end is None:
                 segment.end = segment.size  # made ready, and not needed
-        self._is_whole = is_dead
+        self._is_whole = self._scan.is_dead = is_dead
 
     def take(self, limit: int) -> list[Record]:
         """Return up to *limit* records that were not handed out before."""
         records: list[Record] = []
         while len(records) < limit:
             found = self._scan.read(limit - len(records))
+            self._add_wrecks()
             if found is None:
                 break
             self._join.add(found.segment, found.pieces, records)
@@ -201,6 +204,8 @@ class Reader:
                 logs += 1
                 if dropped.pop(key, None) is None and found.kind == frame.END:
                     cut.add(key)
+        self._scan.inspect(victim)
+        self._add_wrecks()
         self._segments.remove(victim)
         self._scan.discard(victim)
         self._join.drop_starts(cut)
@@ -250,7 +255,8 @@ class Reader:
                 else:
                     logs += 1
                     begun.pop(key, None)
-            if is_dead:  # what the dead had allocated and not used counts no more
+            is_sound = segment.map is None or not damage.begins(segment.map, end)
+            if is_dead and is_sound:  # what was allocated and not used counts no more
                 segment.end = end
                 if not segment.is_held():
                     segment.truncate()
@@ -278,12 +284,17 @@ class Reader:
         self.lost[reason] += logs
         self.taken += logs
 
+    def _add_wrecks(self) -> None:
+        while self._scan.wrecks:
+            self.halved += self._join.add_wreck(*self._scan.wrecks.pop(0))
+
     def _take_interrupted(self, records: list[Record], limit: int) -> None:
         """Hand out the calls that the dead process was in the middle of."""
         if self._interrupted is None:
             if self._scan.has_more():
                 return
             self._scan.give_up_gaps()
+            self._add_wrecks()
             self._interrupted = iter(self._join.finish())
         while len(records) < limit:
             place = next(self._interrupted, None)

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from promptscribe._journal import frame
+from promptscribe._journal import damage, frame
 
 if TYPE_CHECKING:
     import collections
     import mmap
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from promptscribe._journal.segment import Segment
 
@@ -41,6 +41,8 @@ class Scan:
         removed_logs: Logs in segments whose file somebody else removed.
         barred: Segments that are there, and may not be opened.
         unopened: What the system says of these, each once; for who counts.
+        is_dead: Whether nobody is left to fill a gap.
+        wrecks: What was damaged, and where; for who counts.
     """
 
     def __init__(
@@ -49,6 +51,8 @@ class Scan:
         self.removed_logs = 0
         self.barred: list[Segment] = []
         self.unopened: list[str] = []
+        self.is_dead = False
+        self.wrecks: list[tuple[Segment, damage.Wreck]] = []
         self._segments = segments
         self._is_own = is_own
         self._done: list[Segment] = []
@@ -261,11 +265,20 @@ class Scan:
         if found is not None or end is None or self._offset >= end:
             return found
         found = frame.find_frame(mapping, self._offset)
-        if found is not None:
-            self._remember(segment, self._offset, found.offset)
-        elif self._is_own:  # of others, the end of the last frame is not known
-            self._remember(segment, self._offset, min(end, len(mapping)))
+        until = min(end, len(mapping)) if found is None else found.offset
+        if self.is_dead:
+            self._report(segment, damage.between(mapping, self._offset, until))
+        elif found is not None or self._is_own:  # else that end may not be the last
+            self._remember(segment, self._offset, until)
         return found
+
+    def inspect(self, segment: Segment) -> None:
+        """Look for what is damaged in a segment that is given up."""
+        if self.is_dead and (mapping := segment.open()) is not None:
+            self._report(segment, damage.within(mapping))
+
+    def _report(self, segment: Segment, found: Iterable[damage.Wreck]) -> None:
+        self.wrecks += [(segment, wreck) for wreck in found if not wreck.is_counted]
 
     def _remember(self, segment: Segment, offset: int, until: int) -> None:
         if until - offset > frame.HEADER_BYTES:
@@ -290,8 +303,10 @@ class Scan:
     def give_up_gaps(self) -> None:
         """Take the gaps for damage: nobody is left to fill them."""
         gaps, self._gaps = self._gaps, []
-        for gap in gaps:
-            gap.segment.live -= 1
+        for segment, offset, until in gaps:
+            segment.live -= 1
+            if (mapping := segment.open()) is not None:
+                self._report(segment, damage.between(mapping, offset, until))
 
     def _advance(self) -> Segment | None:
         if self._left is not None:

@@ -7,10 +7,10 @@ A living writer may go on meanwhile: what is told is what was there a moment ago
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from promptscribe._journal import frame
+from promptscribe._journal import access, damage, frame
 from promptscribe._journal.lane import Lane, find_lanes
 from promptscribe._journal.segment import SUFFIX
 
@@ -34,7 +34,8 @@ class LaneReport:
         segments: Files in it.
         size_bytes: Their size together.
         waiting: Logs that are not delivered yet.
-        damaged_bytes: Bytes that are neither frames nor empty.
+        damaged_bytes: Bytes that were frames.
+        unopened: Files that cannot be read, and why.
     """
 
     name: str
@@ -43,6 +44,7 @@ class LaneReport:
     size_bytes: int = 0
     waiting: int = 0
     damaged_bytes: int = 0
+    unopened: list[str] = field(default_factory=list)
 
 
 def report(root: Path) -> Iterator[LaneReport]:
@@ -53,10 +55,11 @@ def report(root: Path) -> Iterator[LaneReport]:
         if lane is not None:
             lane.abandon()  # only asked; nothing was changed
         opened: set[bytes] = set()
-        for content in _segments(path):
+        for content in _segments(path, found.unopened):
             found.segments += 1
             found.size_bytes += len(content)
-            found.damaged_bytes += _damage(content)
+            wrecks = damage.within(content)
+            found.damaged_bytes += sum(w.until - w.offset for w in wrecks)
             for each in frame.frames(content):
                 key = frame.key_of(content, each)
                 if each.acknowledged:
@@ -130,16 +133,13 @@ def count_memory_only(segments: Iterable[Segment]) -> int:
     return logs
 
 
-def _segments(path: Path) -> Iterator[bytes]:
+def _segments(path: Path, unopened: list[str] | None = None) -> Iterator[bytes]:
     with contextlib.suppress(OSError):
         for segment in sorted(p for p in path.iterdir() if p.suffix == SUFFIX):
-            with contextlib.suppress(OSError):
-                yield segment.read_bytes()
-
-
-def _damage(content: bytes) -> int:
-    damaged, offset = 0, frame.SEGMENT_HEADER_BYTES
-    for found in frame.frames(content):
-        damaged += found.offset - offset
-        offset = found.next
-    return damaged + len(content[offset:].rstrip(b"\0"))
+            try:
+                yield access.read(segment)
+            except FileNotFoundError:
+                pass  # it was delivered just now
+            except OSError as problem:
+                if unopened is not None:
+                    unopened.append(f"{segment.name}: {problem.strerror}")

@@ -16,6 +16,7 @@ from promptscribe.errors import DeliveryError
 
 if TYPE_CHECKING:
     from promptscribe._delivery.ledger import FlushResult
+    from promptscribe._journal.survey import LaneReport
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -80,7 +81,7 @@ def _drain(arguments: argparse.Namespace) -> int:
         sys.stderr.write("\n")
     print(_sentence(result))
     _tell_of_other_keys()
-    if not result:
+    if not result or "segment_unopened" in result.reasons:
         reasons = ", ".join(f"{n} {why}" for why, n in sorted(result.reasons.items()))
         return _fail(f"not everything was delivered ({reasons or 'out of time'})")
     return 0
@@ -111,9 +112,15 @@ def _ls(_arguments: argparse.Namespace) -> int:
             f"  {lane.name}  {state:5}  {lane.segments} segments  "
             f"{lane.size_bytes / 1e6:.1f} MB  {lane.waiting} logs"
         )
+        _tell_unopened(lane)
     print(f"  {sum(lane.waiting for lane in lanes)} logs wait, {refused} refused")
     _tell_of_other_keys()
     return 0
+
+
+def _tell_unopened(lane: LaneReport) -> None:
+    for told in lane.unopened:
+        print(f"{lane.name}: cannot be read, it waits: {told}")
 
 
 def _tell_of_other_keys() -> None:
@@ -135,11 +142,13 @@ def _verify(_arguments: argparse.Namespace) -> int:
     from promptscribe._runtime import courier
 
     _, lanes, _ = courier.lanes()
-    damaged = [lane for lane in lanes if lane.damaged_bytes]
-    for lane in damaged:
-        print(f"{lane.name}: {lane.damaged_bytes} bytes are damaged")
-    print(f"{len(lanes) - len(damaged)} of {len(lanes)} lanes are sound")
-    return 1 if damaged else 0
+    unsound = [lane for lane in lanes if lane.damaged_bytes or lane.unopened]
+    for lane in unsound:
+        if lane.damaged_bytes:
+            print(f"{lane.name}: {lane.damaged_bytes} bytes are damaged")
+        _tell_unopened(lane)
+    print(f"{len(lanes) - len(unsound)} of {len(lanes)} lanes are sound")
+    return 1 if unsound else 0
 
 
 def _replay(_arguments: argparse.Namespace) -> int:

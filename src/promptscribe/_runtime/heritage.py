@@ -88,6 +88,14 @@ class Heritage:
                 "a journal file cannot be opened, it waits: %s",
                 told,
             )
+        if reader.halved:
+            self._ledger.note("damaged_end", reader.halved)
+            self._ledger.warn(
+                "damaged",
+                "a journal file is damaged, calls are told as interrupted: %d",
+                reader.halved,
+            )
+            reader.halved = 0
         for reason, logs in reader.lost.items():
             if reason == "delivered_before":
                 self._ledger.add("delivered", reason, logs)
