@@ -291,6 +291,23 @@ def test_what_was_refused_can_be_sent_again(lab, command):
     assert lab.count().lost == 0
 
 
+def test_what_of_the_refused_cannot_be_read_is_told(lab, command):
+    """The disk damaged a line, or a person did: it is kept beside."""
+    lab.server.judge = lambda seen: Reply(422)
+    lab.run("flush", 10)
+    lab.server.judge = lambda seen: Reply()
+    path = lab.root / deadletter.NAME
+    first, *others = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([first[:40] + b"\n", *others]))
+
+    code, said = command("journal", "replay")
+
+    assert code == 1
+    assert "9 delivered, 0 refused again" in said
+    assert f"1 cannot be read, kept in {deadletter.UNREADABLE}" in said
+    assert (lab.root / deadletter.UNREADABLE).read_bytes() == first[:40] + b"\n"
+
+
 def test_what_is_refused_again_stays(lab, command):
     """Nothing is lost by trying."""
     lab.server.judge = lambda seen: Reply(422)

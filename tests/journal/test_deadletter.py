@@ -34,7 +34,7 @@ def test_what_is_refused_during_a_replay_is_in_the_next_one(tmp_path):
         writer.start()
     replayed = []
     while any(writer.is_alive() for writer in writers):
-        replayed += numbers(deadletter.begin_replay(tmp_path))
+        replayed += numbers(deadletter.begin_replay(tmp_path) or ())
         deadletter.end_replay(tmp_path)
     left = numbers(deadletter.read(tmp_path))
 
@@ -49,6 +49,24 @@ def test_what_is_no_entry_is_passed_over(tmp_path, line):
     path.write_bytes(line + b"\n" + path.read_bytes())
 
     assert numbers(deadletter.read(tmp_path)) == [1]
+
+
+@pytest.mark.parametrize(
+    "line", [b"123", b"{}", b"[" * 100_000, b"cut off {", b'{"query": "", "body": 1}']
+)
+def test_a_line_that_nobody_can_read_outlives_a_replay(tmp_path, line):
+    """Where it was the only one, too; and what is refused next is not behind it."""
+    (tmp_path / deadletter.NAME).write_bytes(line + b"\n\n")
+
+    begun = deadletter.begin_replay(tmp_path)
+    kept = deadletter.end_replay(tmp_path)
+    bury(tmp_path, 1)
+
+    assert (begun, kept) == ([], 1)
+    assert (tmp_path / deadletter.UNREADABLE).read_bytes() == line + b"\n"
+    assert numbers(deadletter.begin_replay(tmp_path)) == [1]
+    assert deadletter.end_replay(tmp_path) == 0
+    assert deadletter.begin_replay(tmp_path) is None
 
 
 def test_two_that_find_the_file_full_do_not_put_it_aside_twice(tmp_path, monkeypatch):

@@ -20,6 +20,9 @@ from promptscribe.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_LEAST_BYTES: Final = 256 << 10
+"""Four small segments: with fewer, whoever makes room gives most of it up."""
+
 
 def convert(name: str, spelled: str, value: object) -> object:
     """Return a setting's value, made of what was given for it.
@@ -107,12 +110,14 @@ def _flag(spelled: str, value: object) -> bool:
     raise ConfigurationError(spelled, f"must be true or false, not {value!r}")
 
 
-def _number(spelled: str, value: object, wanted: str, most: float = 1e18) -> float:
+def _number(
+    spelled: str, value: object, wanted: str, most: float = 1e18, least: float = 0
+) -> float:
     number = -1.0
     if isinstance(value, int | float | str) and not isinstance(value, bool):
         with contextlib.suppress(ValueError, OverflowError):
             number = float(value)
-    if not 0 <= number <= most:
+    if not least <= number <= most:
         raise ConfigurationError(spelled, f"must be {wanted}, not {value!r}")
     return number
 
@@ -144,7 +149,8 @@ def _redact(spelled: str, value: object) -> object:
 
 
 def _bytes(spelled: str, value: object) -> int:
-    return int(_number(spelled, value, "a number of bytes, from 0"))
+    wanted = f"a number of bytes, from {_LEAST_BYTES}"
+    return int(_number(spelled, value, wanted, least=_LEAST_BYTES))
 
 
 def _durability(spelled: str, value: object) -> str:

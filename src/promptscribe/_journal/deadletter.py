@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 NAME: Final = "dead-letter.ndjson"
 _BEFORE: Final = "dead-letter.1.ndjson"
 _REPLAYED: Final = "dead-letter.replayed.ndjson"
+UNREADABLE: Final = "dead-letter.unreadable.ndjson"
+"""Lines that are no entries, once they were to be sent: for a person to mend."""
 LONGEST_BYTES: Final = 16 << 20
 """Size at which a file becomes the one before, and the one before it goes."""
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -60,7 +62,7 @@ def bury(
     with _alone_in(root):
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_size + len(line) > LONGEST_BYTES:
-                gone = sum(1 for _ in _read(root / _BEFORE))
+                gone = _count_lines(root / _BEFORE)
                 path.replace(root / _BEFORE)
         fd = os.open(path, _FLAGS, 0o600)
         try:
@@ -77,19 +79,38 @@ def read(root: Path) -> Iterator[dict[str, Any]]:
         yield from _read(root / name)
 
 
-def begin_replay(root: Path) -> list[dict[str, Any]]:
-    """Set aside what was refused, and return it; new refusals begin a new file."""
+def begin_replay(root: Path) -> list[dict[str, Any]] | None:
+    """Set aside what was refused, and return it; new refusals begin a new file.
+
+    Returns:
+        One file's; None if there is none.
+    """
     with _alone_in(root):
         for name in (_BEFORE, NAME):
             if not (root / _REPLAYED).exists() and (root / name).exists():
                 (root / name).replace(root / _REPLAYED)
                 break
-    return list(_read(root / _REPLAYED))
+    return list(_read(root / _REPLAYED)) if (root / _REPLAYED).exists() else None
 
 
-def end_replay(root: Path) -> None:
-    """Remove what was set aside: it was delivered, or refused anew."""
+def end_replay(root: Path) -> int:
+    """Remove what was set aside: it was delivered, or refused anew.
+
+    Returns:
+        How many lines nobody can read: they are kept in the file `UNREADABLE`.
+
+    Raises:
+        OSError: They cannot be; then nothing was removed.
+    """
+    lines = [line for line in _lines(root / _REPLAYED) if _entry(line) is None]
+    if lines:
+        fd = os.open(root / UNREADABLE, _FLAGS, 0o600)
+        try:
+            _append(fd, b"".join(line + b"\n" for line in lines))
+        finally:
+            os.close(fd)
     (root / _REPLAYED).unlink(missing_ok=True)
+    return len(lines)
 
 
 @contextlib.contextmanager
@@ -115,9 +136,28 @@ def _append(fd: int, line: bytes) -> None:
 
 
 def _read(path: Path) -> Iterator[dict[str, Any]]:
+    for line in _lines(path):
+        if (entry := _entry(line)) is not None:
+            yield entry
+
+
+def _lines(path: Path) -> list[bytes]:
     with contextlib.suppress(FileNotFoundError):
-        for line in path.read_bytes().splitlines():
-            with contextlib.suppress(ValueError, RecursionError):
-                entry = json.loads(line)
-                if type(entry) is dict and {"query", "body"} <= entry.keys():
-                    yield entry
+        return [line for line in path.read_bytes().splitlines() if line.strip()]
+    return []
+
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    with contextlib.suppress(ValueError, RecursionError):
+        entry = json.loads(line)
+        if type(entry) is dict and {"query", "body"} <= entry.keys():
+            return entry if type(entry["query"]) is dict else None
+    return None
+
+
+def _count_lines(path: Path) -> int:
+    lines = 0
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        while some := file.read(1 << 20):
+            lines += some.count(b"\n")
+    return lines

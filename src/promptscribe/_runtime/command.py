@@ -12,6 +12,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from promptscribe._journal.deadletter import UNREADABLE
 from promptscribe.errors import DeliveryError
 
 if TYPE_CHECKING:
@@ -155,11 +156,13 @@ def _replay(_arguments: argparse.Namespace) -> int:
     from promptscribe._runtime import courier
 
     try:
-        taken, refused = courier.replay()
+        taken, refused, unreadable = courier.replay()
     except DeliveryError as problem:
         return _fail(str(problem))
     print(f"{taken} delivered, {refused} refused again")
-    return 1 if refused else 0
+    if unreadable:
+        print(f"{unreadable} cannot be read, kept in {UNREADABLE}")
+    return 1 if refused or unreadable else 0
 
 
 def _sentence(result: FlushResult) -> str:

@@ -107,8 +107,11 @@ def waiting() -> Iterator[dict[str, Any]]:
             yield {**json.loads(body), **({"query": query} if query else {})}
 
 
-def replay() -> tuple[int, int]:
-    """Send what was refused once more; return how many were taken, and how many not.
+def replay() -> tuple[int, int, int]:
+    """Send what was refused once more.
+
+    Returns:
+        How many were taken, how many were not, and how many nobody can read.
 
     Raises:
         Unreachable: The server does not answer; what was not sent stays where it is.
@@ -116,8 +119,8 @@ def replay() -> tuple[int, int]:
     settings = _settings()
     root = settings.journal_root()
     transport = destination.make_transport(settings, None, Ledger())
-    taken = refused = 0
-    while transport and (entries := deadletter.begin_replay(root)):
+    taken = refused = unreadable = 0
+    while transport and (entries := deadletter.begin_replay(root)) is not None:
         left = []
         for entry in entries:
             body = json.dumps(entry["body"]).encode()
@@ -133,13 +136,13 @@ def replay() -> tuple[int, int]:
         for answer, request in left:
             words = answer.body.decode("utf-8", "replace")[:500]
             deadletter.bury(root, answer.status, words, request.query, request.body)
-        deadletter.end_replay(root)
+        unreadable += deadletter.end_replay(root)
         refused += len(left)
         if left:
             break
     if transport is not None:
         transport.close()
-    return taken, refused
+    return taken, refused, unreadable
 
 
 def _settings() -> _config.Settings:

@@ -46,7 +46,6 @@ come back, costs 3 µs a log, and to keep them a file descriptor a mebibyte. The
 count as the system's, see `Segment.unload`."""
 _SHARE_OF_FILES: Final = 16
 """What part of the files that the process may open these are at most: 48 of 1024."""
-_SMALLEST_SEGMENT: Final = 64 << 10
 
 
 class Pipeline:
@@ -80,7 +79,7 @@ class Pipeline:
         self._any_key = any_key
         self._is_handed_over = False
         # A quarter of the cap at most, so that dropping one leaves the rest.
-        share = max(settings.journal_max_bytes // 4, _SMALLEST_SEGMENT)
+        share = settings.journal_max_bytes // 4
         self.writer = Writer(
             self._root,
             self,
