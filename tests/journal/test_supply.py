@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 from pathlib import Path
 
 import pytest
 
+from promptscribe._journal import frame
+from promptscribe._journal.appended import AppendedSegment
 from promptscribe._journal.supply import Supply
 
 SIZE = 64 << 10
@@ -83,16 +86,37 @@ def test_a_segment_for_a_long_payload_overtakes_the_one_that_is_ready(supply):
     assert names(supply) == [segment.path.name for segment in used]
 
 
-def test_where_the_process_gets_no_more_memory_there_is_no_segment(supply):
-    """The caller's log is counted then; nothing is raised into its call."""
+@contextlib.contextmanager
+def no_more_memory():
+    """Let the process map a mebibyte more, and that is all."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     used = pages * resource.getpagesize()
-
     resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 20), before[1]))
     try:
-        taken = take(supply, 8 << 20)
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def test_where_the_process_may_map_no_more_frames_are_appended(supply):
+    """A program at its limit of memory has room for its logs on disk as before."""
+    payload = b"x" * (8 << 20)
+
+    with no_more_memory():
+        taken = take(supply, len(payload))
+
+    assert isinstance(taken, AppendedSegment)
+    assert taken.store_frame(frame.WHOLE, payload, SIZE)
+    assert names(supply) == [taken.path.name]
+    taken.finish()
+
+
+def test_where_there_is_neither_disk_nor_memory_there_is_no_segment(witness):
+    """The caller's log is counted then; nothing is raised into its call."""
+    supply = Supply(None, witness, segment_bytes=SIZE)
+
+    with no_more_memory():
+        taken = take(supply, 8 << 20)
 
     assert taken is None

@@ -40,7 +40,9 @@ of the 99th percentile: at 64 KB a frame, 1 MiB is used up after 15."""
 _LONGEST_SEGMENT: Final = 8 << 20
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_NO_FALLOCATE: Final = UNMAPPABLE | {errno.ENOSYS}
+_NO_MAP: Final = UNMAPPABLE | {errno.ENOSYS, errno.ENOMEM}
+"""What says that frames have to be appended: the file system cannot allocate or map, or
+the process may map no more (``RLIMIT_AS``, ``vm.max_map_count``), in memory neither."""
 
 
 class Observer(Protocol):
@@ -286,7 +288,7 @@ class Supply:
             try:
                 return Segment.create(path, size, fill=fill)
             except OSError as problem:
-                if problem.errno not in _NO_FALLOCATE:
+                if problem.errno not in _NO_MAP:
                     raise
                 self._mappable = False
         return AppendedSegment.start(path)
