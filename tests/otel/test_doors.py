@@ -6,10 +6,12 @@ import importlib.util
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -121,6 +123,24 @@ def test_the_exporter_is_named_in_the_environment(run, world):
     assert result.returncode == 0, result.stderr
     (log,) = world.logs
     assert (log["prompt"]["model"], log["prompt_tokens"]) == ("m", 5)
+
+
+@pytest.mark.parametrize("processor", ["true", "false"])
+def test_the_exporter_holds_up_no_exit_for_longer_than_was_asked_for(run, processor):
+    """A server that says nothing is waited for once, not once for each door."""
+    program = SPANS + "\nimport time\nprint(time.time())"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        result = run(
+            program,
+            OTEL_TRACES_EXPORTER="promptscribe",
+            PROMPTSCRIBE_OTEL=processor,
+            PROMPTSCRIBE_BASE_URL=f"http://127.0.0.1:{silent.getsockname()[1]}",
+            PROMPTSCRIBE_FLUSH_TIMEOUT="5",
+        )
+        took = time.time() - float(result.stdout)
+
+    assert result.returncode == 0, result.stderr
+    assert took < 2 * 5
 
 
 def test_the_exporter_and_the_processor_together_are_one_log(run, world):

@@ -199,6 +199,8 @@ class Exporter:
                     return
                 if left <= late or self._thread is None or not self._thread.is_alive():
                     return
+                if self._stopping:
+                    return  # the exit has waited already: its thread may hang
                 asked = min(left - late, 0.1)
                 before = time.monotonic()
                 progress.wait(asked)

@@ -7,13 +7,17 @@ span processor is the door.
 
 from __future__ import annotations
 
+import atexit
+import sys
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry import trace
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from promptscribe._capture import failure
 from promptscribe._runtime.state import runtime
 from promptscribe.errors import ConfigurationError
+from promptscribe.otel.installation import is_installed
 from promptscribe.otel.intake import intake
 
 if TYPE_CHECKING:
@@ -62,6 +66,11 @@ class PromptscribeSpanExporter(SpanExporter):
                     runtime.configure({name: value}, None)
                 except ConfigurationError as wrong:
                     failure.note("bad_setting", str(wrong))
+        if sys.version_info[:2] == (3, 12):
+            # It alone starts no thread once the main one has ended, which is when the
+            # SDK exports what a short program did: ours has to run by then.
+            runtime.flush(0)
+            atexit.register(_export_the_last)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Journal the calls among the spans; fail if one could not be kept."""
@@ -85,3 +94,14 @@ class PromptscribeSpanExporter(SpanExporter):
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Wait until every log is delivered; false if the time was too short."""
         return runtime.flush(max(timeout_millis, 0) / 1000).pending == 0
+
+
+def _export_the_last() -> None:
+    """Have the SDK export before our own exit handler waits for the delivery."""
+    try:
+        provider: Any = trace.get_tracer_provider()
+        # What the processor saw is in the journal: there is nothing to wait for.
+        if hasattr(provider, "force_flush") and not is_installed(provider):
+            provider.force_flush(round(runtime.settings.flush_timeout * 1000))
+    except Exception as problem:  # noqa: BLE001 - the SDK says what became of it
+        failure.note("otel_failed", problem)

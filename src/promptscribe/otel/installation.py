@@ -59,11 +59,16 @@ def install(tracer_provider: Any = None) -> bool:
                 "tracer_provider", "takes no span processors: it is not the SDK's"
             )
         return False
-    if not getattr(provider, _MARK, False):
+    if not is_installed(provider):
         add(PromptscribeSpanProcessor())
         setattr(provider, _MARK, True)
     _install_details()
     return True
+
+
+def is_installed(provider: Any) -> bool:
+    """Say whether a provider has our processor already."""
+    return getattr(provider, _MARK, False)
 
 
 def _install_details() -> None:
@@ -71,7 +76,7 @@ def _install_details() -> None:
     try:
         provider: Any = import_module("opentelemetry._logs").get_logger_provider()
         add = getattr(provider, "add_log_record_processor", None)
-        if add is not None and not getattr(provider, _MARK, False):
+        if add is not None and not is_installed(provider):
             add(DetailsProcessor())
             setattr(provider, _MARK, True)
     except Exception as problem:  # noqa: BLE001 - it is experimental: it may be gone
