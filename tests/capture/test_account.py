@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import array
+import collections
 import sys
 import traceback
 
@@ -154,6 +156,13 @@ def test_of_a_long_chain_the_two_ends_are_told():
         ValueError(*range(1_000_000)),
         ValueError([[n] * 3 for n in range(100_000)], "x"),
         ValueError(bytes(10_000_000), 1),
+        ValueError(array.array("d", bytes(8_000_000))),
+        ValueError(collections.deque(range(1_000_000)), 1),
+        ValueError({str(n) for n in range(1_000_000)}),
+        ValueError([frozenset(range(1_000_000))]),
+        ValueError(collections.Counter(range(1_000_000))),
+        ValueError({"a": collections.defaultdict(int, dict.fromkeys(range(10**6)))}),
+        KeyError(dict.fromkeys(range(1_000_000)).keys()),
         KeyError(LONG),
         KeyError(list(range(1_000_000))),
         with_notes(ValueError(), [LONG] * 3),
@@ -163,7 +172,8 @@ def test_of_a_long_chain_the_two_ends_are_told():
         SyntaxError("bad", ("file", 1, 1, LONG, 1, 9)),
     ],
     ids=[
-        "text", "arguments", "nested", "bytes", "key", "list as key", "long notes",
+        "text", "arguments", "nested", "bytes", "array", "deque", "set", "frozenset",
+        "counter", "defaultdict", "keys", "key", "list as key", "long notes",
         "many notes", "odd notes", "in a cause", "line",
     ],
 )  # fmt: skip

@@ -10,6 +10,9 @@ Only ``__str__`` and ``__repr__`` of the exceptions are the user's to run.
 
 from __future__ import annotations
 
+import array
+import collections
+import itertools
 import reprlib
 import traceback
 import types
@@ -45,6 +48,13 @@ _line_of: Final = SyntaxError.__dict__["text"].__get__
 _wanted_of: Final = ImportError.__dict__.get("name_from")
 """From Python 3.12 on: what a module does not have."""
 _object_of: Final = AttributeError.__dict__["obj"].__get__
+
+_MAPPINGS: Final = frozenset(
+    {dict, collections.Counter, collections.OrderedDict, collections.defaultdict}
+)
+_VIEWS: Final = frozenset(map(type, ({}.keys(), {}.values(), {}.items())))
+_SERIES: Final = frozenset({list, tuple, set, frozenset, collections.deque, *_VIEWS})
+"""Containers that tell how much is in them; Python writes out all of it."""
 
 _STR: Final = BaseException.__dict__["__str__"]
 _KEY_STR: Final = KeyError.__dict__["__str__"]
@@ -231,11 +241,14 @@ def _is_much(arguments: tuple[Any, ...]) -> bool:
             if len(part) > _LONG:
                 return True
             left -= len(part) >> 10
-        elif kind is dict or kind is list or kind is tuple or kind is set:
+        elif type(kind) is type and (
+            kind in _SERIES or kind in _MAPPINGS or kind is array.array
+        ):
             left -= len(part)
             if left < 0:
                 return True
-            parts += part.values() if kind is dict else part
+            if kind is not array.array:
+                parts += part.values() if kind in _MAPPINGS else part
     return left < 0
 
 
@@ -244,9 +257,28 @@ class _Short(reprlib.Repr):
 
     def __init__(self) -> None:
         super().__init__()
-        self.maxlist = self.maxtuple = self.maxset = self.maxdict = 40
+        self.maxlist = self.maxtuple = self.maxdict = self.maxarray = 40
         self.maxlevel = 3
         self.maxstring = self.maxother = 1_000
+
+    def repr1(self, x: Any, level: int) -> str:
+        """Return how the beginning of a value is written.
+
+        The library's own sorts all of a set and of a dict, and writes out what it
+        does not know.
+        """
+        kind = type(x)
+        if type(kind) is not type or level <= 0:
+            return super().repr1(x, level)
+        if kind in _MAPPINGS:
+            head = dict(itertools.islice(x.items(), self.maxdict + 1))
+            said = super().repr_dict(head, level)
+            return said if kind is dict else f"{kind.__name__}({said})"
+        if kind in _SERIES and kind is not list and kind is not tuple:
+            first = list(itertools.islice(x, self.maxlist + 1))
+            said = super().repr_list(first, level)
+            return f"{{{said[1:-1]}}}" if kind is set else f"{kind.__name__}({said})"
+        return super().repr1(x, level)
 
     def repr_bytes(self, value: bytes, _level: int) -> str:
         """Return how the beginning of bytes is written."""
