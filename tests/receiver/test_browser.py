@@ -256,7 +256,7 @@ def test_new_logs_are_told_and_shown(open_page, site):
 
     page.get_by_text("1 new").click()
     expect(page.locator("tbody tr")).to_have_count(2)
-    expect(page.locator("#count")).to_have_text("2")
+    expect(page.locator("#count")).to_have_text("2 logs found")
     expect(page.get_by_text("1 new")).to_have_count(0)
 
 
@@ -321,7 +321,9 @@ def test_light_and_dark(open_page, path):
     assert len(grounds) == 2
 
 
-@pytest.mark.parametrize("path", ["/", "/?view=logs", "/library", "/trace/call-0"])
+@pytest.mark.parametrize(
+    "path", ["/", "/?view=logs", "/?search=parcel", "/library", "/trace/call-0"]
+)
 def test_lists_fit_a_phone(open_page, path):
     """Nothing has to be moved sideways to be seen."""
     page = open_page(path, viewport={"width": 390, "height": 844})

@@ -218,6 +218,71 @@ def test_lists_are_searched_filtered_and_paged(client, post):
     assert "Nothing matches" in client.get("/?search=nowhere").text
 
 
+@pytest.mark.parametrize(
+    "query",
+    ["failed=1", "path=app/call", "search=needle", "metadata_search=tag", "user=u"],
+)
+def test_what_is_inside_a_trace_is_found_and_shown_in_it(client, post, query):
+    """One line a trace, whatever was found of it; the hits lead to their logs."""
+    post(path="app/agent", log_id="top", created_at=1, prompt_tokens=1)
+    hit = {"path": "app/call", "error": "needle", "metadata": {"a": "tag"}, "user": "u"}
+    for number in range(7):
+        post(**hit, log_id=f"hit-{number}", trace_parent_id="top", created_at=2)
+    post(path="app/other", log_id="other")
+
+    page = client.get(f"/?{query}").text
+
+    assert "7 logs found" in page
+    assert page.count('href="/trace/') == 1
+    assert 'href="/trace/hit-6"' in page  # where it is marked
+    assert ">agent<" in page
+    assert page.count('href="/log/hit-') == 5
+    assert "and 2 more" in page
+    assert "7 errors inside" in page
+    assert ">other<" not in page
+
+
+def test_a_top_that_is_found_is_no_hit_inside_itself(client, post):
+    """The line of its trace says it all."""
+    post(path="p", log_id="top", error="boom")
+
+    page = client.get("/?failed=1").text
+
+    assert "1 log found" in page
+    assert 'href="/trace/top"' in page
+    assert "/log/top" not in page
+
+
+@pytest.mark.parametrize(
+    ("path", "last"),
+    [
+        ("/?page=9&size=1", "/?size=1&amp;page=2"),
+        ("/?view=logs&page=9", "/?view=logs&amp;page=1"),
+        ("/?search=word&page=3", "/?search=word&amp;page=1"),
+        ("/library?page=7", "/library?page=1"),
+    ],
+)
+def test_beyond_the_last_page_is_the_way_back(client, post, path, last):
+    """Nobody waits there for a first log that came long ago."""
+    for _ in range(2):
+        post(path="p", output="word")
+
+    page = client.get(path).text
+
+    assert "There is no page" in page
+    assert f'href="{last}"' in page
+    assert "Waiting for" not in page
+    assert "Nothing matches" not in page
+
+
+def test_a_page_has_room_for_something(client, post):
+    """A size of 0 is the API's way to ask for the number alone."""
+    post(path="p")
+
+    assert 'href="/trace/' in client.get("/?size=0").text
+    assert 'href="/library/' in client.get("/library?size=0").text
+
+
 def test_calls_inside_stand_in_the_order_of_time(client, post):
     """Whatever the order of their arrival, the first call is the first in the list."""
     post(path="top", log_id="top")

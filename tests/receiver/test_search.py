@@ -173,9 +173,9 @@ def test_a_page_counts_what_is_found_up_to_a_bound(client, index, monkeypatch):
     monkeypatch.setattr(page_route, "_MOST_FOUND", 4)
     bounded = client.get("/?search=needle").text
 
-    assert 'id="count">10</span>' in everything
+    assert 'id="count">10 logs found</span>' in everything
     # Of those that are indexed, and of the late one if it is none of them yet.
-    assert re.search(r'id="count">[45]\+</span>', bounded)
+    assert re.search(r'id="count">[45]\+ logs found</span>', bounded)
     assert client.get("/logs", params={"search": "needle"}).json()["total"] == 10
 
 
@@ -188,7 +188,7 @@ def test_signs_are_looked_for_in_the_last_logs_only(client, post, monkeypatch):
     page = client.get("/?search=%3F%3F%3F").text
     words = client.get("/?search=8").text
 
-    assert 'id="count">3+</span>' in page
+    assert 'id="count">3+ logs found</span>' in page
     assert "looked for in the last logs only" in page
     assert "looked for in the last logs only" not in words
     assert client.get("/logs?search=%3F%3F%3F").json()["total"] == 9

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from starlette.routing import Route
 
 from promptscribe.receiver.difference import difference, readable
@@ -45,13 +46,14 @@ class FilePages:
         query = file_query(
             params, None, default_size=PAGE_SIZE, default_sort="updated_at"
         )
+        query = msgspec.structs.replace(query, size=query.size or PAGE_SIZE)
         page = await self._store.find_files(query)
         return await self._templates.page(
             "library.html",
             files=page.files,
             total=page.total,
             query=query,
-            pages=max(-(-page.total // max(query.size, 1)), 1),
+            pages=max(-(-page.total // query.size), 1),
             params={key: params[key] for key in params if key != "page"},
         )
 

@@ -51,16 +51,34 @@ _OTHER_FILTERS: Final = (
     "version_id",
     "in_trace_filter",
 )
+# Those that a log inside a trace may fit, and its top may not.
+_SEARCHES: Final = (
+    "search",
+    "metadata_search",
+    "failed",
+    "path",
+    "file_id",
+    "version_id",
+    "ids",
+    "equal",
+)
 _LAST_US: Final = 2**62  # later than every log
 # Where clients put the traceback of an error, ours first.
 _TRACEBACKS: Final = ("traceback", "exception.stacktrace", "stacktrace", "stack")
 
 
 class LogLine(msgspec.Struct):
-    """One line of a list: a log, and the trace below it where it is the top."""
+    """One line of a list: a log, and the trace below it where it is the top.
+
+    Attributes:
+        log: What the line shows.
+        totals: What it adds up to, with all below it.
+        hits: What was found of its trace, where something was looked for.
+    """
 
     log: LogOutline
     totals: Totals
+    hits: list[LogOutline] = []
 
 
 class PageRoutes:
@@ -84,27 +102,36 @@ class PageRoutes:
         params = request.query_params
         flat = params.get("view") == "logs"
         query = log_query(params, PAGE_SIZE)
-        # A text is looked for in every log: what is found below a top is shown.
-        roots = not flat and not query.search
-        query = msgspec.structs.replace(query, roots=roots, most=_MOST_FOUND, bare=True)
+        # What is looked for may be below a top: every log is asked, and what is found
+        # is shown in its trace.
+        searched = any(getattr(query, name) for name in _SEARCHES)
+        roots = not flat and not searched
+        query = msgspec.structs.replace(
+            query,
+            roots=roots,
+            most=_MOST_FOUND,
+            bare=True,
+            size=query.size or PAGE_SIZE,
+        )
         after = params.get("after", "")
         if after.isascii() and after.isdecimal():
             return await self._news(params, query)
         page = await self._store.find_logs(query)
-        # Below a top all of its trace is added up; else each log stands for itself.
-        traces = list({log.trace_id for log in page.logs}) if roots else []
+        # A trace is added up as a whole; in a list of logs each stands for itself.
+        traces = [] if flat else list({log.trace_id for log in page.logs})
         own = [log.id for log in page.logs]
         outlines = await self._store.read_outlines(traces, _MAX_OUTLINES, own)
         return await self._templates.page(
             "list.html",
-            lines=_lines(page.logs, outlines, with_totals=roots),
+            lines=_lines(page.logs, outlines, flat=flat, searched=searched),
             cut=len(outlines) >= _MAX_OUTLINES,
             total=page.total,
             more=page.partial or (bool(query.search) and page.total >= _MOST_FOUND),
             partial=page.partial,
             query=query,
             flat=flat,
-            pages=max(-(-page.total // max(query.size, 1)), 1),
+            searched=searched,
+            pages=max(-(-page.total // query.size), 1),
             params=_kept(params),
             others=_others(params),
             more_filters=any(params.get(name) for name in _MORE_FILTERS),
@@ -209,19 +236,30 @@ def _others(params: QueryParams) -> list[tuple[str, str, dict[str, str]]]:
 
 
 def _lines(
-    logs: Sequence[StoredLog], outlines: Sequence[LogOutline], *, with_totals: bool
+    logs: Sequence[StoredLog],
+    outlines: Sequence[LogOutline],
+    *,
+    flat: bool,
+    searched: bool,
 ) -> list[LogLine]:
     by_id = {outline.id: outline for outline in outlines}
     traces: dict[str, list[LogOutline]] = {}
     for outline in outlines:
         traces.setdefault(outline.trace_id, []).append(outline)
-    lines: list[LogLine] = []
+    lines: dict[str, LogLine] = {}
     for log in logs:
         own = by_id.get(log.id)
-        if own is not None:
-            below = traces[log.trace_id] if with_totals else [own]
-            lines.append(LogLine(own, total(below)))
-    return lines
+        if own is None:
+            continue
+        below = [own] if flat else traces[own.trace_id]
+        together = searched and not flat  # all that was found of a trace: one line
+        key = own.trace_id if together else own.id
+        if key not in lines:
+            first = Tree(below).tops[0] if together else own
+            lines[key] = LogLine(first, total(below))
+        if together:
+            lines[key].hits.append(own)
+    return list(lines.values())
 
 
 def _take_traceback(metadata: dict[str, JSONValue]) -> str | None:

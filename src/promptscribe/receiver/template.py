@@ -17,6 +17,7 @@ from promptscribe.receiver import figure
 HERE: Final = Path(__file__).parent
 MOST_TEXT: Final = 100_000  # characters of one text: 40 pages of a book
 MOST_PARTS: Final = 500  # messages, inputs or calls: what is more is in the JSON
+MOST_HITS: Final = 5  # of one trace in a list: the trace itself shows all of them
 _FILTERS: Final = ("duration", "count", "dollars", "moment", "full_moment", "pretty")
 
 
@@ -31,7 +32,11 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals |= {"MOST_TEXT": MOST_TEXT, "MOST_PARTS": MOST_PARTS}
+        self._environment.globals |= {
+            "MOST_TEXT": MOST_TEXT,
+            "MOST_PARTS": MOST_PARTS,
+            "MOST_HITS": MOST_HITS,
+        }
         self._environment.filters |= {name: getattr(figure, name) for name in _FILTERS}
 
     async def page(
