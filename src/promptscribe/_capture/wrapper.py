@@ -178,7 +178,9 @@ def _awaiting(declared: Plan) -> Callable[..., Any]:
             if (
                 type(kind) is type  # another metaclass may hash
                 and kind in plain
-                and not (kind is dict and "stream" in result)  # a key may compare
+                and not (  # a key may compare; see `stream`
+                    kind is dict and ("stream" in result or "body" in result)
+                )
             ):
                 recording.finish(result)
                 return result

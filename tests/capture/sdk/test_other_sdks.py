@@ -444,6 +444,22 @@ def test_a_stream_of_a_models_own_body_is_recorded(provider):
     assert log.metadata["chunks"] == len(events) > 1
 
 
+def test_a_stream_of_a_models_own_body_is_recorded_as_a_result(provider):
+    """A decorated function may hand on the whole answer of the SDK, stream and all."""
+    ask = {"modelId": "amazon.nova-lite-v1:0", "body": "{}"}
+
+    @log_prompt
+    async def later():
+        return bedrock(provider).invoke_model_with_response_stream(**ask)
+
+    with captured_logs() as logs:
+        now = log_prompt(bedrock(provider).invoke_model_with_response_stream)(**ask)
+        counts = [len(list(now["body"])), len(list(asyncio.run(later())["body"]))]
+
+    assert [(log.output, log.output_tokens) for log in logs] == [(LOOK, 393)] * 2
+    assert [log.metadata["chunks"] for log in logs] == counts
+
+
 def test_a_stream_of_aiobotocores_is_read_as_asynchronously_as_it_was(provider):
     """It is botocore's in all but that: it could not be read any more."""
     eventstream = sdk("botocore.eventstream")
