@@ -98,6 +98,28 @@ def test_logs_are_delivered_where_no_thread_can_be_started(sink, deliver):
     assert set(sink.arrivals.values()) == {1}
 
 
+def test_a_limit_of_threads_that_is_reached_for_a_moment_stops_no_delivery(
+    sink, deliver, caplog
+):
+    """A machine that is crowded at a program's first call is so for a while."""
+
+    @log_prompt(path="crowded")
+    def answer(mark):
+        return "answer"
+
+    deliver()
+    before = threading.stack_size(1 << 48)  # more than any machine has to give
+    try:
+        answer(1)
+    finally:
+        threading.stack_size(before)
+    answer(2)
+    sink.wait(lambda: len(sink.stored) == 2, 20)
+
+    assert promptscribe.force_flush(60).pending == 0
+    assert "no thread can be started, logs wait: can't start new" in caplog.text
+
+
 def run(program, folder, server):
     settings = {
         "PROMPTSCRIBE_BASE_URL": server.url,

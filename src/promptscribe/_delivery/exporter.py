@@ -141,8 +141,14 @@ class Exporter:
         )
         try:
             thread.start()
-        except RuntimeError:
-            self._stopping = True  # the interpreter shuts down: it is all on disk
+        except RuntimeError as problem:
+            # The interpreter shuts down, or a limit is reached just now: it is all on
+            # disk, and the next call tries again.
+            if threading.main_thread().is_alive():
+                self._ledger.warn(
+                    "exporter_start", "no thread can be started, logs wait: %s", problem
+                )
+            self._source.rest()
         else:
             self._thread = thread
 
