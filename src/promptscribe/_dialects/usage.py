@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from promptscribe._dialects.draft import USAGE
-from promptscribe._providers import pricing
+from promptscribe._providers.bill import COSTS, bill
 from promptscribe._providers.facts import ResponseFacts, Usage
 from promptscribe._providers.value import table, word
 
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 FACTS: Final = "$facts"
-
-_NOTED: Final = (
-    "reasoning_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "input_audio_seconds",
-)
 
 
 def read_facts(told: dict[str, Any]) -> ResponseFacts | None:
@@ -65,31 +58,12 @@ def settle(told: dict[str, Any], at: datetime | None = None) -> dict[str, Any]:
     facts = read_facts(told)
     if facts is None or facts.usage is None:
         return members
-    usage = facts.usage
-    counts = {
-        "prompt_tokens": usage.prompt_tokens,
-        "output_tokens": usage.output_tokens,
-    }
-    members |= {name: count for name, count in counts.items() if count is not None}
-    metadata = dict(table(members.get("metadata")))
-    for name in _NOTED:
-        if getattr(usage, name) is not None:
-            metadata.setdefault(name, getattr(usage, name))
-    members["metadata"] = metadata
-    if "prompt_cost" in members or "output_cost" in members:
-        return members
-    prompt = table(members.get("prompt"))
-    price = pricing.price(
+    prompt, metadata = table(members.get("prompt")), table(members.get("metadata"))
+    found, notes = bill(
         facts,
         model=word(prompt.get("model")),
         provider=word(prompt.get("provider")),
         at=at,
+        is_priced=COSTS.isdisjoint(members),
     )
-    if price is not None:
-        members["prompt_cost"] = price.prompt_cost
-        if price.output_cost is not None:
-            members["output_cost"] = price.output_cost
-        metadata.setdefault("price_source", price.source)
-    elif usage.total_cost is not None:  # said, and nobody can split it
-        metadata.setdefault("total_cost", usage.total_cost)
-    return members
+    return {**members, **found, "metadata": {**notes, **metadata}}

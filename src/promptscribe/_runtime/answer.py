@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from promptscribe._providers import pricing, registry
+from promptscribe._providers import registry
+from promptscribe._providers.bill import COSTS, bill
 from promptscribe._providers.facts import ResponseFacts, Usage
+from promptscribe._providers.value import table, word
 from promptscribe._runtime.layers import Draft
 from promptscribe._wire import body, member, record
 
@@ -20,14 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from promptscribe._runtime.layers import Members
-
-_NOTED: Final = (
-    "reasoning_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "input_audio_seconds",
-)
-"""Counts that the contract has no member for."""
 
 _COUNTED: Final = ("prompt_tokens", "output_tokens")
 _PARTS: Final = ("cache_read_tokens", "cache_write_tokens")
@@ -131,19 +125,29 @@ def _add_facts(
     if type(value) is dict and not facts.is_message:
         draft.fill("provider_response", value)
     _add_model(draft, facts.model, facts.provider)
-    if facts.usage is not None:
-        _add_tokens(draft, facts.usage)
-        if is_priced:
-            _add_price(draft, facts)
+    add_usage(draft, facts, is_priced=is_priced)
     if facts.choices is not None:
         draft.note("choices", facts.choices)
 
 
-def add_usage(draft: Draft, facts: ResponseFacts) -> None:
-    """Fill in tokens and cost."""
-    if facts.usage is not None:
-        _add_tokens(draft, facts.usage)
-        _add_price(draft, facts)
+def add_usage(draft: Draft, facts: ResponseFacts, *, is_priced: bool = True) -> None:
+    """Fill in tokens and cost; no cost where a part of it was given."""
+    if facts.usage is None:
+        return
+    known = draft.members
+    prompt, began = table(known.get("prompt")), known.get("start_time")
+    members, notes = bill(
+        facts,
+        model=word(prompt.get("model")),
+        provider=word(prompt.get("provider")),
+        at=began if isinstance(began, datetime) else None,
+        load=not draft.is_hasty,
+        is_priced=is_priced and COSTS.isdisjoint(known),
+    )
+    for name, value in members.items():
+        draft.fill(name, value)
+    for name, value in notes.items():
+        draft.note(name, value)
 
 
 def add_price(draft: Draft) -> None:
@@ -156,41 +160,7 @@ def add_price(draft: Draft) -> None:
     parts = {name: noted.get(name) for name in _PARTS} if type(noted) is dict else {}
     with contextlib.suppress(ValueError):  # a part that is no count
         usage = msgspec.convert({**counts, **parts}, Usage)
-        _add_price(draft, ResponseFacts(usage=usage))
-
-
-def _add_tokens(draft: Draft, usage: Usage) -> None:
-    draft.fill("prompt_tokens", usage.prompt_tokens)
-    draft.fill("output_tokens", usage.output_tokens)
-    for name in _NOTED:
-        count = getattr(usage, name)
-        if count is not None:
-            draft.note(name, count)
-
-
-def _add_price(draft: Draft, facts: ResponseFacts) -> None:
-    members = draft.members
-    if "prompt_cost" in members or "output_cost" in members:
-        return
-    prompt = members.get("prompt")
-    model = provider = None
-    if type(prompt) is dict:
-        model, provider = prompt.get("model"), prompt.get("provider")
-    began = members.get("start_time")
-    price = pricing.price(
-        facts,
-        # Bedrock and Cohere do not repeat the model, Azure answers with an alias.
-        model=model if type(model) is str else None,
-        provider=provider if type(provider) is str else None,
-        at=began if isinstance(began, datetime) else None,
-        load=not draft.is_hasty,
-    )
-    if price is not None:
-        members["prompt_cost"] = price.prompt_cost
-        draft.fill("output_cost", price.output_cost)
-        draft.note("price_source", price.source)
-    elif facts.usage is not None:  # a sum that nobody can split
-        draft.note("total_cost", facts.usage.total_cost)
+        add_usage(draft, ResponseFacts(usage=usage))
 
 
 def _add_failure(draft: Draft, facts: ResponseFacts) -> None:

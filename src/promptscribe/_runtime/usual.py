@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from promptscribe import _clock
-from promptscribe._providers import conversation, pricing, registry
+from promptscribe._providers import conversation, registry
+from promptscribe._providers.bill import bill
 from promptscribe._wire import body, member, record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from promptscribe._providers.facts import ResponseFacts, Usage
+    from promptscribe._providers.facts import ResponseFacts
     from promptscribe.schema import JSONObject
 
 Members = dict[str, Any]
@@ -113,7 +114,7 @@ def write(
     if facts is not None and facts.usage is not None:
         _add_facts(form, members, facts)
         members["provider_response"] = result
-        _add_usage(form, members, facts, facts.usage, first.began)
+        _add_usage(form, members, facts, first.began)
     return form.query, body.encode(members)
 
 
@@ -178,39 +179,13 @@ def _add_facts(form: Form, members: Members, facts: ResponseFacts) -> None:
             prompt["provider"] = facts.provider
 
 
-def _add_usage(
-    form: Form, members: Members, facts: ResponseFacts, usage: Usage, began: int
-) -> None:
-    if usage.prompt_tokens is not None:
-        members["prompt_tokens"] = usage.prompt_tokens
-    if usage.output_tokens is not None:
-        members["output_tokens"] = usage.output_tokens
-    notes = _note_tokens(usage)
-    price = pricing.price(
+def _add_usage(form: Form, members: Members, facts: ResponseFacts, began: int) -> None:
+    found, notes = bill(
         facts,
         model=form.model or facts.model,
         provider=form.provider or (facts.provider if form.model is None else None),
         at=began,
     )
-    if price is not None:
-        members["prompt_cost"], notes["price_source"] = price.prompt_cost, price.source
-        if price.output_cost is not None:
-            members["output_cost"] = price.output_cost
-    elif usage.total_cost is not None:
-        notes["total_cost"] = usage.total_cost
+    members |= found
     if notes:
         members["metadata"] = {**notes, **form.notes}
-
-
-def _note_tokens(usage: Usage) -> Members:
-    """Return the counts that the contract has no member for."""
-    notes: Members = {}
-    if usage.reasoning_tokens is not None:
-        notes["reasoning_tokens"] = usage.reasoning_tokens
-    if usage.cache_read_tokens is not None:
-        notes["cache_read_tokens"] = usage.cache_read_tokens
-    if usage.cache_write_tokens is not None:
-        notes["cache_write_tokens"] = usage.cache_write_tokens
-    if usage.input_audio_seconds is not None:
-        notes["input_audio_seconds"] = usage.input_audio_seconds
-    return notes
