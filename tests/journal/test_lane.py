@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 from types import SimpleNamespace
 
 import pytest
 
 from promptscribe._journal import lane as lanes
+from promptscribe._journal.appended import _file_system
 from promptscribe._journal.lane import Lane, count_bytes, find_lanes, prepare_root
 from promptscribe._journal.reader import Reader
 from promptscribe._journal.writer import Writer
@@ -81,19 +83,46 @@ def test_a_lane_is_adopted_only_after_its_writer_died(other, root, calls):
     assert find_lanes(root) == []
 
 
-def test_who_gave_all_locks_away_may_go_on_to_write(root):
-    """A program that closes all descriptors, as daemons do, keeps its mappings.
+@pytest.fixture
+def program(root):
+    """Start a process that writes 100 calls, and then does something else."""
+    processes = []
+
+    def start(more):
+        code = WRITE_AND_WAIT.partition("print(")[0] + textwrap.dedent(more)
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(root), "read", "100"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        processes.append(process)
+        assert process.stdout.readline() == b"ready\n"
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def test_who_gave_its_locks_away_may_go_on_to_write(root, program):
+    """As on overlayfs a program that closes all descriptors; it keeps its mappings.
 
     Were its file cut off behind what it has written, the next call would kill it.
     """
-    daemon = WRITE_AND_WAIT.replace('print("ready", flush=True)\n', "")
-    daemon = daemon.replace("sys.stdin.read()", GO_ON)
-    process = subprocess.Popen(
-        [sys.executable, "-c", daemon, str(root), "read", "100"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+    process = program(
+        """
+        import os
+        writer.lane.abandon()
+        print("ready", flush=True)
+        sys.stdin.readline()
+        for number in range(1000, 2000):
+            writer.append(1, msgspec.msgpack.encode((1 << 63 | number, "s" * 50)))
+            writer.append(2, msgspec.msgpack.encode((1 << 63 | number, "e")))
+        print("done", flush=True)
+        os._exit(0)
+        """
     )
-    assert process.stdout.readline() == b"ready\n"
     (path,) = find_lanes(root)
     reader = Reader.of_lane(Lane.adopt(path))
     adopted = reader.count()
@@ -103,17 +132,58 @@ def test_who_gave_all_locks_away_may_go_on_to_write(root):
     assert (said, process.returncode, adopted) == (b"done\n", 0, 100)
 
 
-GO_ON = """
-import os
-os.closerange(3, 1000)
-print("ready", flush=True)
-sys.stdin.readline()
-for number in range(1000, 2000):
-    writer.append(1, msgspec.msgpack.encode((1 << 63 | number, "s" * 50)))
-    writer.append(2, msgspec.msgpack.encode((1 << 63 | number, "e")))
-print("done", flush=True)
-os._exit(0)
-"""
+def test_who_closes_all_descriptors_keeps_its_lane(root, program, calls):
+    """As daemons do: its locks end with it, and not before."""
+    process = program(
+        """
+        import os
+        os.closerange(3, 1000)
+        print("ready", flush=True)
+        sys.stdin.read()
+        """
+    )
+    if _file_system(root).startswith("overlay"):
+        pytest.skip("a mapping does not hold the file there")
+    (path,) = find_lanes(root)
+    alive = Lane.adopt(path)
+    kill(process)
+
+    assert alive is None
+    assert calls.drain(Reader.of_lane(Lane.adopt(path))) == list(range(100))
+
+
+def test_a_lane_ends_with_the_program_and_not_with_the_process(root, program, calls):
+    """One that becomes another program has left it."""
+    program(
+        """
+        import os
+        code = "import sys; print('ready', flush=True); sys.stdin.read()"
+        os.execv(sys.executable, [sys.executable, "-c", code])
+        """
+    )
+    (path,) = find_lanes(root)
+
+    assert calls.drain(Reader.of_lane(Lane.adopt(path))) == list(range(100))
+
+
+def test_a_forked_child_does_not_hold_its_parents_lane(root, program, calls):
+    """It may live for long, and never log anything."""
+    process = program(
+        """
+        import os, signal
+        os.register_at_fork(after_in_child=writer.after_fork)
+        if os.fork():
+            signal.pause()
+        print("ready", flush=True)
+        sys.stdin.read()
+        """
+    )
+    (path,) = find_lanes(root)
+    alive = Lane.adopt(path)
+    kill(process)
+
+    assert alive is None
+    assert calls.drain(Reader.of_lane(Lane.adopt(path))) == list(range(100))
 
 
 def test_of_two_that_race_for_a_lane_one_gets_it(other, root):

@@ -108,3 +108,34 @@ def test_a_program_whose_files_may_not_grow_goes_on(most_bytes, tmp_path):
     )
 
     assert (ended.returncode, ended.stdout) == (0, "500\n"), ended.stderr
+
+
+FORKS = """
+import gc, os
+from promptscribe import log_prompt
+
+def descriptors():
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            if os.readlink(f"/proc/self/fd/{number}").endswith(".seg"):
+                yield number
+        except FileNotFoundError:
+            pass
+
+log_prompt(len)("x")
+gc.disable()
+if child := os.fork():
+    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+before = set(descriptors())
+gc.collect()
+os._exit(before != set(descriptors()))
+"""
+
+
+@pytest.mark.slow
+def test_what_a_program_opens_as_a_daemon_is_not_closed_under_it(tmp_path):
+    """It forks, closes all descriptors and opens its own, which get the same numbers.
+
+    Whatever of the parent's is closed later would be one of these.
+    """
+    assert end(FORKS, tmp_path, "file") == 0

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
 import time
@@ -22,18 +21,20 @@ from typing import TYPE_CHECKING, Final
 
 from promptscribe._journal.access import judge
 from promptscribe._journal.faultpoint import reach
+from promptscribe._journal.lock import lock
 from promptscribe._journal.segment import SUFFIX
 from promptscribe.errors import JournalError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from promptscribe._journal.lock import Lock
+
 _WRITER: Final = "lock"
 _READER: Final = "reader"
 _UNBORN_PREFIX: Final = ".new-"
 _UNBORN_AGE: Final = 60.0
 """Seconds after which a folder that never got its name is taken for abandoned."""
-_LOCK_FLAGS: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 _MADE_BY_OTHERS: Final = 3
 """Times to try again if a lane's name, or its lock, is another's already: two
 processes of one id, in two containers, in the same nanosecond; a clock that jumped."""
@@ -48,7 +49,7 @@ class Lane:
 
     __slots__ = ("_reader", "_writer", "path")
 
-    def __init__(self, path: Path, writer: int, reader: int) -> None:
+    def __init__(self, path: Path, writer: Lock | None, reader: Lock | None) -> None:
         self.path = path
         self._writer = writer
         self._reader = reader
@@ -79,10 +80,10 @@ class Lane:
         unborn = root / (_UNBORN_PREFIX + name)
         unborn.mkdir(mode=0o700)
         reach("lane-made")
-        writer = _lock(unborn / _WRITER)
-        reader = _lock(unborn / _READER) if read else -1
-        if writer is None or reader is None:
-            _close(-1 if writer is None else writer)
+        writer = lock(unborn / _WRITER)
+        reader = lock(unborn / _READER) if read else None
+        if writer is None or (read and reader is None):
+            _close(writer)
             return None
         reach("lane-locked")
         try:
@@ -111,16 +112,16 @@ class Lane:
     def follow(cls, path: Path) -> Lane | None:
         """Become the reader of a lane, its writer alive or dead; None if one has it."""
         with contextlib.suppress(OSError):
-            reader = _lock(path / _READER)
-            return None if reader is None else cls(path, -1, reader)
+            reader = lock(path / _READER)
+            return None if reader is None else cls(path, None, reader)
         return None
 
     def inherit(self) -> bool:
         """Try to become the writer's heir; say whether it is dead and this is it."""
-        if self._writer < 0:
+        if self._writer is None:
             writer = None
             with contextlib.suppress(OSError):
-                writer = _lock(self.path / _WRITER)
+                writer = lock(self.path / _WRITER)
             if writer is None:
                 return False
             self._writer = writer
@@ -139,7 +140,7 @@ class Lane:
 
     def close(self) -> None:
         """Give the locks back; remove a lane of one's own if nothing is left in it."""
-        if self._writer >= 0 and self.segment_paths() == []:
+        if self._writer is not None and self.segment_paths() == []:
             reach("lane-emptied")
             remove_empty(self.path)
         self._let_go()
@@ -154,8 +155,8 @@ class Lane:
 
     def _let_go(self) -> None:
         # Forgotten first: closing one twice would close a file of the user's.
-        writer, self._writer = self._writer, -1
-        reader, self._reader = self._reader, -1
+        writer, self._writer = self._writer, None
+        reader, self._reader = self._reader, None
         _close(writer)
         _close(reader)
 
@@ -234,26 +235,10 @@ def remove_empty(path: Path) -> None:
         path.rmdir()
 
 
-def _lock(path: Path) -> int | None:
-    """Return a locked descriptor of a lock file, or None if another has it."""
-    try:
-        fd = os.open(path, _LOCK_FLAGS | os.O_CREAT, 0o600)
-    except FileNotFoundError:
-        return None  # the lane was delivered and removed by somebody else
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(fd).st_ino == path.stat(follow_symlinks=False).st_ino:
-            return fd
-    except (BlockingIOError, FileNotFoundError):
-        pass
-    os.close(fd)
-    return None
-
-
-def _close(fd: int) -> None:
-    if fd >= 0:
+def _close(held: Lock | None) -> None:
+    if held is not None:
         with contextlib.suppress(OSError):
-            os.close(fd)
+            held.close()
 
 
 def _remove_unborn(path: Path) -> None:
@@ -261,7 +246,7 @@ def _remove_unborn(path: Path) -> None:
     with contextlib.suppress(OSError):
         if time.time() - path.stat().st_mtime < _UNBORN_AGE:
             return  # perhaps about to be named
-        fd = _lock(path / _WRITER)
-        if fd is not None:
+        held = lock(path / _WRITER)
+        if held is not None:
             remove_empty(path)
-            _close(fd)
+            _close(held)

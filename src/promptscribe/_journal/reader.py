@@ -276,7 +276,13 @@ class Reader:
             self.lane.close()
 
     def abandon(self) -> None:
-        """Forget the lane in a forked child: the parent goes on with it."""
+        """Forget the lane in a forked child: the parent goes on with it.
+
+        The mappings too, and at once: where the garbage collector comes for them, each
+        closes a descriptor that may by then be the program's, if it became a daemon.
+        """
+        for segment in self._segments:
+            segment.map = None
         if self.lane is not None:
             self.lane.abandon()
 

@@ -12,7 +12,6 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from promptscribe._journal.deadletter import UNREADABLE
 from promptscribe.errors import DeliveryError
 
 if TYPE_CHECKING:
@@ -153,6 +152,7 @@ def _verify(_arguments: argparse.Namespace) -> int:
 
 
 def _replay(_arguments: argparse.Namespace) -> int:
+    from promptscribe._journal.deadletter import UNREADABLE
     from promptscribe._runtime import courier
 
     try:

@@ -133,7 +133,7 @@ class Pipeline:
 
     def forked(self) -> None:
         """Start afresh in a forked child; whatever was open is the parent's."""
-        for reader in self._heritage.counted:
+        for reader in (self._reader, *self._heritage.counted):
             reader.abandon()
         self.ledger = Ledger()
         self._connect()
