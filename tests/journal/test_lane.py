@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -329,6 +332,32 @@ def test_a_lock_file_that_is_a_link_is_not_followed(root, tmp_path):
 
     assert Lane.adopt(planted) is None
     assert (tmp_path / "victim").read_text() == "mine"
+
+
+def test_where_nothing_can_be_locked_logs_live_in_memory(
+    root, writer, witness, calls, monkeypatch
+):
+    """NFS without a lock daemon: it is tried again and again, and leaves nothing."""
+
+    def refuse(*_words):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    files = Path("/proc/self/fd")
+    before = len(list(files.iterdir()))
+    calls.write(writer, *range(10))
+    for _ in range(5):
+        writer.prepare()
+    after = len(list(files.iterdir()))
+    left = list(root.iterdir())
+    monkeypatch.undo()
+    writer.prepare()
+    calls.write(writer, *range(10, 200))
+
+    assert (before, left) == (after, [])
+    assert witness.failures == ["journal_unwritable"]
+    assert calls.drain(Reader.of_writer(writer)) == list(range(200))
+    assert list(root.glob("*/*.seg"))
 
 
 def test_a_name_that_is_taken_is_no_obstacle(root, monkeypatch):

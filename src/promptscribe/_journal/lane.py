@@ -80,13 +80,14 @@ class Lane:
         unborn = root / (_UNBORN_PREFIX + name)
         unborn.mkdir(mode=0o700)
         reach("lane-made")
-        writer = lock(unborn / _WRITER)
-        reader = lock(unborn / _READER) if read else None
-        if writer is None or (read and reader is None):
-            _close(writer)
-            return None
-        reach("lane-locked")
+        writer = reader = None
         try:
+            writer = lock(unborn / _WRITER)
+            reader = lock(unborn / _READER) if read else None
+            if writer is None or (read and reader is None):
+                _close(writer)
+                return None
+            reach("lane-locked")
             path = root / name
             unborn.rename(path)
         except OSError as problem:

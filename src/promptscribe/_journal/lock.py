@@ -43,19 +43,26 @@ class _Descriptor:
 
 
 def lock(path: Path) -> Lock | None:
-    """Return a lock file's lock, or None if another process has it."""
+    """Return a lock file's lock, or None if another process has it.
+
+    Raises:
+        OSError: The file cannot be made, or its file system has no locks.
+    """
     try:
         fd = os.open(path, _FLAGS, 0o600)
     except FileNotFoundError:
         return None  # the lane was delivered and removed by somebody else
+    held: Lock | None = None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.fstat(fd).st_ino == path.stat(follow_symlinks=False).st_ino:
-            return _hold(fd)
+            held = _hold(fd)
     except (BlockingIOError, FileNotFoundError):
         pass
-    os.close(fd)
-    return None
+    finally:
+        if held is None:  # where there are no locks, it is tried again and again
+            os.close(fd)
+    return held
 
 
 def _hold(fd: int) -> Lock:
