@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from promptscribe import ConfigurationError, log_prompt, start_log
-from promptscribe._wire import body, fitting, member
+from promptscribe._wire import body, member, path
 from promptscribe.receiver.request import log_problems
 from promptscribe.testing import captured_logs
 
@@ -202,9 +202,9 @@ def test_a_list_that_is_no_conversation_stays_an_argument():
 def test_a_long_path_is_fit_and_not_remembered():
     """A thousand paths are remembered, whoever sends them; of 64 KB none."""
     long, short = "a/" * 30_000, "remembered/path"
-    known = fitting._fit_path.cache_info().currsize
+    known = path._fault_of.cache_info().currsize
 
-    assert len(fitting.fit_path(long)) < fitting.MAX_NAME
-    assert fitting._fit_path.cache_info().currsize == known
-    assert fitting.fit_path(short) == short
-    assert fitting._fit_path.cache_info().currsize >= known
+    assert len(path.fit_path(long)) < path.MAX_PATH
+    assert path._fault_of.cache_info().currsize == known
+    assert path.fit_path(short) == short
+    assert path._fault_of.cache_info().currsize >= known

@@ -7,8 +7,6 @@ understood is kept as it came, under ``metadata.otel``.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from promptscribe._dialects import (
@@ -23,6 +21,7 @@ from promptscribe._dialects import (
 from promptscribe._dialects.draft import USAGE, Draft
 from promptscribe._providers.value import add, text, word
 from promptscribe._wire import member
+from promptscribe._wire.path import fit_path
 
 if TYPE_CHECKING:
     from promptscribe._dialects.span import Span
@@ -72,11 +71,6 @@ SIGNS: Final = (
     "traceloop.",
 )
 """What names of attributes begin with where a dialect is spoken."""
-
-LONGEST_PATH: Final = 500
-"""Characters; servers take 512."""
-
-_ODD: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]")
 
 
 def is_call(span: Span) -> bool:
@@ -189,14 +183,11 @@ def _add_labels(draft: Draft) -> None:
 
 def _add_path(draft: Draft) -> None:
     """Have a path that every server takes; another one stays in the metadata."""
-    said = draft.members.pop("path", None)
-    if said is not None:
-        path = _legal(said)
-        draft.put("path", path)
-        if path != said:
-            draft.put("metadata.path", said)
-    else:
-        draft.put("path", _legal(_path(draft.span)))
+    said = draft.members.pop("path", None) or _path(draft.span)
+    path = fit_path(said)
+    draft.put("path", path)
+    if path != said:
+        draft.put("metadata.path", said)
 
 
 def _path(span: Span) -> str:
@@ -209,16 +200,6 @@ def _path(span: Span) -> str:
     operation = word(span.attributes.get(gen_ai.OPERATION)) or "chat"
     raw = f"{service}/{operation}"
     return "".join(c if c.isalnum() or c in "-_./ " else "_" for c in raw)
-
-
-def _legal(path: str) -> str:
-    """Give a path that every server takes: as it is, if it is one."""
-    plain = unicodedata.normalize("NFKC", path).strip("/")
-    parts = plain.split("/")
-    names = [part for part in parts if part.strip(". ")]
-    if names == parts and len(path) <= LONGEST_PATH and not _ODD.search(plain):
-        return path
-    return _ODD.sub("_", "/".join(names)[:LONGEST_PATH]).rstrip("/") or "otel"
 
 
 def _add_metadata(draft: Draft) -> None:

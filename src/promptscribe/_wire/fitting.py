@@ -10,10 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-import unicodedata
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote
 
 import msgspec
 
@@ -24,40 +21,19 @@ if TYPE_CHECKING:
 
     from promptscribe.schema import JSONObject
 
-MAX_NAME: Final = 512  # characters of a path or an id, as the receiver has it
+MAX_ID: Final = 512  # characters
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-_NO_PATH: Final = "log"  # the path of a block that has none
 _JSON: Final = msgspec.json.Encoder()
 
 
-def fit_path(path: str) -> str:
-    """Return a path with nothing in it that looks like a way out of a folder."""
-    return _fit_path(path) if len(path) <= MAX_NAME else _make_path(path)
-
-
-def _make_path(path: str) -> str:
-    plain = unicodedata.normalize("NFKC", path).strip("/")
-    # Once as it is, once as a web server would read it.
-    segments = [*plain.split("/"), *unquote(plain).split("/")]
-    is_clean = not any(_CONTROL.search(each) or "\\" in each for each in segments)
-    if is_clean and plain and len(path) <= MAX_NAME and all(map(_is_name, segments)):
-        return path
-    plain = _CONTROL.sub(" ", plain).replace("\\", "/").replace("%", "-")
-    names = [each.strip() for each in plain[:MAX_NAME].split("/") if _is_name(each)]
-    return "/".join(names) or _NO_PATH
-
-
-# The same few paths come again and again; of long ones all together are 64 MB.
-_fit_path: Final = lru_cache(maxsize=1024)(_make_path)
-
-
-def _is_name(segment: str) -> bool:
-    return segment.strip() not in {"", ".", ".."}
+def is_id(name: str) -> bool:
+    """Say whether every server takes an id."""
+    return 0 < len(name) <= MAX_ID and not _CONTROL.search(name)
 
 
 def fit_id(name: str) -> str:
     """Return an id that may be sent: of another, always the same is made."""
-    if 0 < len(name) <= MAX_NAME and not _CONTROL.search(name):
+    if is_id(name):
         return name
     known = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
     return f"log_{known[:48]}"

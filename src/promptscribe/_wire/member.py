@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from promptscribe import _clock, schema
-from promptscribe._wire import body, fitting, record
+from promptscribe._wire import body, fitting, path, record
 
 Check: TypeAlias = Callable[[Any], bool]
 Rule: TypeAlias = tuple[Check, str]
@@ -157,7 +157,7 @@ def _fit_prompt(prompt: schema.JSONObject | str) -> schema.JSONObject | str:
 
 
 _FITTED: Final[dict[str, Callable[[Any], Any]]] = {
-    "path": fitting.fit_path,
+    "path": path.fit_path,
     "log_id": fitting.fit_id,
     "trace_parent_id": fitting.fit_id,
     "output_message": fitting.fit_message,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from promptscribe._capture import controlled, cut
+from promptscribe._capture import controlled
 from promptscribe._capture.beginning import new_key
 from promptscribe._capture.context import is_unsaved
 from promptscribe._capture.manual import is_controlled
@@ -19,8 +19,10 @@ from promptscribe._capture.recording import END, START, WHOLE, raw
 from promptscribe._capture.rule import Rules, rules_of
 from promptscribe._clock import from_ns, new_trace
 from promptscribe._dialects import translation
+from promptscribe._providers.value import table
 from promptscribe._runtime.state import runtime
 from promptscribe._wire import record
+from promptscribe._wire.path import fit_path
 from promptscribe.otel.lineage import Waiting
 
 if TYPE_CHECKING:
@@ -117,12 +119,11 @@ def _limited(
 ) -> tuple[dict[str, Any], Any]:
     """Return what may be kept of a call, as members, and of its labels."""
     members = translation.read_call(span)
+    said = table(members.get("metadata")).get("path")
     rules = Rules(NO_OPTIONS, not is_unsaved(labels), rules_of(scope))
     if rules.is_bare:
         members = translation.withhold(members)
-    path = members.get("path")
-    if not rules.is_open and path and len(path) >= translation.LONGEST_PATH:
-        # It was cut there, and maybe through a secret; metadata has it whole.
-        members["path"] = path.rpartition("/")[0] or cut.REDACTED
+    if type(said) is str and fit_path(said) == members.get("path"):
+        members["path"] = said  # whole: a cut may have gone through a secret
     kept, labels = controlled.limit(members, labels, scope)
     return {record.CAPTURED: kept}, labels

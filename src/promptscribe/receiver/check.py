@@ -7,14 +7,11 @@ of them one at a time posts the same log again and again.
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final, TypeAlias
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
+from promptscribe._wire import fitting, path
 from promptscribe.receiver.instant import parse_instant
 
 if TYPE_CHECKING:
@@ -23,10 +20,6 @@ if TYPE_CHECKING:
     from promptscribe.schema import JSONValue
 
 Location: TypeAlias = tuple[str | int, ...]
-
-MAX_PATH: Final = 512
-MAX_ID: Final = 512
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -88,10 +81,10 @@ def check_instant(value: JSONValue, where: Location, found: list[Problem]) -> No
 
 def check_identifier(value: JSONValue, where: Location, found: list[Problem]) -> None:
     """Ask for an id that a client may choose."""
-    if not isinstance(value, str) or not value or len(value) > MAX_ID:
-        message = f"Input should be a string of 1 to {MAX_ID} characters"
+    if not isinstance(value, str) or not value or len(value) > fitting.MAX_ID:
+        message = f"Input should be a string of 1 to {fitting.MAX_ID} characters"
         found.append(Problem(where, message, "string_type"))
-    elif _CONTROL.search(value):
+    elif not fitting.is_id(value):
         message = "Input should have no control characters"
         found.append(Problem(where, message, "string_pattern_mismatch"))
 
@@ -101,25 +94,9 @@ def check_path(value: JSONValue, where: Location, found: list[Problem]) -> None:
     if not isinstance(value, str):
         check_string(value, where, found)
         return
-    wrong = _wrong_path(value)
+    wrong = path.fault_of(value)
     if wrong is not None:
         found.append(Problem(where, wrong, "string_pattern_mismatch"))
-
-
-@lru_cache(maxsize=1024)  # the same few paths come again and again
-def _wrong_path(value: str) -> str | None:
-    # A path is a name and never a file; still, what looks like a way out of a
-    # folder is refused, so that no later export can be led astray by it.
-    plain = unicodedata.normalize("NFKC", value).strip("/")
-    # Once as it is, once as a web server would read it.
-    segments = [*plain.split("/"), *unquote(plain).split("/")]
-    if not plain or len(value) > MAX_PATH:
-        return f"Path should have 1 to {MAX_PATH} characters"
-    if any(_CONTROL.search(each) or "\\" in each for each in segments):
-        return "Path should have no control characters and no backslash"
-    if any(segment.strip() in {"", ".", ".."} for segment in segments):
-        return "Path should have no empty segment and none of dots"
-    return None
 
 
 def one_of(*words: str) -> Check:
