@@ -241,6 +241,35 @@ def test_while_a_server_is_not_well_one_request_at_a_time_asks(sink, deliver):
     assert after.delivered == 1500
 
 
+def test_what_fails_together_is_one_failure(sink, deliver, monkeypatch):
+    """A proxy that blinks while many requests are on their way costs no long pause."""
+    monkeypatch.setattr(retry, "FIRST_DELAY", 0.2)
+    is_ill, is_well_again, refused = threading.Event(), threading.Event(), []
+    crowd = threading.Barrier(1 if sink.offer else 12)
+
+    def judge(_seen):
+        if is_ill.is_set() and not is_well_again.is_set():
+            refused.append(None)
+            with contextlib.suppress(threading.BrokenBarrierError):
+                crowd.wait(60)
+                crowd.abort()  # who comes later is not waited for
+                threading.Timer(0.3, is_well_again.set).start()
+            return Reply(502, whole=True)
+        time.sleep(0.02 if not sink.offer else 0.0001)  # as long as answers take here
+        return Reply()
+
+    sink.judge = judge
+    deliver(sink.url, calls=900, timeout=0)
+    sink.wait(lambda: len(sink.stored) > 300)
+    is_ill.set()
+    is_well_again.wait(60)
+    ended = time.monotonic()
+    sink.wait(lambda: len(sink.stored) == 900)
+
+    assert len(refused) >= crowd.parties
+    assert time.monotonic() - ended < 15
+
+
 @pytest.mark.parametrize("status", [401, 403, 302])
 def test_a_server_that_lets_nobody_in_is_asked_now_and_then(
     sink, deliver, monkeypatch, status

@@ -76,11 +76,18 @@ class Circuit:
         )
 
     def _wait(self, reason: str, wanted: float | None, longest: float) -> float:
-        wait = wanted
-        if wait is None:
-            wait = retry.delay(self._failures, longest=longest)
-        self._failures += 1
-        self.retry_at = max(self.retry_at, time.monotonic() + wait)
-        self.is_open = True
         self._ledger.note(reason)
+        now = time.monotonic()
+        # What was on its way as the pause began tells of the same failure: counted
+        # each, thirty answers of a proxy that blinked made it half a minute.
+        is_known = self.is_open and now < self.retry_at
+        if wanted is not None:
+            wait = wanted
+        elif is_known:
+            return self.retry_at - now
+        else:
+            wait = retry.delay(self._failures, longest=longest)
+        self._failures += not is_known
+        self.retry_at = max(self.retry_at, now + wait)
+        self.is_open = True
         return wait
