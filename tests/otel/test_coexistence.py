@@ -82,6 +82,54 @@ def test_limits_of_the_application_s_cost_no_member(captured_logs, monkeypatch):
     assert len(captured_logs[0].messages) == 500
 
 
+FLAT = {
+    "OpenInference": (
+        {"openinference.span.kind": "LLM", "llm.system": "openai"},
+        "llm.input_messages.{}.message.{}",
+        {
+            "llm.model_name": "gpt-4o",
+            "llm.token_count.prompt": 5,
+            "llm.token_count.completion": 7,
+            "llm.output_messages.0.message.role": "assistant",
+            "llm.output_messages.0.message.content": "Ho",
+        },
+    ),
+    "Traceloop of old": (
+        {"llm.request.type": "chat", "gen_ai.request.model": "gpt-4o"},
+        "gen_ai.prompt.{}.{}",
+        {
+            "gen_ai.response.model": "gpt-4o",
+            "gen_ai.usage.prompt_tokens": 5,
+            "gen_ai.usage.completion_tokens": 7,
+            "gen_ai.completion.0.role": "assistant",
+            "gen_ai.completion.0.content": "Ho",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("dialect", FLAT)
+def test_a_conversation_beyond_the_sdk_s_limit_is_a_log(captured_logs, dialect):
+    """128 attributes, two for a message: it lets go of what says that it is a call."""
+    first, message, last = FLAT[dialect]
+    provider = TracerProvider(
+        span_limits=SpanLimits(max_span_attributes=128), shutdown_on_exit=False
+    )
+    install(provider)
+
+    with provider.get_tracer("client").start_as_current_span("x") as span:
+        span.set_attributes(first)
+        for number in range(80):
+            span.set_attribute(message.format(number, "role"), "user")
+            span.set_attribute(message.format(number, "content"), f"m{number}")
+        span.set_attributes(last)
+
+    (log,) = captured_logs
+    assert (log.prompt["model"], log.prompt_tokens, log.output) == ("gpt-4o", 5, "Ho")
+    assert log.messages[-1] == {"role": "user", "content": "m79"}
+    assert log.metadata["truncated"] is True
+
+
 def test_a_provider_of_another_make_disturbs_nobody(monkeypatch, captured_logs):
     """One without ``add_span_processor``, as ddtrace has it: nothing is installed."""
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", object())

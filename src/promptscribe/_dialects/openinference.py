@@ -8,6 +8,7 @@ Source: github.com/Arize-ai/openinference,
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from promptscribe._dialects.answer import put_answers, put_facts
@@ -35,6 +36,7 @@ KIND: Final = "openinference.span.kind"
 _IN: Final = "llm.input_messages"
 _OUT: Final = "llm.output_messages"
 _JSON: Final = "application/json"
+_SAID: Final = re.compile(r"llm\.(input|output)_messages\.\d+\.message\.role")
 
 ROWS: Final = (
     row("path", word, "prompt.id"),
@@ -77,12 +79,15 @@ ROWS: Final = (
 def is_call(span: Span) -> bool | None:
     """Say whether a span is the call of a model."""
     kind = span.attributes.get(KIND)
-    return kind == "LLM" if isinstance(kind, str) and kind else None
+    if isinstance(kind, str) and kind:
+        return kind == "LLM"
+    # Where a limit is reached the SDK lets go of what was told first: of the kind.
+    return True if span.dropped and any(map(_SAID.match, span.attributes)) else None
 
 
 def read(draft: Draft) -> None:
     """Read what the dialect says of a call."""
-    if KIND not in draft.attributes:
+    if KIND not in draft.attributes and not is_call(draft.span):
         return
     draft.use([KIND, "llm.token_count.total"])
     draft.fill(ROWS)

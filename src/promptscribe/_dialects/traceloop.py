@@ -7,6 +7,7 @@ Source: github.com/traceloop/openllmetry,
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from promptscribe._dialects.answer import put_answers
@@ -33,6 +34,7 @@ TYPE: Final = "llm.request.type"
 KIND: Final = "traceloop.span.kind"
 _PROMPT: Final = "gen_ai.prompt"
 _COMPLETION: Final = "gen_ai.completion"
+_SAID: Final = re.compile(r"gen_ai\.(prompt|completion)\.\d+\.role")
 _PROPERTIES: Final = "traceloop.association.properties."
 
 ROWS: Final = (
@@ -78,7 +80,10 @@ def is_call(span: Span) -> bool | None:
     kind = span.attributes.get(TYPE)
     if isinstance(kind, str) and kind:
         return kind in {"chat", "completion"}
-    return False if isinstance(span.attributes.get(KIND), str) else None
+    if isinstance(span.attributes.get(KIND), str):
+        return False
+    # Where a limit is reached the SDK lets go of what was told first: of the type.
+    return True if span.dropped and any(map(_SAID.match, span.attributes)) else None
 
 
 def read(draft: Draft) -> None:

@@ -68,6 +68,7 @@ def read_kind(span: Any) -> Span:
         status=_word(status, STATUSES, "UNSET"),
         attributes=read_attributes(getattr(span, "attributes", None)),
         scope=str(getattr(scope, "name", "") or ""),
+        dropped=_number(span, "dropped_attributes"),
     )
 
 
