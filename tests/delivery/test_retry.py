@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 
 from promptscribe._delivery import retry
+from promptscribe._delivery.transport import Answer
+from promptscribe.errors import Unreachable
 
 FATES = {
     "delivered": [200, 201, 202, 204, 299, 409],
@@ -34,6 +36,29 @@ def test_no_status_is_without_a_meaning(status):
 
     assert verdict.fate in FATES
     assert verdict.reason == f"http_{status}"
+
+
+SUBJECTS = {  # who is spoken of: the server, what was sent, this or all, one of many
+    "server": (retry.is_about_server, {401, 403, 408, 425, 429, 503, 507}),
+    "content": (retry.is_about_content, {400, 413, 415, 422}),
+    "doubt": (retry.is_in_doubt, {400, 402, 404, 405, 407, 410, 411, 415, 418, 431}),
+    "one": (retry.is_of_one, {402, 404, 405, 407, 410, 411, 418, 431, 500, 502}),
+}
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_what_an_answer_speaks_of_is_told_apart(subject):
+    """Of all the statuses of the table above, and an address where nobody listens."""
+    speaks, meant = SUBJECTS[subject]
+    statuses = {s for all_ in FATES.values() for s in all_} | {502, 503, 425}
+
+    assert {s for s in statuses if speaks(Answer(s, {}, b""))} == meant
+    assert not speaks(Unreachable("nobody listens"))
+
+
+def test_who_asks_for_a_pause_is_not_asked_at_once_for_less():
+    """A request that failed as a whole is halved, but not against the server's word."""
+    assert not retry.is_of_one(Answer(500, {"retry-after": "5"}, b""))
 
 
 NOW = 1_700_000_000.0

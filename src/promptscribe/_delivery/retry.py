@@ -24,15 +24,45 @@ Fate = Literal["delivered", "again", "hold", "rejected"]
 
 KEY_REFUSED: Final = frozenset({401, 403})
 """A rotated key must not cost data: every peer drops on 401, up to 100 % of it."""
-_OF_LOG: Final = frozenset({413, 422})
-"""What is said of one log, and would not be said of all. Any other 4xx may be: 404 by a
-proxy whose server is just being replaced, 400 by one that wants https or another
-``Host``, 407 by one that wants a password. Which of the two it was shows by the others,
-see the desk: an hour of 404 must not fill the dead-letter file, which holds the newest
-32 MB."""
 
-_OF_SERVER: Final = frozenset({401, 403, 408, 425, 429, 503, 507})
-_OF_CONTENT: Final = frozenset({400, 413, 415, 422})
+Subject = Literal["taken", "key", "address", "server", "log", "content", "doubt", "all"]
+"""What an answer speaks of:
+
+* ``taken``: the log, which the server has.
+* ``key``: who sends; ``address``: where to.
+* ``server``: how it does at the moment.
+* ``log``: this log alone; it would not be said of all.
+* ``content``: what was sent, though maybe of all alike: 400 by a server that wants
+  https or another ``Host``, 415 by one that wants another type.
+* ``doubt``: the same, or as well the address: 404 by a proxy whose server is just
+  being replaced, 407 by one that wants a password. Which of the two it was shows by the
+  others, see the desk: an hour of 404 must not fill the dead-letter file, which holds
+  the newest 32 MB.
+* ``all``: nobody knows, as of 500: one of many logs may be the reason.
+"""
+
+_SUBJECTS: Final[dict[int, Subject]] = {
+    # Ours: ids are random, so a conflict can only be our own first attempt, stored
+    # although its answer was lost.
+    409: "taken",
+    **dict.fromkeys(KEY_REFUSED, "key"),
+    **dict.fromkeys((408, 425, 429, 503, 507), "server"),
+    **dict.fromkeys((413, 422), "log"),
+    **dict.fromkeys((400, 415), "content"),
+}
+_HUNDREDS: Final[dict[int, Subject]] = {2: "taken", 3: "address", 4: "doubt"}
+
+_FATES: Final[dict[Subject, Fate]] = {
+    "taken": "delivered",
+    "key": "hold",
+    "address": "hold",
+    "server": "again",
+    "log": "rejected",
+    "content": "again",
+    "doubt": "again",
+    "all": "again",
+}
+
 FIRST_DELAY: Final = 0.2
 LONGEST_DELAY: Final = 30.0
 LONGEST_DELAY_REFUSED: Final = 5.0
@@ -65,45 +95,44 @@ def judge(status: int, headers: Mapping[str, str], *, now: float) -> Verdict:
         headers: Header fields of the answer, names in lower case.
         now: Seconds since 1970, for a ``Retry-After`` that is a date.
     """
-    reason = f"http_{status}"
-    if 200 <= status < 300:
-        return Verdict("delivered", reason)
-    if status == 409:
-        # Ours: ids are random, so a conflict can only be our own first attempt,
-        # stored although its answer was lost.
-        return Verdict("delivered", reason)
-    if status in KEY_REFUSED or 300 <= status < 400:
-        return Verdict("hold", reason)
-    if status in _OF_LOG:
-        return Verdict("rejected", reason)
-    return Verdict("again", reason, read_retry_after(headers, now=now))
+    fate = _FATES[_subject(status)]
+    wait = read_retry_after(headers, now=now) if fate == "again" else None
+    return Verdict(fate, f"http_{status}", wait)
 
 
 def is_about_server(outcome: Answer | Unreachable) -> bool:
     """Say whether an answer tells of the server's state, not of what was sent."""
-    return not isinstance(outcome, Unreachable) and outcome.status in _OF_SERVER
+    return _is_about(outcome, "key", "server")
 
 
 def is_about_content(outcome: Answer | Unreachable) -> bool:
     """Say whether an answer tells of what was sent, and of nothing else."""
-    return not isinstance(outcome, Unreachable) and outcome.status in _OF_CONTENT
+    return _is_about(outcome, "log", "content")
 
 
 def is_in_doubt(outcome: Answer | Unreachable) -> bool:
-    """Say whether an answer may tell of what was sent, or as well of the address."""
-    return (
-        not isinstance(outcome, Unreachable)
-        and 400 <= outcome.status < 500
-        and outcome.status not in _OF_SERVER | _OF_LOG
-    )
+    """Say whether what an answer tells of one log may as well be said of all."""
+    return _is_about(outcome, "content", "doubt")
 
 
 def is_of_one(outcome: Answer | Unreachable) -> TypeGuard[Answer]:
-    """Say whether one of many logs may be why a request failed as a whole."""
-    if isinstance(outcome, Unreachable) or is_about_server(outcome):
-        return False
-    verdict = judge(outcome.status, outcome.headers, now=0.0)
-    return verdict.fate == "again" and verdict.retry_after is None
+    """Say whether one of many logs may be why a request failed as a whole.
+
+    Not where its content is why: `is_about_content` says so, and then it surely is.
+    """
+    return (
+        not isinstance(outcome, Unreachable)
+        and _is_about(outcome, "doubt", "all")
+        and read_retry_after(outcome.headers, now=0.0) is None
+    )
+
+
+def _subject(status: int) -> Subject:
+    return _SUBJECTS.get(status) or _HUNDREDS.get(status // 100, "all")
+
+
+def _is_about(outcome: Answer | Unreachable, *subjects: Subject) -> bool:
+    return not isinstance(outcome, Unreachable) and _subject(outcome.status) in subjects
 
 
 def read_retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
