@@ -151,6 +151,50 @@ def test_a_rate_of_nothing_is_refused_at_the_start(tmp_path, name, rate):
     assert list(tmp_path.iterdir()) == []
 
 
+BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "sentence"),
+    [
+        ({}, 401, "Reload the page"),
+        ({"host": "evil.example"}, 403, "does not answer to this host name"),
+    ],
+)
+def test_whom_the_gate_holds_up_is_told_on_a_page(locked, headers, status, sentence):
+    """People in a browser; programs get JSON, with the same status and headers."""
+    page = httpx.get(f"{locked.url}/", headers=headers | BROWSER)
+    answer = httpx.get(f"{locked.url}/", headers=headers)
+
+    assert (page.status_code, answer.status_code) == (status, status)
+    assert page.headers["content-type"].startswith("text/html")
+    assert sentence in page.text
+    assert isinstance(answer.json()["detail"], str)
+    for name in ("www-authenticate", "content-security-policy"):
+        assert page.headers.get(name) == answer.headers.get(name)
+
+
+def test_who_asks_too_often_is_told_on_a_page(tmp_path):
+    """And when to come again."""
+    running = start_in_thread(db=tmp_path / "logs.db", rate_limit=0.001)
+    pages = [httpx.get(running.url, headers=BROWSER) for _ in range(9)]
+    style = httpx.get(f"{running.url}/static/style.css")
+    running.stop()
+
+    refused = [page for page in pages if page.status_code == 429]
+    assert refused
+    assert "<h1>Too many requests</h1>" in refused[0].text
+    assert int(refused[0].headers["retry-after"]) > 0
+    assert style.status_code == 200
+
+
+def test_without_a_key_a_page_has_its_looks(locked):
+    """The style sheet is no secret; whatever else there is, is one."""
+    assert httpx.get(f"{locked.url}/static/style.css").status_code == 200
+    for path in ("/static/../logs", "/static/%2e%2e/logs", "/static/..%2flogs"):
+        assert httpx.get(f"{locked.url}{path}").status_code in {401, 404}
+
+
 @pytest.mark.parametrize("key", ["", " ", "a b ", "ключ", "a\nb"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - it is refused
 def test_a_key_that_nobody_can_present_opens_no_door(tmp_path, host, key):

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -183,10 +185,12 @@ def test_an_unknown_log_has_a_page(client, path):
 @pytest.mark.parametrize(
     ("method", "path", "status", "sentence"),
     [
-        ("GET", "/nope", 404, "Not Found"),
-        ("GET", "/static/nope.css", 404, "Not Found"),
+        ("GET", "/nope", 404, "Not found"),
+        ("GET", "/static/nope.css", 404, "Not found"),
+        ("GET", "/logs/nope", 404, "Log nope not found"),
+        ("GET", "/prompts/nope/versions", 404, "Prompt nope not found"),
         ("GET", "/?page=none", 422, "query page: Input should be an integer"),
-        ("POST", "/trace/x", 405, "Method Not Allowed"),
+        ("POST", "/trace/x", 405, "Method not allowed"),
     ],
 )
 def test_a_browser_is_told_of_an_error_on_a_page(
@@ -198,10 +202,27 @@ def test_a_browser_is_told_of_an_error_on_a_page(
     answer = client.request(method, path)
 
     assert (page.status_code, answer.status_code) == (status, status)
+    assert page.headers.keys() == answer.headers.keys()
     assert page.headers.get("allow") == answer.headers.get("allow")
+    assert page.headers["content-type"].startswith("text/html")
     assert sentence in page.text
     assert '<a href="/">' in page.text
     assert isinstance(answer.json(), dict)
+
+
+def test_a_fault_of_ours_is_told_on_a_page_and_says_no_more(client, post, tmp_path):
+    """A body that somebody spoilt in the file."""
+    post(path="p", log_id="x", output="secret")
+    with closing(sqlite3.connect(tmp_path / "logs.db")) as connection, connection:
+        connection.execute("UPDATE bodies SET body = ?", ('{"output": "secret',))
+
+    page = client.get("/log/x", headers={"accept": "text/html"})
+    answer = client.get("/logs/x")
+
+    assert (page.status_code, answer.status_code) == (500, 500)
+    assert "<p>Internal error</p>" in page.text
+    assert answer.json() == {"detail": "Internal error"}
+    assert "secret" not in page.text
 
 
 def test_lists_are_searched_filtered_and_paged(client, post):

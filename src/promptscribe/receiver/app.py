@@ -27,7 +27,7 @@ from promptscribe.receiver.answer import (
 from promptscribe.receiver.body import MIN_RATE, BodyTooLarge, BodyTooSlow
 from promptscribe.receiver.check import Problem
 from promptscribe.receiver.document import document
-from promptscribe.receiver.error_page import for_people
+from promptscribe.receiver.error_page import ErrorPage, asked_by_browser, error_page
 from promptscribe.receiver.file_page import FilePages
 from promptscribe.receiver.file_route import FileRoutes
 from promptscribe.receiver.guard import LOOPBACK, Guard
@@ -109,6 +109,7 @@ def create_app(
         ],
         middleware=[
             Middleware(Watch, metrics=metrics, clock=clock),
+            Middleware(ErrorPage, templates=templates),
             Middleware(
                 Guard,
                 access=access or Access(store=store),
@@ -117,17 +118,14 @@ def create_app(
             ),
         ],
         exception_handlers={
-            kind: for_people(templates, handler)
-            for kind, handler in {
-                BadRequest: _bad_request,
-                BodyTooLarge: _too_large,
-                BodyTooSlow: _too_slow,
-                StoreUnavailable: _unavailable,
-                AnswerTooLarge: _too_much,
-                ClientDisconnect: _gone,
-                HTTPException: _http_error,
-                500: _internal_error,
-            }.items()
+            BadRequest: _bad_request,
+            BodyTooLarge: _too_large,
+            BodyTooSlow: _too_slow,
+            StoreUnavailable: _unavailable,
+            AnswerTooLarge: _too_much,
+            ClientDisconnect: _gone,
+            HTTPException: _http_error,
+            500: partial(_internal_error, templates),
         },
     )
     app.state.min_rate = min_rate
@@ -178,9 +176,15 @@ def _gone(_request: Request, _error: Exception) -> Response:
 
 def _http_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - for the type checkers
-    return failure(error.status_code, error.detail, error.headers)
+    return failure(error.status_code, error.detail.capitalize(), error.headers)
 
 
-def _internal_error(_request: Request, _error: Exception) -> Response:
+async def _internal_error(
+    templates: Templates, request: Request, _error: Exception
+) -> Response:
     # What went wrong is in the receiver's own log, and not for strangers.
-    return failure(500, "Internal error")
+    # The server hangs up after it, as it does whenever an application raises.
+    answer = failure(500, "Internal error", {"Connection": "close"})
+    if asked_by_browser(request.scope):  # no middleware sees this answer
+        return await error_page(templates, 500, bytes(answer.body), answer.raw_headers)
+    return answer

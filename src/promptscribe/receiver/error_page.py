@@ -7,49 +7,89 @@ is written in another way.
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
+from starlette.datastructures import Headers
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from promptscribe.receiver.template import Templates
     from promptscribe.schema import JSONValue
 
+_FIRST_ERROR: Final = 400
+_PHRASES: Final = {422: "Not understood"}  # where Pythons differ, and none is clear
+_OF_THE_BODY: Final = frozenset({b"content-length", b"content-type"})
 
-def for_people(
-    templates: Templates, handler: Callable[[Request, Exception], Response]
-) -> Callable[[Request, Exception], Awaitable[Response]]:
-    """Return an exception handler whose answers people can read in a browser.
+
+class ErrorPage:
+    """ASGI middleware: people are told in a sentence what clients are in JSON.
 
     Args:
+        app: What answers, as the contract says.
         templates: Renders the page.
-        handler: Answers as the contract says.
     """
 
-    async def handle(request: Request, error: Exception) -> Response:
-        answer = handler(request, error)
-        # What browsers ask with when somebody goes to an address; clients do not.
-        if "text/html" not in request.headers.get("accept", ""):
-            return answer
-        phrase = HTTPStatus(answer.status_code).phrase
-        said = _sentences(msgspec.json.decode(answer.body)["detail"])
-        page = await templates.page(
-            "error.html",
-            answer.status_code,
-            phrase=phrase,
-            sentences=[sentence for sentence in said if sentence != phrase],
-        )
-        for name in ("Retry-After", "Allow", "Connection"):
-            if name in answer.headers:
-                page.headers[name] = answer.headers[name]
-        return page
+    def __init__(self, app: ASGIApp, templates: Templates) -> None:
+        self._app = app
+        self._templates = templates
 
-    return handle
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if not asked_by_browser(scope):
+            await self._app(scope, receive, send)
+            return
+        start: Message | None = None
+        body = b""
+
+        async def turned(message: Message) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start" and _is_error(message):
+                start = message
+            elif start is None:
+                await send(message)
+            else:
+                body += message.get("body", b"")
+                if not message.get("more_body"):
+                    page = await error_page(
+                        self._templates, start["status"], body, start["headers"]
+                    )
+                    await page(scope, receive, send)
+
+        await self._app(scope, receive, turned)
+
+
+def asked_by_browser(scope: Scope) -> bool:
+    """Say whether somebody went to an address; clients ask for no page."""
+    if scope["type"] != "http":
+        return False
+    return "text/html" in Headers(scope=scope).get("accept", "")
+
+
+async def error_page(
+    templates: Templates, status: int, body: bytes, headers: list[tuple[bytes, bytes]]
+) -> Response:
+    """Return the page of an answer in JSON."""
+    phrase = _PHRASES.get(status) or HTTPStatus(status).phrase.capitalize()
+    said = _sentences(msgspec.json.decode(body)["detail"])
+    page = await templates.page(
+        "error.html",
+        status,
+        status=status,
+        phrase=phrase,
+        sentences=[sentence for sentence in said if sentence != phrase],
+    )
+    page.raw_headers += [each for each in headers if each[0] not in _OF_THE_BODY]
+    return page
+
+
+def _is_error(start: Message) -> bool:
+    return (
+        start["status"] >= _FIRST_ERROR
+        and (b"content-type", b"application/json") in start["headers"]
+    )
 
 
 def _sentences(detail: JSONValue) -> list[str]:

@@ -51,6 +51,8 @@ _HEADERS: Final = (
     (b"cache-control", b"no-store"),
 )
 _OPEN_PATHS: Final = frozenset({"/health", "/v5/health"})
+# What every page looks like, that which asks for a key as well: part of the package.
+_LOOKS: Final = "/static/"
 
 
 def known_hosts(names: Iterable[str]) -> frozenset[str]:
@@ -128,7 +130,7 @@ class Guard:
 
     async def _unwelcome(self, scope: Scope) -> Response | None:
         """Answer what has no key for what it wants, or wants too much."""
-        if scope["path"] in _OPEN_PATHS:
+        if scope["path"] in _OPEN_PATHS or scope["path"].startswith(_LOOKS):
             return None
         headers = Headers(scope=scope)
         address = (scope.get("client") or ("", 0))[0]
