@@ -116,7 +116,7 @@ def read(name, chunks=None):
     if "chunks" not in made:
         return interpret(made["response"], made["type_name"])
     chunks = made["chunks"] if chunks is None else chunks
-    return interpret(join(chunks, made["type_name"]), made["type_name"])
+    return interpret(join(chunks), made["type_name"])
 
 
 def counts(facts):

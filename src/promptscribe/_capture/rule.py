@@ -195,6 +195,6 @@ def to_plain(value: Any, rules: Rules) -> Any:
     if isinstance(decoded, record.Chunks):
         from promptscribe._providers import registry
 
-        joined = registry.join(record.plain(decoded), decoded.type_name)
+        joined = registry.join(record.plain(decoded))
         return rules.pieces(joined) if type(joined) is list else joined
     return record.plain(decoded)

@@ -102,11 +102,8 @@ class RequestFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
             ``tools`` … in the contract's names, the rest under ``other``.
             Without ``model`` where the request names none (a client bound to one).
         tool_choice: ``none``, ``auto``, ``required`` or the one function.
-        user: The end user's id, where the request carries one; kept out of
-            *prompt*, whose version it would split.
     """
 
     messages: list[JSONObject] | None = None
     prompt: JSONObject | None = None
     tool_choice: str | JSONObject | None = None
-    user: str | None = None

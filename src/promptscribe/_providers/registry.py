@@ -84,6 +84,12 @@ PACKAGES: Final = {
 OpenAI and Anthropic are no evidence: half of the other providers are called by
 them (Azure, DeepSeek, vLLM; Bedrock, Vertex)."""
 
+ENVELOPES: Final = (
+    frozenset({"raw", "delta", "additional_kwargs"}),
+    frozenset({"raw", "token_usage", "role"}),
+)
+"""What LlamaIndex's and smolagents' answers have: the provider's own is ``raw``."""
+
 LOOKED_AT: Final = 8
 """Chunks looked at to know a stream; the first may be empty of marks (Azure's)."""
 
@@ -110,7 +116,10 @@ def interpret(
         if facts is not None:
             return facts  # as below, in a third of the time
     if isinstance(response, list) and not _holds_wholes(response):
-        response = join(response, type_name)
+        response = join(response)
+    raw = _opened(response)
+    if raw is not response and any(shape.detect(raw) for shape in SHAPES):
+        response = raw
     for shape in SHAPES:
         if shape.detect(response):
             facts = shape.interpret(response)
@@ -120,17 +129,24 @@ def interpret(
     return None
 
 
+def _opened(answer: JSONValue) -> JSONValue:
+    """Return the provider's own answer, or piece of one, out of a framework's."""
+    raw = table(answer).get("raw")
+    if isinstance(raw, dict) and any(names <= answer.keys() for names in ENVELOPES):
+        return raw
+    return answer
+
+
 def _holds_wholes(items: list[JSONValue]) -> bool:
     """Say whether a list is answers, one beside the other, and no stream."""
     return any(shape.detect(item) for shape in SHAPES for item in items[:LOOKED_AT])
 
 
-def join(chunks: list[JSONValue], type_name: str | None = None) -> JSONValue:
+def join(chunks: list[JSONValue]) -> JSONValue:
     """Join the chunks of a stream into one response.
 
     Args:
         chunks: What the stream gave, in order, each as plain data.
-        type_name: Module and name of the first chunk's class, if it had one.
 
     Returns:
         The response in its provider's full shape, so that `interpret` reads it;
@@ -138,14 +154,14 @@ def join(chunks: list[JSONValue], type_name: str | None = None) -> JSONValue:
         A stream that was cut gives what there was, without a finish reason or
         tokens that nobody sent.
     """
-    del type_name  # the chunks tell by themselves; kept for shapes that cannot
-    chunks = bedrock_body.unpacked(chunks)
+    given = chunks
+    chunks = bedrock_body.unpacked([_opened(chunk) for chunk in chunks])
     for shape in SHAPES:
         if any(shape.is_chunk(chunk) for chunk in chunks[:LOOKED_AT]):
             whole = shape.join(chunks)
             is_its_own = shape.is_chunk(chunks[0]) or _says_something(shape, whole)
-            return whole if is_its_own else chunks
-    return chunks
+            return whole if is_its_own else given
+    return given
 
 
 def _says_something(shape: Shape, whole: JSONValue) -> bool:

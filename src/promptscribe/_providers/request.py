@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from promptscribe._providers.dialogue import read_messages
 from promptscribe._providers.facts import RequestFacts
-from promptscribe._providers.model import maker_of, provider_name, split_provider
+from promptscribe._providers.model import maker_of, split_provider
 from promptscribe._providers.tool import read_tool_choice, read_tools
 from promptscribe._providers.value import (
     at,
@@ -92,14 +92,13 @@ DROPPED: Final = re.compile(
 one call and would make a new version of the prompt each time."""
 
 
-def read_request(request: JSONObject, provider: str | None = None) -> RequestFacts:
+def read_request(request: JSONObject) -> RequestFacts:
     """Say what a request means.
 
     Args:
         request: Keyword arguments of an SDK's call, or the JSON body of a request:
             OpenAI (chat, responses, completions), Anthropic, Gemini, Bedrock
             Converse, Cohere, Ollama.
-        provider: Whom it went to, in any spelling, where that is known.
 
     Returns:
         Messages, prompt details and tool choice; what is not there is None.
@@ -108,7 +107,7 @@ def read_request(request: JSONObject, provider: str | None = None) -> RequestFac
     settings = _settings(body)
     prompt = kept(
         model=word(first(body, "model", "modelId", "model_id", "engine")),
-        provider=_provider(body, provider),
+        provider=_provider(body),
         **_sampling(settings),
         response_format=_response_format(body, settings),
         reasoning_effort=_effort(body, settings),
@@ -121,7 +120,6 @@ def read_request(request: JSONObject, provider: str | None = None) -> RequestFac
         messages=_messages(body, settings) or None,
         prompt=prompt or None,
         tool_choice=read_tool_choice(body, settings),
-        user=_user(body),
     )
 
 
@@ -134,9 +132,7 @@ def _settings(body: JSONObject) -> JSONObject:
     return settings
 
 
-def _provider(body: JSONObject, given: str | None) -> str | None:
-    if given:
-        return provider_name(given)
+def _provider(body: JSONObject) -> str | None:
     model = word(first(body, "model", "modelId", "model_id")) or ""
     if "modelId" in body or "inferenceConfig" in body:
         return "bedrock"
@@ -236,7 +232,3 @@ def _gemini_turns(contents: list[JSONValue]) -> JSONValue:
     if any(isinstance(item, dict) and "parts" in item for item in contents):
         return contents
     return {"role": "user", "parts": contents}
-
-
-def _user(body: JSONObject) -> str | None:
-    return word(first(body, *USERS)) or word(at(body, "metadata", "user_id"))

@@ -79,7 +79,7 @@ def add_response(
         type_name, value = value
     elif type(value) is record.Chunks:
         type_name = value.type_name
-        value = registry.join([record.plain(c) for c in value.chunks], type_name)
+        value = registry.join([record.plain(c) for c in value.chunks])
     else:
         value = plain(value)
     facts = registry.interpret(value, type_name)
