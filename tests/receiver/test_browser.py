@@ -377,6 +377,54 @@ def test_what_scrolls_is_reached_by_the_keyboard(open_page, site):
     assert (unreached, reached) == (0, 3)
 
 
+def test_a_traceback_keeps_its_lines_on_a_phone(open_page, site):
+    """It is moved sideways in its own box, by the keyboard as well."""
+    line = f'  File "/srv/{"long/" * 40}app.py", line 3, in answer'
+    body = {"path": "p", "log_id": "raised", "error": "KeyError: 'x'"}
+    body["metadata"] = {"traceback": f"Traceback:\n{line}\nKeyError: 'x'"}
+    httpx.post(f"{site}/prompts/log", json=body)
+    page = open_page("/log/raised", viewport={"width": 390, "height": 844})
+
+    box = page.get_by_role("region", name="Traceback")
+    box.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.activeElement.scrollLeft > 0")
+
+    sizes = "e => [e.scrollWidth > e.clientWidth, e.innerText.split('\\n').length * 30]"
+    wide, enough = box.evaluate(sizes)
+    assert wide
+    assert box.bounding_box()["height"] < enough
+    page_wide = "document.documentElement.scrollWidth"
+    assert page.evaluate(page_wide) == 390
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_shortest_call_is_seen_in_its_trace(open_page, site, width):
+    """A millisecond in an hour is two pixels, and not a fifth of one."""
+    calls = [("long", {"start_time": 0, "end_time": 3600})]
+    calls += [
+        (
+            f"short-{at}",
+            {"start_time": at, "end_time": at + 0.001, "trace_parent_id": "long"},
+        )
+        for at in (0, 1800, 3599)
+    ]
+    for name, body in calls:
+        httpx.post(f"{site}/prompts/log", json={"path": "p", "log_id": name, **body})
+    page = open_page("/trace/long", viewport={"width": width, "height": 844})
+
+    for bar in page.locator("rect").all()[1:]:
+        seen = bar.evaluate(
+            "e => { const box = e.getBoundingClientRect();"
+            " const y = (box.top + box.bottom) / 2; let n = 0;"
+            " for (let x = box.left - 5; x < box.right + 5; x += 0.125)"
+            "  n += document.elementFromPoint(x, y) === e;"
+            " return n / 8 }"
+        )
+        assert 2 <= seen < 8
+
+
 @pytest.mark.parametrize("path", ["/", "/log/call-0", "/trace/call-0", "/library"])
 def test_a_screen_reader_finds_its_way(open_page, path):
     """One main part, one heading at the top, every place and field with a name."""

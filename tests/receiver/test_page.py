@@ -406,6 +406,32 @@ def test_messages_of_other_providers_are_read_as_well(client, post):
     assert "https://x.example/p.png</div>" in page
 
 
+def test_a_result_of_several_parts_is_read_like_any_message(client, post):
+    """Anthropic's results have texts and pictures; what is strange stays JSON."""
+    parts = [
+        {"type": "text", "text": "a red square"},
+        {"type": "image", "source": picture("base64", data="AAAA")},
+        "and a word",
+        {"type": "search_result", "title": "else"},
+        {"type": "tool_result", "content": [{"type": "text", "text": "within"}]},
+    ]
+    results = [
+        {"type": "tool_result", "tool_use_id": "t", "content": parts},
+        {"type": "tool_result", "tool_use_id": "t", "content": []},
+        {"type": "tool_result", "tool_use_id": "nothing"},
+    ]
+    post(path="p", log_id="x", messages=[{"role": "user", "content": results}])
+
+    page = client.get("/log/x").text.partition("<h2>Raw</h2>")[0]
+
+    assert '<span class="kind">result</span> a red square</div>' in page
+    assert "and a word</div>" in page
+    assert 'src="data:image/png;base64,AAAA"' in page
+    for told in ("search_result", "within", "nothing"):
+        assert f"&#34;{told}&#34;" in page
+    assert "red square&#34;" not in page
+
+
 def picture(kind, media="image/png", **where):
     """Return where Anthropic has a picture."""
     return {"type": kind, "media_type": media} | where

@@ -76,7 +76,10 @@ def _parts(message: JSONObject) -> Iterator[Part]:
         text = thought.get("thinking") if isinstance(thought, dict) else None
         yield Part("thinking", text if isinstance(text, str) else pretty(thought))
     for item in _items(message.get("content")):
-        yield from _content(item)
+        if isinstance(item, dict) and item.get("type") == "tool_result":
+            yield from _result(item)
+        else:
+            yield _content(item)
     for call in _items(message.get("tool_calls")):
         yield _call(call)
 
@@ -87,21 +90,30 @@ def _items(value: JSONValue) -> list[JSONValue]:
     return value if isinstance(value, list) else [value]
 
 
-def _content(item: JSONValue) -> Iterator[Part]:
-    if isinstance(item, str):
-        yield Part("text", item)
-    elif not isinstance(item, dict):
+def _result(item: JSONObject) -> Iterator[Part]:
+    """Yield what a tool answered, as Anthropic has it: a text, or parts."""
+    inner = _items(item.get("content"))
+    if not inner:
         yield Part("json", pretty(item))
-    elif isinstance(item.get("text"), str):
-        yield Part("text", item["text"])
-    elif isinstance(item.get("thinking"), str):
-        yield Part("thinking", item["thinking"])
-    elif item.get("type") == "tool_use":
-        yield Part("call", pretty(item.get("input")), str(item.get("name") or "tool"))
-    elif item.get("type") == "tool_result" and isinstance(item.get("content"), str):
-        yield Part("text", item["content"], "result")
-    else:
-        yield _picture(_address(item)) or Part("json", pretty(item))
+    for each in inner:
+        part = _content(each)
+        if part.kind == "text" and not part.title:
+            part.title = "result"
+        yield part
+
+
+def _content(item: JSONValue) -> Part:
+    if isinstance(item, str):
+        return Part("text", item)
+    if not isinstance(item, dict):
+        return Part("json", pretty(item))
+    if isinstance(item.get("text"), str):
+        return Part("text", item["text"])
+    if isinstance(item.get("thinking"), str):
+        return Part("thinking", item["thinking"])
+    if item.get("type") == "tool_use":
+        return Part("call", pretty(item.get("input")), str(item.get("name") or "tool"))
+    return _picture(_address(item)) or Part("json", pretty(item))
 
 
 def _address(item: JSONObject) -> JSONValue:
