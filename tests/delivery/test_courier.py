@@ -260,6 +260,26 @@ def test_what_a_later_version_has_left_is_told(lab, command):
     assert lab.count().lost == 0
 
 
+def test_a_lane_that_cannot_be_locked_is_told(lab, command):
+    """Somebody restored the folder, and its locks became links to nowhere."""
+    lab.down()
+    lab.run("sigkill")
+    lab.up()
+    (reader,) = lab.root.glob("*/reader")
+    reader.unlink()
+    reader.symlink_to("nowhere")
+
+    code, said = command("drain")
+    reader.unlink()
+    lab.restart()
+
+    assert code == 1
+    assert said.count("what a process left cannot be taken over, it waits") == 1
+    assert str(reader) in said
+    assert "not everything was delivered (1 lane_unopened)" in said
+    assert lab.count().lost == 0
+
+
 def test_what_is_no_file_holds_nobody_up(lab, command):
     """Whatever somebody has put there: a pipe without a writer, an endless link."""
     lab.down()

@@ -102,7 +102,11 @@ class Lane:
 
     @classmethod
     def adopt(cls, path: Path) -> Lane | None:
-        """Take over a lane whose writer is dead; None while somebody has it."""
+        """Take over a lane whose writer is dead; None while somebody has it.
+
+        Raises:
+            OSError: As `follow`.
+        """
         lane = cls.follow(path)
         if lane is None or lane.inherit():
             return lane
@@ -111,11 +115,19 @@ class Lane:
 
     @classmethod
     def follow(cls, path: Path) -> Lane | None:
-        """Become the reader of a lane, its writer alive or dead; None if one has it."""
-        with contextlib.suppress(OSError):
+        """Become the reader of a lane, its writer alive or dead; None if one has it.
+
+        Raises:
+            OSError: It cannot be locked until somebody changes that: the rights of its
+                files, the disk that is full or read-only.
+        """
+        try:
             reader = lock(path / _READER)
-            return None if reader is None else cls(path, None, reader)
-        return None
+        except OSError as problem:
+            if judge(problem) == "barred":
+                raise
+            return None
+        return None if reader is None else cls(path, None, reader)
 
     def inherit(self) -> bool:
         """Try to become the writer's heir; say whether it is dead and this is it."""

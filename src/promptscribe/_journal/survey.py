@@ -50,7 +50,9 @@ class LaneReport:
 def report(root: Path) -> Iterator[LaneReport]:
     """Return what each lane holds, oldest first."""
     for path in find_lanes(root):
-        lane = Lane.adopt(path)
+        lane = None
+        with contextlib.suppress(OSError):
+            lane = Lane.adopt(path)
         found = LaneReport(path.name, is_alive=lane is None)
         if lane is not None:
             lane.abandon()  # only asked; nothing was changed

@@ -10,13 +10,17 @@ import json
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from promptscribe.errors import DeliveryError
 
 if TYPE_CHECKING:
     from promptscribe._delivery.ledger import FlushResult
     from promptscribe._journal.survey import LaneReport
+
+
+_UNOPENED: Final = {"segment_unopened", "lane_unopened"}
+"""Reasons that say that there is more than could be counted."""
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -81,7 +85,7 @@ def _drain(arguments: argparse.Namespace) -> int:
         sys.stderr.write("\n")
     print(_sentence(result))
     _tell_of_other_keys()
-    if not result or "segment_unopened" in result.reasons:
+    if not result or _UNOPENED & result.reasons.keys():
         reasons = ", ".join(f"{n} {why}" for why, n in sorted(result.reasons.items()))
         return _fail(f"not everything was delivered ({reasons or 'out of time'})")
     return 0

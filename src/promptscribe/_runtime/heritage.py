@@ -14,6 +14,7 @@ from promptscribe._journal.lane import Lane, find_lanes, is_older
 from promptscribe._journal.reader import Reader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from promptscribe._delivery.ledger import Ledger
@@ -45,6 +46,7 @@ class Heritage:
         self._ledger = ledger
         self._follow = follow
         self._any_key = any_key
+        self._told: set[Path] = set()
 
     def adopt(self, own: Lane | None) -> None:
         """Take over the lanes of dead processes; *own* is not one."""
@@ -54,13 +56,30 @@ class Heritage:
         take_over = Lane.follow if self._follow else Lane.adopt
         for root in self.roots():
             for path in find_lanes(root):
-                lane = take_over(path) if path not in known else None
+                lane = self._take(take_over, path) if path not in known else None
                 if lane is not None:
                     self._read(lane)
         for root in self.estate.others(is_for_others=self._follow):
             for path in find_lanes(root):
                 if is_older(path, time.time() - LONGEST_AGE):
-                    self._give_up(Lane.adopt(path))
+                    self._give_up(self._take(Lane.adopt, path))
+
+    def _take(
+        self, take_over: Callable[[Path], Lane | None], path: Path
+    ) -> Lane | None:
+        """Take over a lane, or say once why that cannot be done."""
+        try:
+            return take_over(path)
+        except OSError as problem:
+            if path not in self._told:
+                self._told.add(path)
+                self._ledger.note("lane_unopened")
+                self._ledger.warn(
+                    "lane_unopened",
+                    "what a process left cannot be taken over, it waits: %s",
+                    problem,
+                )
+        return None
 
     def roots(self) -> list[Path]:
         """Return the folders whose logs are for this server and key."""
