@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from promptscribe._capture.context import is_unsaved
 from promptscribe._capture.controlled import ControlledRecording
 from promptscribe._capture.options import NO_OPTIONS
-from promptscribe._capture.recording import Recording
+from promptscribe._capture.report import Report, is_open
 from promptscribe._capture.rule import Rules, rules_of, to_plain
 from promptscribe._dialects import identity, translation
 from promptscribe._runtime.told import OWN
@@ -21,6 +21,7 @@ from promptscribe.otel import doubles
 
 if TYPE_CHECKING:
     from promptscribe._capture.context import Scope
+    from promptscribe._capture.recording import Recording
     from promptscribe._dialects.span import Span
     from promptscribe.otel.lineage import Call
 
@@ -97,10 +98,10 @@ class _Fill:
     def __init__(self, recording: Recording, call: Call | None) -> None:
         self.recording = recording
         self._call = call
-        self._update: Any = None
+        self._report: Report | None = None
         if call is not None:
-            Recording._add(recording, update_for(recording, call.span, call.scope))
-            self._update = recording._updates[-1] if recording._updates else None
+            said = update_for(recording, call.span, call.scope)
+            self._report = Report(recording, said)
 
     def is_of(self, response: str) -> bool:
         """Say whether the log is filled with the call of a response."""
@@ -110,15 +111,10 @@ class _Fill:
     def withdraw(self) -> Call | None:
         """Take the call out of the log again, and return it."""
         call, self._call = self._call, None
-        updates = self.recording._updates or []
-        self.recording._updates = [u for u in updates if u is not self._update]
-        self._update = None
+        if self._report is not None:
+            self._report.withdraw()
+        self._report = None
         return call
-
-
-def is_open(recording: Recording) -> bool:
-    """Say whether a log's call is still under way."""
-    return recording._append is not None
 
 
 def update_for(

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context as otel_context
 
-from promptscribe._capture.recording import Recording
+from promptscribe._capture.report import Report
 from promptscribe._dialects import gen_ai
 from promptscribe._dialects.span import Span
 from promptscribe.otel.filling import update_for
 from promptscribe.otel.reading import plain
+
+if TYPE_CHECKING:
+    from promptscribe._capture.recording import Recording
 
 KEY: Final = "opentelemetry.genai.client.inference.context"
 """``CLIENT_INFERENCE_CONTEXT_KEY``."""
@@ -84,7 +87,7 @@ class Inference:
         }
         if gen_ai.REQUEST_MODEL in attributes or gen_ai.OUTPUT in attributes:
             span = Span(trace_id="0" * 32, span_id="0" * 16, attributes=attributes)
-            Recording._add(recording, update_for(recording, span))
+            Report(recording, update_for(recording, span))
 
 
 def open_context() -> Inference | None:
