@@ -143,6 +143,12 @@ class Desk:
         for transport in (*self._retired, self._transport):
             self._hang_up(transport)
 
+    def rest(self) -> None:
+        """Keep neither connections nor threads, for who has nothing on its way."""
+        self.close()
+        self._retired.clear()
+        self._senders.stop(lambda: None)
+
     def _hang_up(self, transport: Transport) -> None:
         try:
             transport.close()

@@ -62,17 +62,26 @@ class Source(Protocol):
         """Ask to be woken by the next call; False if there is something already."""
         ...
 
+    def retire(self) -> bool:
+        """Keep nothing open, if others have its place and nothing is left in it.
+
+        Returns:
+            Whether that is so: then the next call makes everything anew.
+        """
+        ...
+
 
 class Exporter:
     """Delivers in a daemon thread that starts with the first log.
 
-    ``_lock`` guards *_thread*. Everything else belongs to the thread, but for the
-    flags that it only reads: *_urgent*, *_stopping*.
+    ``_lock`` guards *_thread* and *is_resting*. Everything else belongs to the thread,
+    but for the flags that it only reads: *_urgent*, *_stopping*.
 
     Attributes:
         desk: What is on its way, and how the server does; None leaves delivery to
             others.
         has_looked: Whether it knows by now what dead processes have left.
+        is_resting: Whether the thread has ended, since nothing was left to do.
     """
 
     def __init__(
@@ -103,7 +112,7 @@ class Exporter:
                 bury=bury,
                 ids=ids,
             )
-        self.has_looked = False
+        self.has_looked = self.is_resting = False
         self._chores_within = _RESCAN
         self._rescan_at = 0.0
         self._scanned = False
@@ -121,7 +130,7 @@ class Exporter:
 
     def start(self) -> None:
         """Start the thread if it does not run; cheap when it does."""
-        if self._thread is not None or self._stopping or sys.is_finalizing():
+        if self._is_up() or self._stopping or sys.is_finalizing():
             return
         if not self._lock.acquire(blocking=False):
             return  # another thread, or the code that a signal interrupted, is at it
@@ -130,8 +139,11 @@ class Exporter:
         finally:
             self._lock.release()
 
+    def _is_up(self) -> bool:
+        return self._thread is not None and not self.is_resting
+
     def _start(self) -> None:
-        if self._thread is not None:
+        if self._is_up():
             return
         # What was made before gevent made threads green, in a worker that it was forked
         # to, would have the thread hold up all others wherever it waits.
@@ -151,6 +163,7 @@ class Exporter:
             self._source.rest()
         else:
             self._thread = thread
+            self.is_resting = False
 
     def wake(self) -> None:
         """Have the thread look at the journal now."""
@@ -184,7 +197,7 @@ class Exporter:
         deadline = time.monotonic() + timeout
         late = 0.0  # beside busy threads one is woken later than one asked for
         desk = self.desk
-        if desk is None:
+        if desk is None or (self.is_resting and goal.is_reached()):
             return
         if once and time.monotonic() < desk.circuit.asked_until:
             return
@@ -243,10 +256,29 @@ class Exporter:
             now = time.monotonic()
             if self.desk is not None and self.desk.is_busy:
                 quiet_since = now
-            elif now - quiet_since > _IDLE_AFTER and self._source.rest():
-                wait = max(wait, _RESCAN)
+            elif now - quiet_since > _IDLE_AFTER:
+                if self._rest():
+                    return
+                if self._source.rest():
+                    wait = max(wait, _RESCAN)
             self._pause(wait)
         self._finish()
+
+    def _rest(self) -> bool:
+        """End for now if the source is done; say whether this thread has to."""
+        if self._urgent or self._stopping or not self._source.retire():
+            return False
+        if self.desk is not None:
+            self.desk.rest()
+        with self._lock:
+            self.is_resting = True
+        if self._source.retire():
+            return True  # whoever comes from now on starts another
+        with self._lock:  # somebody came, and may have found this one still up
+            is_alone = self._thread is threading.current_thread()
+            if is_alone:
+                self.is_resting = False
+        return not is_alone
 
     def _pause(self, wait: float) -> None:
         if not self._stopping:

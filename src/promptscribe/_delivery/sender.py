@@ -34,9 +34,7 @@ class Senders:
         self.in_flight = 0
         self._done = done
         self._threads = 0
-        self._out: queue.SimpleQueue[Batch | None]
-        self._close: Callable[[], None] = lambda: None
-        self._ended: list[None] = []
+        self._out: queue.SimpleQueue[Batch | Callable[[], None]]
         self._back: collections.deque[Batch] = collections.deque()
 
     def send(self, batch: Batch) -> bool:
@@ -65,20 +63,31 @@ class Senders:
     def stop(self, close: Callable[[], None]) -> None:
         """Have the threads end when they are done; does not wait.
 
+        What is sent afterwards is sent by new ones.
+
         Args:
             close: Called at the end of the last one.
         """
-        self._close = close
-        if not self._threads:
+        threads, self._threads = self._threads, 0
+        if not threads:
             close()
-        for _ in range(self._threads):
-            self._out.put(None)
+        others = collections.deque(range(threads - 1))
+
+        def end() -> None:
+            try:
+                others.pop()
+            except IndexError:
+                close()
+
+        for _ in range(threads):
+            self._out.put(end)
 
     def _start(self) -> bool:
         if not self._threads:
             self._out = queue.SimpleQueue()  # of the same make as the threads
         thread = threading.Thread(
             target=self._run,
+            args=(self._out,),
             name=f"promptscribe-sender-{self._threads + 1}",
             daemon=True,
         )
@@ -89,12 +98,10 @@ class Senders:
         self._threads += 1
         return True
 
-    def _run(self) -> None:
-        while (batch := self._out.get()) is not None:
-            self._take(batch)
-        self._ended.append(None)
-        if len(self._ended) == self._threads:
-            self._close()
+    def _run(self, out: queue.SimpleQueue[Batch | Callable[[], None]]) -> None:
+        while not callable(asked := out.get()):
+            self._take(asked)
+        asked()
 
     def _take(self, batch: Batch) -> None:
         reach("sent")

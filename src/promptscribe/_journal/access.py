@@ -35,6 +35,13 @@ UNMAPPABLE: Final = frozenset({errno.ENODEV, errno.EINVAL, errno.EOPNOTSUPP})
 """What mapping a file says where its file system cannot: FUSE with ``direct_io``
 (``fs/fuse/file.c``), 9p without a cache (``fs/9p/vfs_file.c``)."""
 
+_NEAR: Final = 48 << 20
+"""Bytes that are read in a second where the server answers: to let go of them, and to
+come back, costs 3 µs a log, and to keep them a file descriptor a mebibyte. Their pages
+count as the system's, see `Segment.unload`."""
+_SHARE_OF_FILES: Final = 16
+"""What part of the files that the process may open these are at most: 48 of 1024."""
+
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 _PASSING: Final = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR}
@@ -105,6 +112,14 @@ def check_limit(size: int) -> None:
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
     if resource.RLIM_INFINITY != limit < size:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+
+def near_bytes(segment_bytes: int) -> int:
+    """Return how much of what is read next may stay open, see `Reader.relieve`."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return _NEAR
+    return min(files // _SHARE_OF_FILES * segment_bytes, _NEAR)
 
 
 def judge(problem: OSError | ValueError) -> Obstacle:

@@ -58,6 +58,8 @@ class Estate:
 
     _apart: ClassVar[set[Path]] = set()
     """The folders that this process uses beside each other, whoever asks."""
+    _untold: ClassVar[set[Path]] = set()
+    """Those of them that do not say so yet."""
 
     def __init__(self, root: Path, program: str) -> None:
         self.root = root
@@ -81,10 +83,10 @@ class Estate:
         """Take note that one process uses the keys of two folders, for two projects."""
         if self.root == other.root or not self._is_beside(other.root):
             return
-        roots = {self.root, other.root}
-        self._apart.update(
-            r for r in roots if not _is_keyless(r) and _PROJECT not in r.name
-        )
+        for root in {self.root, other.root} - self._apart:
+            if not _is_keyless(root) and _PROJECT not in root.name:
+                self._apart.add(root)
+                self._untold.add(root)
         self.tell_apart()
 
     def tell_apart(self) -> None:
@@ -92,11 +94,11 @@ class Estate:
 
         Meanwhile at least this process inherits nothing by mistake.
         """
-        for root in tuple(self._apart):
+        for root in tuple(self._untold):
             with contextlib.suppress(OSError, JournalError):
-                if not (root / _SEVERAL).exists():
-                    prepare_root(root)
-                    _append(root / _SEVERAL, [])
+                prepare_root(root)
+                _append(root / _SEVERAL, [])
+                self._untold.discard(root)
 
     def settle(self, *, is_refused: bool) -> None:
         """Take note that the server refuses this folder's key, or takes it."""
@@ -129,19 +131,25 @@ class Estate:
 
     def may_inherit(self, root: Path, *, is_for_others: bool = False) -> bool:
         """Say whether what lies in another folder of the server's is for this one."""
-        if not self._is_beside(root) or not is_own(root):
+        # What needs no file first: who changes keys every hour has many folders.
+        if not self._is_beside(root) or _PROJECT in root.name or root == self.root:
             return False
-        if _PROJECT in root.name or root == self.root:
+        is_free = _is_keyless(root) or (is_for_others and _is_keyless(self.root))
+        if not is_free and self._are_apart(self.root, root):
+            return False
+        if not is_own(root):
             return False
         if not is_for_others and self._program not in _lines(root / _PROGRAMS):
             return False
-        if _is_keyless(root) or (is_for_others and _is_keyless(self.root)):
+        if is_free:
             return True
-        both = (root, self.root)
-        if any(each in self._apart or (each / _SEVERAL).exists() for each in both):
-            return False
         refused = root / _REFUSED
         return refused.exists() and self.root.name not in _lines(refused)
+
+    def _are_apart(self, *roots: Path) -> bool:
+        return not self._apart.isdisjoint(roots) or any(
+            (root / _SEVERAL).exists() for root in roots
+        )
 
     def _is_beside(self, root: Path) -> bool:
         return root.parent == self.root.parent and _server(root) == _server(self.root)

@@ -134,6 +134,10 @@ class Reader:
             and not any(segment.live for segment in self._segments)
         )
 
+    def has_begun(self) -> bool:
+        """Say whether a call has begun that has not ended."""
+        return bool(self._join.starts)
+
     def clean(self) -> None:
         """Remove segments in which everything was acknowledged.
 

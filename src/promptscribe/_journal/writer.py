@@ -251,6 +251,14 @@ class Writer:
             self.segments.clear()
             self.supply.close()
 
+    def retire(self) -> bool:
+        """Give the lane back if it is empty, and say so; the next frame makes one."""
+        with self._changing():
+            if self.segments:
+                return False
+            self.supply.close()
+        return True
+
     def after_fork(self) -> None:
         """Start afresh in a forked child: segments and lane are the parent's.
 

@@ -5,22 +5,23 @@ Its law: it decides nothing about a log; it connects those who do.
 
 from __future__ import annotations
 
-import resource
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from promptscribe._delivery.exporter import Exporter
 from promptscribe._delivery.goal import Goal
 from promptscribe._delivery.ledger import Ledger
-from promptscribe._journal import deadletter, estate, survey
+from promptscribe._journal import estate, survey
+from promptscribe._journal.access import near_bytes
 from promptscribe._journal.idmap import IdMap
 from promptscribe._journal.lane import count_bytes
 from promptscribe._journal.reader import Reader
 from promptscribe._journal.record import acknowledge
 from promptscribe._journal.segment import SEGMENT_BYTES
 from promptscribe._journal.writer import Writer
-from promptscribe._runtime import packed, render
+from promptscribe._runtime import packed, refusal, render
 from promptscribe._runtime.destination import is_same, make_transport
 from promptscribe._runtime.heritage import LONGEST_AGE, Heritage
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from promptscribe._config import Settings
     from promptscribe._delivery.ledger import FlushResult
     from promptscribe._delivery.parcel import Content, Found
-    from promptscribe._delivery.transport import Request, Transport
+    from promptscribe._delivery.transport import Transport
     from promptscribe._journal.record import Record
     from promptscribe._journal.segment import Segment
 
@@ -40,12 +41,6 @@ _CHORES_EVERY: Final = 5.0
 _STOPPING: Final = 0.2
 """Seconds of the time for closing that are kept for stopping the thread: with a server
 that hangs and four busy threads the end of a program came 0.12 s late without."""
-_NEAR: Final = 48 << 20
-"""Bytes that are read in a second where the server answers: to let go of them, and to
-come back, costs 3 µs a log, and to keep them a file descriptor a mebibyte. Their pages
-count as the system's, see `Segment.unload`."""
-_SHARE_OF_FILES: Final = 16
-"""What part of the files that the process may open these are at most: 48 of 1024."""
 
 
 class Pipeline:
@@ -77,7 +72,7 @@ class Pipeline:
         self._given_transport = transport
         self._follow = follow
         self._any_key = any_key
-        self._is_handed_over = False
+        self._is_handed_over = self._is_replaced = False
         # A quarter of the cap at most, so that dropping one leaves the rest.
         share = settings.journal_max_bytes // 4
         self.writer = Writer(
@@ -108,9 +103,10 @@ class Pipeline:
             self.ledger,
             render=_render,
             packing=packed.PACKING,
-            bury=self._bury,
+            bury=partial(refusal.bury, self._root, self.ledger),
             ids=IdMap(self._root),
         )
+        self._exporter.is_resting = self._is_replaced
 
     # What the writer tells (Observer).
 
@@ -144,7 +140,7 @@ class Pipeline:
         """Do the writer's chores; return seconds until the next ones are due."""
         self.writer.prepare()
         desk = self._exporter.desk
-        near = 0 if desk is None or desk.circuit.is_open else _near_bytes()
+        near = 0 if desk is None or desk.circuit.is_open else near_bytes(SEGMENT_BYTES)
         self._reader.relieve(is_read_by_others=not self.settings.export, near=near)
         now = time.monotonic()
         if now >= self._recount_at or self.writer.supply.allowance < SEGMENT_BYTES:
@@ -196,8 +192,22 @@ class Pipeline:
 
     def rest(self) -> bool:
         """Ask to be woken by the next frame; False if one was missed."""
+        if self._is_replaced and not self._reader.has_begun():
+            return False  # what was sealed is read to its end, and removed
         self.writer.asleep = True
         return self.writer.recorded <= self._reader.taken + self._refused
+
+    def retire(self) -> bool:
+        """Give the lane back, once another pipeline has taken over and all is done.
+
+        A call that goes on meanwhile keeps it, and one whose log comes later makes a
+        new one.
+        """
+        if not self._is_replaced or self._heritage.counted or self.result().pending:
+            return False
+        if self.writer.segments and not self._reader.has_begun():
+            self.writer.seal()
+        return self.writer.retire()
 
     # What the runtime asks for.
 
@@ -226,6 +236,8 @@ class Pipeline:
 
         If not, what waits here waits for this one: see the journal's estate.
         """
+        if self._exporter.is_resting:
+            return  # nothing does
         self._tell_heirs()  # the thread may have heard of it just now
         heir = estate.Estate(settings.journal_root(), estate.this_program())
         if self._given_transport or not heir.may_inherit(self._root):
@@ -234,6 +246,14 @@ class Pipeline:
         self.settings = replace(self.settings, api_key=settings.api_key)
         transport = make_transport(self.settings, None, self.ledger)
         self._exporter.use_transport(transport)
+
+    def step_back(self, *, by_other: bool) -> None:
+        """Take note that calls go to another one from now on, or to this one again."""
+        # A transport that was given is the other's as well.
+        is_replaced = by_other and self._given_transport is None
+        if is_replaced is not self._is_replaced:
+            self._is_replaced = is_replaced
+            self._exporter.wake()
 
     def part(self, other: Pipeline) -> None:
         """Take note that another key is used beside this one, unless it replaces it."""
@@ -310,33 +330,6 @@ class Pipeline:
                     pass
             self._heritage.account(reader)
         self.writer.supply.allowance = most - held
-
-    def _bury(self, request: Request, status: int, reason: str) -> bool:
-        try:
-            gone = deadletter.bury(
-                self._root, status, reason, request.query, request.body
-            )
-        except OSError as problem:
-            self.ledger.note("dead_letter_failed")
-            self.ledger.warn(
-                "dead_letter", "the dead-letter file cannot be written: %s", problem
-            )
-            return False
-        if gone:
-            self.ledger.note("dead_letter_full", gone)
-            self.ledger.warn(
-                "dead_letter_full",
-                "the dead-letter file is full, its oldest logs are gone: %d",
-                gone,
-            )
-        return True
-
-
-def _near_bytes() -> int:
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if files == resource.RLIM_INFINITY:
-        return _NEAR
-    return min(files // _SHARE_OF_FILES * SEGMENT_BYTES, _NEAR)
 
 
 def _render(start: bytes | None, end: bytes | None) -> Content | None:

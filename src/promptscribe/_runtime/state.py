@@ -80,7 +80,7 @@ class Runtime:
         self.ledger = Ledger()
         self.controls: _config.Settings | None = cast("Any", _Unasked(self))
         self.members: msgspec.Raw | None = None
-        self.append: Append | None = self._first_append
+        self.append: Append | None = _First(self)
         self.use_clock(_clock.SystemClock())
 
     @property
@@ -188,7 +188,8 @@ class Runtime:
         _follow_threads(settings.propagate_threads)
         self.members = _labels(settings)
         self.controls = settings if settings.is_limiting() else None
-        append: Append | None = self._first_append
+        append: Append | None = _First(self)
+        known = None
         if not (settings.enabled and settings.keep and settings.capture != "none"):
             append = None
         elif known := self._find_pipeline(settings):
@@ -196,6 +197,9 @@ class Runtime:
         else:
             for pipeline in self._pipelines:
                 pipeline.hand_over(settings)
+        if append is not None:
+            for pipeline in self._pipelines:
+                pipeline.step_back(by_other=pipeline is not known)
         if self._lent_over is None:
             self.append = append
         else:
@@ -206,7 +210,7 @@ class Runtime:
         pipelines = reversed(self._pipelines)
         return next((p for p in pipelines if p.serves(settings, self._transport)), None)
 
-    def _first_append(self, kind: int, payload: bytes) -> bool | None:
+    def take_first(self, first: _First, kind: int, payload: bytes) -> bool | None:
         """Start the pipeline with the first frame, then get out of the way."""
         with self._lock:
             if self._early is not None:
@@ -219,9 +223,9 @@ class Runtime:
             try:
                 if self._settings is None:
                     self._apply(_config.resolve(self._code, complain=self._complain))
-                if self.append == self._first_append:
+                if isinstance(self.append, _First):
                     self._start_pipeline()
-                append = self.append
+                append = first.append = self.append
             finally:
                 self._early = None
         if append is None:
@@ -238,9 +242,9 @@ class Runtime:
         for before in self._pipelines:
             before.part(pipeline)
         self._pipelines.append(pipeline)
-        if self.append == self._first_append:
+        if isinstance(self.append, _First):
             self.append = pipeline.writer.append
-        elif self._lent_over == self._first_append:
+        elif isinstance(self._lent_over, _First):
             self._lent_over = pipeline.writer.append
         self.watch_exit()
 
@@ -266,6 +270,27 @@ class Runtime:
     def _complain(self, wrong: ConfigurationError) -> None:
         self.ledger.note("bad_setting")
         self.ledger.warn(f"setting {wrong.name}", "setting passed over: %s", wrong)
+
+
+class _First:
+    """Takes the first frames under new settings, and the last of those calls.
+
+    By then other settings may be in force: both frames of a call belong together.
+
+    Attributes:
+        append: Takes what comes after the first frame.
+    """
+
+    __slots__ = ("_runtime", "append")
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.append: Append | None = None
+        self._runtime = runtime
+
+    def __call__(self, kind: int, payload: bytes) -> bool | None:
+        if self.append is None:
+            return self._runtime.take_first(self, kind, payload)
+        return self.append(kind, payload)
 
 
 class _Unasked:
