@@ -214,7 +214,8 @@ def read(output):
     """Return the text of an output, that of bytes as well."""
     if not output.startswith('["'):
         return output
-    chunks = json.loads(output)
+    chunks = [chunk for chunk in json.loads(output) if type(chunk) is str]
+    assert len(chunks) > 9  # and what there is no time for is counted
     return b"".join(map(base64.b64decode, chunks)).decode("utf-8", "replace")
 
 

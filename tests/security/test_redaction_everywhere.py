@@ -84,6 +84,49 @@ def test_headers_are_redacted_by_their_names(tmp_path):
     assert found.logs[0]["inputs"]["headers"][0][1] == ["Accept", "text/html"]
 
 
+def test_of_very_much_the_beginning_is_read_and_the_rest_is_not_kept(tmp_path):
+    """What nobody has looked through is no more in the journal than a secret is."""
+    mails = [f"row {n}: write to ada{n:06}@example.org" for n in range(15_000)]
+
+    values = mails, dict.fromkeys(mails, "x"), json.dumps(mails)
+
+    @log_prompt(path="a")
+    def call(value):
+        return value
+
+    found = told(lambda: [call(value) for value in values], tmp_path)
+
+    check(found, 3, *mails[::500], mails[-1], "ada0", "ada1")
+    rows, by_row, _ = [log["inputs"]["value"] for log in found.logs]
+    assert rows[:2] == [f"row {n}: write to [redacted]" for n in range(2)]
+    assert "more values" in str(rows[-1])
+    assert next(iter(by_row)) == rows[0]
+    assert max(len(rows), len(by_row)) < 10_000
+
+
+def test_what_an_answer_cost_is_kept_behind_the_odds_of_very_many_words(tmp_path):
+    """The usage stands behind them, and no text of it has to be looked through."""
+    odds = [
+        {"token": f"word {n} and more", "logprob": -0.5, "bytes": None}
+        for n in range(4_000)
+    ]
+    message = {"role": "assistant", "content": f"ask {MAIL}"}
+    choice = {"index": 0, "message": message, "logprobs": {"content": odds}}
+    answer = {
+        "object": "chat.completion",
+        "model": "gpt-4o-mini",
+        "choices": [choice | {"finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 12, "completion_tokens": 4_000},
+    }
+
+    found = told(log_prompt(path="a")(lambda: answer), tmp_path)
+
+    check(found, 1)
+    (log,) = found.logs
+    assert (log["prompt_tokens"], log["output_tokens"]) == (12, 4_000)
+    assert log["output"] == "ask [redacted]"
+
+
 def test_numbers_that_are_cards_go_and_others_stay(tmp_path):
     """As whole numbers, as floats, as keys; times, counts and ids stay."""
     others = {"time": 1764344350123456, "id": 123456789012345678, "n": 1.5, "max": 7}

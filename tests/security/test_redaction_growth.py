@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from promptscribe._capture.redaction import built_in
+from promptscribe._capture.redaction import built_in, redact
 
 UNITS = [
     "a@a.",
@@ -53,6 +53,19 @@ def test_the_time_grows_with_the_text_and_no_faster(unit):
             return
 
     assert ratio < 8
+
+
+def test_names_that_are_the_same_without_their_secrets_cost_no_more_each():
+    """A dict by addresses: of nine thousand it took seven seconds."""
+    rows = {f"a{n}@b.com": n for n in range(9_000)}
+    for _ in range(5):  # a busy machine may slow down either
+        begun = time.perf_counter()
+        redact(rows, lambda text: "x")
+        once = time.perf_counter() - begun
+        if once < 1:
+            return
+
+    assert once < 1
 
 
 WORDS = "the model said that a token is no secret and the key point is how it is told "

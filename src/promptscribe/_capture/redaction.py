@@ -31,6 +31,18 @@ if TYPE_CHECKING:
     Clean = Callable[[str], str]
 
 FAILED: Final = {MARK: "redaction failed"}
+UNREAD: Final = "[redacted unread]"
+"""Stands for a text of which nobody has looked whether it holds a secret."""
+
+_MOST_WORK: Final = 30_000
+"""Work of one value, in µs or so; what comes after it is not read, nor kept."""
+_WORK_OF_A_TEXT: Final = 4
+_WORK_OF_A_NAME: Final = 8
+"""That has not been there before."""
+_CHARACTERS: Final = 7
+"""Characters of a text that take as long, as a power of two."""
+_SMALL: Final = 64
+"""Names in a dict that are read even then: tokens stand behind all the odds."""
 
 _SHORTEST: Final = 5
 """Characters of the shortest text that is looked at: ``a@b.c`` is none."""
@@ -56,13 +68,7 @@ def built_in(text: str) -> str:
     In JSON, whole or in part, and whatever else has names and values, what stands
     under a name like ``api_key`` goes as well. What was JSON is JSON afterwards.
     """
-    if len(text) <= _SHORT and (len(text) < _SHORTEST or _HARMLESS.fullmatch(text)):
-        return text
-    if len(text) > _LONG and _MEDIA.match(text):
-        return text
-    if text[0] in '{["' or (text[0].isspace() and text.lstrip()[:1] in {"{", "["}):
-        return _clean_json(text)
-    return _clean_text(text)
+    return _BuiltIn().clean(text)
 
 
 def _clean_text(text: str) -> str:
@@ -108,7 +114,7 @@ def cleaner(hook: Clean | None) -> Clean:
 
 
 def _walker(hook: Clean | None) -> _Walker:
-    return _BUILT_IN if hook is None else _Walker(hook)
+    return _BuiltIn() if hook is None else _Walker(hook)
 
 
 class _Walker:
@@ -158,7 +164,7 @@ class _Walker:
     def _put(result: dict[Any, Any], key: Any, item: Any) -> None:
         """Keep an item, also where two keys are the same now."""
         if key in result:
-            count = 2
+            count = len(result) + 1  # from 2 on each would be tried by all after it
             while f"{key} {count}" in result:
                 count += 1
             key = f"{key} {count}"
@@ -183,13 +189,47 @@ class _Walker:
 
 
 class _BuiltIn(_Walker):
-    """Goes by names as well, and knows numbers."""
+    """Goes by names as well, and knows numbers; of very much it reads the beginning."""
+
+    def __init__(self) -> None:
+        super().__init__(_clean_text)
+        self._left = _MOST_WORK
+        self._names: set[str] = set()
+
+    def clean(self, text: str) -> str:
+        if len(text) <= _SHORT and (len(text) < _SHORTEST or _HARMLESS.fullmatch(text)):
+            return text
+        if len(text) > _LONG and _MEDIA.match(text):
+            return text
+        if self._left < 0:
+            return UNREAD
+        self._left -= _WORK_OF_A_TEXT + (len(text) >> _CHARACTERS)
+        if text[0] in '{["' or (text[0].isspace() and text.lstrip()[:1] in {"{", "["}):
+            return self._clean_json(text)
+        return _clean_text(text)
+
+    def _clean_json(self, text: str) -> str:
+        """Return a text of JSON cleaned as what it says; as a text, if it is none."""
+        try:
+            value = msgspec.json.decode(text)
+            cleaned = self.walk(value)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return _clean_text(text)
+        # A name that is there twice has one value that nobody has read.
+        if cleaned == value and _clean_text(text) == text:
+            return text
+        return msgspec.json.encode(cleaned).decode()
 
     def _walk_dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
         result: dict[Any, Any] = {}
         named = _is_named(value)
         for key, item in value.items():
+            if self._left < 0 and len(value) > _SMALL:
+                result[MARK] = f"{len(value) - len(result)} more values"
+                break
             name = key if type(key) is str else _name_of(key)
+            self._left -= 1 if name in self._names else _WORK_OF_A_NAME
+            self._names.add(name)
             if _is_secret(name, item, value) or (named and key in _VALUES):
                 cleaned: Any = REDACTED
             elif name == "properties" and type(item) is dict:
@@ -225,11 +265,16 @@ class _BuiltIn(_Walker):
     def _walk_list(self, value: Any) -> list[Any]:
         if len(value) == 2 and _is_pair(value) and not _is_plain_name(value[1]):
             return self._walk_pair(value)
-        if value and all(map(_is_pair, value)):
-            return [self._walk_pair(pair) for pair in value]
-        result = []
+        are_pairs = bool(value) and all(map(_is_pair, value))
+        result: list[Any] = []
         option = False
         for item in value:
+            if self._left < 0:
+                result.append({MARK: f"{len(value) - len(result)} more values"})
+                break
+            if are_pairs:
+                result.append(self._walk_pair(item))
+                continue
             hidden = option and type(item) is str and not item.startswith("-")
             result.append(REDACTED if hidden else self.walk(item))
             option = type(item) is str and item[:1] == "-" and _is_option(item)
@@ -250,7 +295,6 @@ class _BuiltIn(_Walker):
         )
 
 
-_BUILT_IN: Final = _BuiltIn(built_in)
 _LONGEST_NAME: Final = 48
 _TEXTS: Final = late(rb"[\t\r\n\x20-\x7e]{12,}")
 
@@ -258,19 +302,6 @@ _TEXTS: Final = late(rb"[\t\r\n\x20-\x7e]{12,}")
 @functools.lru_cache(2_048)
 def _clean_name(name: str) -> str:
     return built_in(name)
-
-
-def _clean_json(text: str) -> str:
-    """Return a text of JSON cleaned as what it says, or as a text if it is none."""
-    try:
-        value = msgspec.json.decode(text)
-        cleaned = _BUILT_IN.walk(value)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return _clean_text(text)
-    # A name that is there twice has one value that nobody has read.
-    if cleaned == value and _clean_text(text) == text:
-        return text
-    return msgspec.json.encode(cleaned).decode()
 
 
 def _is_secret(name: str, item: Any, beside: dict[Any, Any]) -> bool:
