@@ -7,8 +7,6 @@ import itertools
 import json
 import random
 import string
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +17,7 @@ import msgspec
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
+from tests.serving import serving
 
 import promptscribe
 from promptscribe import log_prompt, record_log
@@ -705,31 +704,12 @@ def test_a_span_that_an_exporter_passed_over_is_so_for_later_logs(read, http):
     assert read(inner)["trace_parent_id"] == outer
 
 
-SERVE = """
-import sys
-from promptscribe.receiver.server import serve
-serve(port=0, db=sys.argv[1], announce=lambda url: print(url, flush=True))
-"""
-
-
 @pytest.fixture
 def two(tmp_path):
     """Two receivers, each a process of its own, on one file."""
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", SERVE, tmp_path / "logs.db"],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
     with ExitStack() as stack:
-        for each in running:
-            stack.callback(each.wait)
-            stack.callback(each.kill)
-            stack.callback(each.stdout.close)
-        urls = [each.stdout.readline().strip() for each in running]
-        yield [stack.enter_context(httpx.Client(base_url=url)) for url in urls]
+        running = [stack.enter_context(serving(tmp_path / "logs.db")) for _ in range(2)]
+        yield [stack.enter_context(httpx.Client(base_url=one.url)) for one in running]
 
 
 @pytest.mark.slow

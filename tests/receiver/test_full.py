@@ -4,21 +4,16 @@ import asyncio
 import json
 import resource
 import subprocess
-import sys
 
 import httpx
 import pytest
+from tests.serving import serving
 
 from promptscribe.receiver.log_entry import LogPage, LogQuery
 from promptscribe.receiver.server import start_in_thread
 from promptscribe.receiver.sqlite_store import READERS, SqliteStore
 from promptscribe.receiver.store import StoreUnavailable
 
-SERVE = """
-import sys
-from promptscribe.receiver.server import serve
-serve(port=0, db=sys.argv[1], announce=lambda url: print(url, flush=True))
-"""
 BYTES = 3 * 1024 * 1024
 CALL = {
     "resourceSpans": [
@@ -113,19 +108,9 @@ def test_a_full_disk_keeps_whole_logs_only(tmpfs, tmp_path):
 @pytest.mark.slow
 def test_a_file_that_may_not_grow_keeps_whole_logs_only(tmp_path):
     """The same where the system limits the size of a file (RLIMIT_FSIZE)."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, tmp_path / "logs.db"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    url = process.stdout.readline().strip()
-    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (BYTES, BYTES))
-    try:
-        taken = fill(url)
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    with serving(tmp_path / "logs.db") as process:
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (BYTES, BYTES))
+        taken = fill(process.url)
 
     assert kept(tmp_path / "logs.db") == taken
 

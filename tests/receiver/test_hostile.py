@@ -17,14 +17,10 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from tests.serving import serving
 
 from promptscribe.receiver.server import start_in_thread
 
-SERVE = """
-import sys
-from promptscribe.receiver.server import serve
-serve(port=0, db=sys.argv[1], announce=lambda url: print(url, flush=True))
-"""
 # A process of its own: so many sockets, besides the receiver's, are more than most
 # systems let one have.
 IDLE = """
@@ -38,16 +34,8 @@ sys.stdin.read()
 
 @pytest.fixture
 def process(tmp_path):
-    running = subprocess.Popen(
-        [sys.executable, "-c", SERVE, tmp_path / "own.db"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    running.url = running.stdout.readline().strip()
-    yield running
-    running.kill()
-    running.wait()
-    running.stdout.close()
+    with serving(tmp_path / "own.db") as running:
+        yield running
 
 
 def peak_bytes(pid):

@@ -3,46 +3,28 @@
 import os
 import signal
 import stat
-import subprocess
-import sys
 import threading
 
 import httpx
 import pytest
+from tests.serving import serving
 
 from promptscribe.receiver.server import start_in_thread
-
-SERVE = """
-import sys
-from promptscribe.receiver.server import serve
-serve(port=0, db=sys.argv[1], announce=lambda url: print(url, flush=True))
-"""
 
 
 @pytest.fixture
 def process(tmp_path):
-    running = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(tmp_path / "logs.db")],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    yield running
-    running.kill()
-    running.wait()
-    running.stdout.close()
+    with serving(tmp_path / "logs.db") as running:
+        yield running
 
 
 def kill_under_load(db, round_number):
     """Run a receiver, kill it while eight clients post; return what it acknowledged."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(db)], stdout=subprocess.PIPE, text=True
-    )
-    url = process.stdout.readline().strip()
     enough = threading.Event()
     acknowledged = []
 
     def load(number):
-        with httpx.Client(base_url=url) as session:
+        with httpx.Client(base_url=process.url) as session:
             for count in range(100_000):
                 name = f"log-{round_number}-{number}-{count}"
                 body = {"path": "load", "log_id": name, "output": "x" * 2000}
@@ -56,14 +38,12 @@ def kill_under_load(db, round_number):
                     enough.set()
 
     threads = [threading.Thread(target=load, args=(n,)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    assert enough.wait(30)
-    process.send_signal(signal.SIGKILL)
+    with serving(db) as process:
+        for thread in threads:
+            thread.start()
+        assert enough.wait(30)
     for thread in threads:
         thread.join()
-    process.wait()
-    process.stdout.close()
     return acknowledged
 
 
@@ -89,8 +69,7 @@ def test_a_killed_receiver_has_every_log_that_it_acknowledged(tmp_path):
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
 def test_a_receiver_ends_by_itself_when_asked(process, tmp_path, told):
     """Ctrl-C or SIGTERM: the store is closed, and the exit is a clean one."""
-    url = process.stdout.readline().strip()
-    httpx.post(f"{url}/prompts/log", json={"path": "a"})
+    httpx.post(f"{process.url}/prompts/log", json={"path": "a"})
 
     process.send_signal(told)
 
