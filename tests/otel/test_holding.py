@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import subprocess
 import sys
@@ -49,6 +50,64 @@ def test_what_waited_is_one_log_with_what_it_waited_for(framework, call, capture
     assert log.provider_latency == pytest.approx(
         (outer.end_time - outer.start_time) / 1e9, abs=1e-5
     )
+
+
+def twice(provider, number, native=None):
+    """Call a client that makes spans itself, instrumented: the spans are no family.
+
+    The outer one has the messages, and is made the current one by nobody.
+    """
+    told = {**OUTER, "gen_ai.response.id": f"both-{number}"}
+    said = f'[{{"role":"assistant","parts":[{{"type":"text","content":"{number}"}}]}}]'
+    outer = provider.get_tracer("instrumentation").start_span("chat", attributes=OUTER)
+
+    def finish():
+        own = provider.get_tracer("native").start_span("create", attributes=OUTER)
+        own.set_attributes({**told, "gen_ai.usage.input_tokens": 5, **(native or {})})
+        own.end()
+        outer.set_attributes({**told, "gen_ai.output.messages": said})
+        outer.end()
+
+    return finish
+
+
+def test_what_runs_beside_its_span_is_one_log_with_it(provider, captured_logs):
+    """Each is a root: what the second one knows is in the log as well."""
+    twice(provider, 1)()
+
+    (log,) = captured_logs
+    assert (log.prompt_tokens, log.output) == (5, "1")
+
+
+async def test_what_runs_beside_its_span_is_told_from_other_tasks(
+    provider, captured_logs
+):
+    """Three at a time, of one model: each has its own messages and tokens."""
+    started = asyncio.Barrier(3)
+
+    async def call(number):
+        finish = twice(provider, number, {"gen_ai.usage.output_tokens": number})
+        await started.wait()
+        finish()
+
+    await asyncio.gather(*map(call, range(3)))
+
+    assert sorted((log.output, log.output_tokens) for log in captured_logs) == [
+        ("0", 0),
+        ("1", 1),
+        ("2", 2),
+    ]
+
+
+def test_another_call_beside_a_span_is_a_log_of_its_own(provider, captured_logs):
+    """A stream is open meanwhile, of the same model."""
+    finish = twice(provider, 1)
+    with provider.get_tracer("native").start_as_current_span("create") as other:
+        other.set_attributes({**OUTER, "gen_ai.usage.input_tokens": 9})
+        other.set_attribute("gen_ai.response.id", "other")
+    finish()
+
+    assert sorted(log.prompt_tokens for log in captured_logs) == [5, 9]
 
 
 def test_a_span_that_turns_out_to_be_no_call_keeps_none_back(

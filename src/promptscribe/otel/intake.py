@@ -19,6 +19,7 @@ import msgspec
 
 from promptscribe._capture import failure
 from promptscribe._capture.context import current
+from promptscribe._capture.report import is_open
 from promptscribe._clock import parse_log_id
 from promptscribe._dialects import identity, own, translation
 from promptscribe._dialects.span import OURS
@@ -270,7 +271,8 @@ class Intake:
         Returns:
             Calls that were put aside and can wait no longer.
         """
-        outer, span = above.node, call.span
+        span = call.span
+        outer = above.node or self._lineage.beside(_key_of(span), span.scope)
         if outer is not None:
             told = outer.read()
             if told is not None and doubles.is_same_call(span, told):
@@ -306,7 +308,7 @@ def _write_all(calls: list[_Placed]) -> bool:
 def _open_recording(above: Ancestor) -> Recording | None:
     """Return the log of this library's own that is above a call, if it is open."""
     recording = None if above.scope is None else above.scope.recording
-    return recording if recording is not None and filling.is_open(recording) else None
+    return recording if recording is not None and is_open(recording) else None
 
 
 def _above_all(span: Span, passed: list[str]) -> Span:

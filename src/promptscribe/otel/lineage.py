@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from promptscribe._clock import format_log_id, join_log_id, parse_log_id
@@ -38,6 +39,10 @@ MOST_PASSED: Final = 64
 
 Key = tuple[int, int]
 """Trace id and span id."""
+
+_latest: Final[ContextVar[Key | None]] = ContextVar("promptscribe_span", default=None)
+"""What was started last in this context. Not all that starts a span makes it the
+current one: what is made inside of the call is no child of it then."""
 
 
 class Call(NamedTuple):
@@ -75,6 +80,7 @@ class Node:
     Attributes:
         parent: Span id of the one that it was started under, or None.
         scope: What it was started inside of, or None; of what is over, the place.
+        before: What was started last before it, in the same context.
         call: What identifies it, once it has ended and if it is a call.
         extras: Calls inside of it that tell of the same one, as far as is known
             while it runs.
@@ -85,14 +91,15 @@ class Node:
     """
 
     __slots__ = (
-        "_live", "call", "extras", "is_filling", "is_named", "parent", "scope", "told",
-        "was_call",
+        "_live", "before", "call", "extras", "is_filling", "is_named", "parent",
+        "scope", "told", "was_call",
     )  # fmt: skip
 
     def __init__(self, parent: int | None, scope: Scope | None, live: Any) -> None:
         self.parent = parent
         self.scope: Scope | Place | None = scope
         self._live = None if live is None else _refer_to(live)
+        self.before = None if live is None else _latest.get()
         self.call: Span | None = None
         self.extras: list[Call] = []
         self.told: str | None = None
@@ -155,6 +162,8 @@ class Lineage:
     def add(self, key: Key, node: Node) -> None:
         """Remember a span that started, or that ended unseen."""
         self._nodes[key] = node
+        if node.live is not None:
+            _latest.set(key)
         self._shrink()
         if key in self._named:
             del self._named[key]
@@ -207,6 +216,23 @@ class Lineage:
     def get(self, key: Key) -> Node | None:
         """Return what is known of a span."""
         return self._nodes.get(key)
+
+    def beside(self, key: Key, scope: str) -> Node | None:
+        """Return the call that runs around a span without being its ancestor.
+
+        Args:
+            key: The span.
+            scope: Its instrumentation, which tells of no call twice by itself.
+        """
+        node = self._nodes.get(key)
+        outer = self._nodes.get(node.before) if node and node.before else None
+        live = None if outer is None else outer.live
+        if node is None or outer is None or getattr(live, "end_time", 0) is not None:
+            return None  # it is over, or just ending
+        other = getattr(getattr(live, "instrumentation_scope", None), "name", scope)
+        if other == scope or _log_of(outer.scope) != _log_of(node.scope):
+            return None
+        return outer if _is_call(outer) else None
 
     def holder(self, key: Key) -> Ancestor:
         """Return the log that a span will be; else the nearest one above it."""
