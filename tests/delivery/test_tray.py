@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import resource
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
+from tests.descriptors import open_files
 from tests.promises.faults_server import Reply
 
 import promptscribe
@@ -64,12 +63,8 @@ def test_a_server_that_fails_for_long_has_few_logs_in_memory(
 
 
 def segments_open():
-    """Return the files of segments that this process has open."""
-    found = 0
-    for descriptor in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):
-            found += ".seg" in str(descriptor.readlink())
-    return found
+    """Return how many files of segments this process has open."""
+    return sum(".seg" in name for name in open_files())
 
 
 @pytest.mark.parametrize("sink", [None], indirect=True)

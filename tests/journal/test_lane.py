@@ -10,10 +10,10 @@ import subprocess
 import sys
 import textwrap
 import threading
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tests.descriptors import open_under
 
 from promptscribe._journal import lane as lanes
 from promptscribe._journal.appended import _file_system
@@ -344,18 +344,15 @@ def test_where_nothing_can_be_locked_logs_live_in_memory(
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    files = Path("/proc/self/fd")
-    before = len(list(files.iterdir()))
     calls.write(writer, *range(10))
     for _ in range(5):
         writer.prepare()
-    after = len(list(files.iterdir()))
-    left = list(root.iterdir())
+    left = [open_under(root), list(root.iterdir())]
     monkeypatch.undo()
     writer.prepare()
     calls.write(writer, *range(10, 200))
 
-    assert (before, left) == (after, [])
+    assert left == [[], []]
     assert witness.failures == ["journal_unwritable"]
     assert calls.drain(Reader.of_writer(writer)) == list(range(200))
     assert list(root.glob("*/*.seg"))

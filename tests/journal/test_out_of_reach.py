@@ -8,9 +8,9 @@ import errno
 import mmap
 import os
 import resource
-from pathlib import Path
 
 import pytest
+from tests.descriptors import open_under
 
 from promptscribe._journal import access, frame
 from promptscribe._journal.appended import AppendedSegment
@@ -410,13 +410,6 @@ def test_a_copy_grows_with_its_file(tmp_path, unmappable):
     segment.abandon()
 
 
-def open_files():
-    """Name what the process has open; a count would be one of other tests' as well."""
-    for each in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # the folder's own, and threads'
-            yield os.readlink(each)
-
-
 def test_a_file_that_there_is_no_room_for_is_not_left_open(tmp_path):
     """It is tried again and again: each time would cost a descriptor."""
     path = tmp_path / "0.seg"
@@ -428,5 +421,5 @@ def test_a_file_that_there_is_no_room_for_is_not_left_open(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    assert not [name for name in open_files() if name.startswith(str(path))]
+    assert open_under(path) == []
     assert not path.exists()
