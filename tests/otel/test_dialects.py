@@ -272,6 +272,16 @@ def test_a_limit_that_cut_attributes_out_is_told(make_span):
     assert read(make_span(CHAT, dropped=3))["metadata"]["truncated"] is True
 
 
+def test_a_limit_that_cut_a_text_is_told(make_span):
+    """JSON cut in half says nothing any more: it stays as it is, and is marked."""
+    cut = '[{"role":"user","parts":[{"type":"text","con'
+
+    metadata = read(make_span({**CHAT, "gen_ai.input.messages": cut}))["metadata"]
+
+    assert metadata["truncated"] is True
+    assert metadata["otel"]["attributes"]["gen_ai.input.messages"] == cut
+
+
 def test_ten_thousand_attributes_take_no_time(make_span):
     """Flattened messages by the thousand are read in one go."""
     attributes = {"openinference.span.kind": "LLM"}

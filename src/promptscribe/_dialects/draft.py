@@ -107,8 +107,14 @@ class Draft:
         return found
 
     def take_structure(self, name: str) -> JSONValue:
-        """Give an attribute that is an object or array, or JSON text of one."""
-        return self.take(name, structure)
+        """Give an attribute that is an object or array, or JSON text of one.
+
+        Text that a limit on its length has cut says so, and stays as it is.
+        """
+        found, said = self.take(name, structure), self.attributes.get(name)
+        if found is None and isinstance(said, str) and said[:1] in {"[", "{"}:
+            self.put("metadata.truncated", value=True)
+        return found
 
     def use(self, names: Iterable[str]) -> None:
         """Remember that attributes were understood."""
