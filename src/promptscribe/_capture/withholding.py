@@ -35,9 +35,6 @@ _Raw = msgspec.Raw
 _WITHHELD: Final = "withheld"
 
 _update_decoder: Final = msgspec.msgpack.Decoder(dict[str, _Raw])
-_start_decoder: Final = msgspec.msgpack.Decoder(
-    tuple[int, bytes, int | str | None, int, _Raw, _Raw, _Raw, _Raw]
-)
 
 
 class Withholding(_Base):
@@ -151,7 +148,7 @@ def withhold(recording: Recording) -> None:
     for update in said:
         recording._add(_update_decoder.decode(update))
     if first is not None:  # the journal had no room for it
-        *place, _, given = _start_decoder.decode(first)
+        *place, _, given = record.part_of_start.decode(first)
         kept = rules.members(to_plain(given, rules) or {})
         recording._first = encode_plain((*place, None, kept or None))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from promptscribe._dialects.draft import row, structure
 from promptscribe._dialects.value import figure, table_of
 from promptscribe._providers.tool import read_tool_choice
-from promptscribe._providers.value import text, word
+from promptscribe._providers.value import flag, text, word
 
 if TYPE_CHECKING:
     from promptscribe._dialects.draft import Draft
@@ -34,10 +34,6 @@ _BENEATH: Final = re.compile(r"[0-9a-f]{16}(:([0-9a-f]{16})?)?")
 METADATA: Final = "promptscribe.metadata."
 
 
-def _flag(value: JSONValue) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
 def _choice(value: JSONValue) -> JSONValue:
     found = table_of(value)
     return read_tool_choice({"tool_choice": value if found is None else found}, {})
@@ -50,7 +46,7 @@ ROWS: Final = (
     row("tool_choice", _choice, "promptscribe.tool_choice"),
     row("source", word, "promptscribe.source"),
     row("stdout", word, "promptscribe.stdout"),
-    row("save", _flag, "promptscribe.save"),
+    row("save", flag, "promptscribe.save"),
     row("evaluation_id", word, "promptscribe.evaluation_id"),
     row("batch_id", word, "promptscribe.batch_id"),
     row("source_datapoint_id", word, "promptscribe.source_datapoint_id"),

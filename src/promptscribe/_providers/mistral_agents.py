@@ -21,6 +21,7 @@ from promptscribe._providers.value import (
     add,
     at,
     count,
+    event_data,
     first,
     strings,
     table,
@@ -49,13 +50,8 @@ def detect(response: JSONValue) -> bool:
 
 def is_chunk(chunk: JSONValue) -> bool:
     """Say whether *chunk* is an event of a conversation's stream."""
-    kind = word(at(_unwrapped(chunk), "type")) or ""
+    kind = word(at(event_data(chunk), "type")) or ""
     return kind.startswith((f"{WHOLE}.", MESSAGE)) or kind == CALL + DELTA
-
-
-def _unwrapped(chunk: JSONValue) -> JSONValue:
-    inner = at(chunk, "data")  # mistralai's streams yield {event, data}
-    return inner if isinstance(inner, dict) else chunk
 
 
 def interpret(response: JSONValue) -> ResponseFacts:
@@ -102,7 +98,7 @@ def join(chunks: list[JSONValue]) -> JSONValue:
     """Put the entries together that came in pieces; the last event has the counts."""
     whole: JSONObject = {"object": WHOLE}
     entries: dict[tuple[int, str], JSONObject] = {}
-    for event in filter(is_chunk, map(_unwrapped, chunks)):
+    for event in filter(is_chunk, map(event_data, chunks)):
         kind = event["type"]
         if kind == DONE:
             whole["usage"] = event.get("usage")

@@ -16,6 +16,7 @@ from promptscribe._providers.model import maker_of
 from promptscribe._providers.value import (
     at,
     count,
+    event_data,
     first,
     number,
     table,
@@ -57,13 +58,8 @@ def detect(response: JSONValue) -> bool:
 
 def is_chunk(chunk: JSONValue) -> bool:
     """Say whether *chunk* is an event of a transcription's stream."""
-    kind = at(_unwrapped(chunk), "type")
+    kind = at(event_data(chunk), "type")
     return isinstance(kind, str) and kind in EVENTS
-
-
-def _unwrapped(chunk: JSONValue) -> JSONValue:
-    inner = at(chunk, "data")  # mistralai's streams yield {event, data}
-    return inner if isinstance(inner, dict) else chunk
 
 
 def interpret(response: JSONValue) -> ResponseFacts:
@@ -95,7 +91,7 @@ def join(chunks: list[JSONValue]) -> JSONValue:
     """Give the whole text: the last event carries it; a cut stream is put together."""
     pieces: list[str] = []
     segments: list[JSONValue] = []
-    for event in map(_unwrapped, chunks):
+    for event in map(event_data, chunks):
         kind = at(event, "type")
         if kind in DONE:
             return {name: value for name, value in event.items() if name != "type"}

@@ -49,6 +49,12 @@ def at(value: JSONValue, *path: str) -> JSONValue:
     return value
 
 
+def event_data(chunk: JSONValue) -> JSONValue:
+    """Give what mistralai's streams yield as ``{event, data}``; others as they are."""
+    inner = at(chunk, "data")
+    return inner if isinstance(inner, dict) else chunk
+
+
 def first(value: JSONValue, *names: str) -> JSONValue:
     """Give the first of the named members that is there and not None."""
     if isinstance(value, dict):

@@ -144,7 +144,7 @@ _whole_decoder: Final = msgspec.msgpack.Decoder(
 )
 
 # The same with every part left as it is: where one cannot be read, the others can.
-_part_of_start: Final = msgspec.msgpack.Decoder(
+part_of_start: Final = msgspec.msgpack.Decoder(
     tuple[int, bytes, int | str | None, int, _Raw, _Raw, _Raw, _Raw]
 )
 _part_of_end: Final = msgspec.msgpack.Decoder(
@@ -269,7 +269,7 @@ def _salvage(start: bytes | None, end: bytes | None) -> tuple[Start, End | None]
     if start is None:
         _, first, last = _part_of_whole.decode(end or b"")
         start, end = bytes(first), bytes(last)
-    *place, declared, context, inputs, given = _part_of_start.decode(start)
+    *place, declared, context, inputs, given = part_of_start.decode(start)
     began: Any = (*place, declared, context, _part(inputs), _part(given))
     if end is None or end == _NIL:
         return Start(*began), None

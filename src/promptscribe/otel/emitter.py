@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,6 +33,7 @@ from promptscribe._providers import pricing
 from promptscribe._runtime import render
 from promptscribe._runtime.state import runtime
 from promptscribe.otel import inference, measuring
+from promptscribe.otel.attached import Attached
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -228,7 +228,7 @@ class Emitted:
         self.key: int = ids.span_id
         self._span = span
         self._inside = inside
-        self._tokens: list[Any] = []
+        self._attached = Attached()
 
     def is_recording(self) -> bool:
         """Say whether anybody wants to know what the span is told."""
@@ -236,15 +236,11 @@ class Emitted:
 
     def enter(self) -> None:
         """Make the span active."""
-        self._tokens.append(otel_context.attach(self._inside))
+        self._attached.enter(self._inside)
 
     def leave(self) -> None:
         """Make active what was before; in another context, there is no need to."""
-        if self._tokens:
-            token = self._tokens.pop()
-            # Not `detach`: it writes an error into the application's log.
-            with suppress(ValueError, RuntimeError, AttributeError):
-                token.var.reset(token)
+        self._attached.leave()
 
     def end(self, log: PromptLog | None) -> None:
         """End the span, with what a log says if there is one."""

@@ -8,7 +8,6 @@ Source: opentelemetry-util-genai 1.3b0, ``_inference_invocation.py``.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +16,7 @@ from opentelemetry import context as otel_context
 from promptscribe._capture.report import Report
 from promptscribe._dialects import gen_ai
 from promptscribe._dialects.span import Span
+from promptscribe.otel.attached import Attached
 from promptscribe.otel.filling import update_for
 from promptscribe.otel.reading import plain
 
@@ -63,20 +63,15 @@ class Inference:
 
     def __init__(self, data: Any) -> None:
         self._data = data
-        self._tokens: list[Any] = []
+        self._attached = Attached()
 
     def enter(self) -> None:
         """Have calls that begin now report here."""
-        self._tokens.append(
-            otel_context.attach(otel_context.set_value(KEY, self._data))
-        )
+        self._attached.enter(otel_context.set_value(KEY, self._data))
 
     def leave(self) -> None:
         """Have later ones report to whom they did before."""
-        if self._tokens:
-            token = self._tokens.pop()
-            with suppress(ValueError, RuntimeError, AttributeError):
-                token.var.reset(token)
+        self._attached.leave()
 
     def tell(self, recording: Recording) -> None:
         """Fill the log with what was reported."""

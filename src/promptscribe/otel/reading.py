@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from promptscribe._dialects.span import KINDS, STATUSES, Event, Span
+from promptscribe._providers.value import word
 
 if TYPE_CHECKING:
     from promptscribe.schema import JSONObject, JSONValue
@@ -46,14 +47,14 @@ def read_span(span: Any) -> Span:
         began=_time(span, "start_time"),
         ended=_time(span, "end_time"),
         status=_word(getattr(status, "status_code", None), STATUSES, "UNSET"),
-        status_message=_text(getattr(status, "description", None)),
+        status_message=word(getattr(status, "description", None)),
         attributes=read_attributes(getattr(span, "attributes", None)),
         events=[_event(event) for event in getattr(span, "events", None) or ()],
         resource=read_attributes(
             getattr(getattr(span, "resource", None), "attributes", None)
         ),
         scope=str(getattr(scope, "name", "") or ""),
-        scope_version=_text(getattr(scope, "version", None)),
+        scope_version=word(getattr(scope, "version", None)),
         dropped=_number(span, "dropped_attributes"),
     )
 
@@ -132,7 +133,3 @@ def _time(holder: Any, name: str) -> int:
 def _word(member: Any, known: tuple[str, ...], default: str) -> str:
     name = getattr(member, "name", None)
     return name if name in known else default
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None

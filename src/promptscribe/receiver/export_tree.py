@@ -8,12 +8,12 @@ children of another; what was left out is found by counting.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from promptscribe.receiver.check import Problem
-from promptscribe.receiver.file_entry import Environment, MovedVersion
+from promptscribe.receiver.file_entry import Environment, MovedVersion, read_labels
 from promptscribe.receiver.ingest import BadRequest, read_log
 from promptscribe.receiver.instant import parse_instant
 from promptscribe.receiver.request import LOG_REQUEST
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from promptscribe.receiver.log_entry import LogDraft
     from promptscribe.receiver.version import FileKind
     from promptscribe.schema import JSONObject, JSONValue
-
-_FILE_LABELS: Final = ("description", "tags", "readme")
-_VERSION_LABELS: Final = ("version_name", "version_description", "commit_message")
 
 
 def folders(root: Path) -> list[Path]:
@@ -110,6 +107,7 @@ def moved_version(record: JSONObject) -> MovedVersion | None:
     # An empty list in an answer says what an absent member says in a request.
     kernel = {name: record.get(name) for name in KERNEL_MEMBERS[kind]}
     kernel = {name: value for name, value in kernel.items() if value != []}
+    of_file, of_version = read_labels(record)
     return MovedVersion(
         kind=kind,
         file_id=str(file_id),
@@ -118,8 +116,8 @@ def moved_version(record: JSONObject) -> MovedVersion | None:
         details=canonical_details(kind, kernel if any(kernel.values()) else None),
         created_us=_instant(record, "created_at"),
         updated_us=_instant(record, "updated_at"),
-        file_labels=_given(record, _FILE_LABELS),
-        version_labels=_given(record, _VERSION_LABELS),
+        file_labels=of_file,
+        version_labels=of_version,
         environments=tuple(_environments(record)),
     )
 
@@ -130,10 +128,6 @@ def _environments(record: JSONObject) -> Iterator[Environment]:
             tag = str(each.get("tag"))
             made = _instant(each, "created_at")
             yield Environment(str(each["id"]), str(each["name"]), tag, made)
-
-
-def _given(record: JSONObject, names: tuple[str, ...]) -> JSONObject:
-    return {name: record[name] for name in names if record.get(name) is not None}
 
 
 def _instant(record: JSONObject, name: str) -> int:

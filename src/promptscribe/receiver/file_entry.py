@@ -5,13 +5,26 @@ Its law: times are µs since 1970; no SQL and no HTTP.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
 if TYPE_CHECKING:
     from promptscribe.receiver.version import Details, FileKind
     from promptscribe.schema import JSONObject
+
+
+_FILE_LABELS: Final = ("description", "tags", "readme")
+_VERSION_LABELS: Final = ("version_name", "version_description", "commit_message")
+
+
+def read_labels(said: JSONObject) -> tuple[JSONObject, JSONObject]:
+    """Return what describes a file and what describes its version, as far as given."""
+    of_file, of_version = (
+        {name: said[name] for name in names if said.get(name) is not None}
+        for names in (_FILE_LABELS, _VERSION_LABELS)
+    )
+    return of_file, of_version
 
 
 class Environment(msgspec.Struct, frozen=True):

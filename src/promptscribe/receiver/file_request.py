@@ -14,7 +14,7 @@ from promptscribe.receiver.check import (
     list_of,
     shape,
 )
-from promptscribe.receiver.file_entry import FileDraft, FileName, FileQuery
+from promptscribe.receiver.file_entry import FileDraft, FileName, FileQuery, read_labels
 from promptscribe.receiver.filter import QueryReader
 from promptscribe.receiver.ingest import BadRequest
 from promptscribe.receiver.request import KERNELS
@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
 
     from promptscribe.receiver.version import FileKind
-    from promptscribe.schema import JSONObject, JSONValue
+    from promptscribe.schema import JSONValue
 
-_FILE_LABELS: Final = ("description", "tags", "readme")
-_VERSION_LABELS: Final = ("version_name", "version_description", "commit_message")
 Sort: TypeAlias = Literal["created_at", "updated_at", "name"]
 _SORTS: Final[tuple[Sort, ...]] = (
     "created_at",
@@ -65,18 +63,15 @@ def read_version(kind: FileKind, body: JSONValue) -> FileDraft:
     if found:
         raise BadRequest(found)
     kernel = {name: body[name] for name in KERNEL_MEMBERS[kind] if name in body}
+    of_file, of_version = read_labels(body)
     return FileDraft(
         kind=kind,
         details=canonical_details(kind, kernel),
         file_id=body.get("id"),
         path=(body.get("path") or "").strip("/") or None,
-        file_labels=_given(body, _FILE_LABELS),
-        version_labels=_given(body, _VERSION_LABELS),
+        file_labels=of_file,
+        version_labels=of_version,
     )
-
-
-def _given(body: JSONObject, names: tuple[str, ...]) -> JSONObject:
-    return {name: body[name] for name in names if body.get(name) is not None}
 
 
 def read_move(body: JSONValue, path: str) -> str:
