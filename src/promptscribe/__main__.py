@@ -66,21 +66,33 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    demo = commands.add_parser("demo", help="run a small traced agent and show its log")
+    demo = commands.add_parser(
+        "demo",
+        help="run a small traced agent and show its log",
+        description="Run a small agent through the real openai client, print its"
+        " trace, and serve it until Ctrl-C where this is a terminal. Without"
+        " OPENAI_API_KEY a scripted server answers.",
+    )
     _add_address(demo)
     demo.add_argument(
         "--once", action="store_true", help="end when the trace has been shown"
     )
     demo.set_defaults(run=_demo)
 
-    serve = commands.add_parser("serve", help="receive logs and show them in a browser")
+    serve = commands.add_parser(
+        "serve",
+        help="receive logs and show them in a browser",
+        description="Receive logs at POST /prompts/log, keep them in a SQLite file and"
+        " show them in a browser, until Ctrl-C.",
+    )
     _add_address(serve)
     serve.add_argument(
         "--api-key",
         action="append",
         default=[],
         metavar="KEY",
-        help="ask clients for this key (may be given again); needed beyond loopback",
+        help="ask clients for this key (may be given again; default: none); needed"
+        " beyond loopback",
     )
     _add_limits(serve)
     serve.set_defaults(run=_serve)
@@ -91,9 +103,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_address(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1")
     parser.add_argument(
-        "--port", type=_port, default=8420, help="default 8420; 0 takes a free one"
+        "--host",
+        default="127.0.0.1",
+        help="name or address to listen at (default: 127.0.0.1, this machine alone)",
+    )
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=8420,
+        help="port to listen at (default: 8420); 0 takes a free one",
     )
     parser.add_argument(
         "--db", type=Path, help="SQLite file (default: in your data folder)"
@@ -106,7 +125,8 @@ def _add_limits(serve: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="answer to this host name as well, for example a proxy's",
+        help="answer to this host name as well, for example a proxy's (may be given"
+        " again; default: the loopback's names)",
     )
     serve.add_argument(
         "--rate-limit",
@@ -119,19 +139,20 @@ def _add_limits(serve: argparse.ArgumentParser) -> None:
         type=_positive,
         default=1024.0,
         metavar="N",
-        help="bytes a second that a request has to come with at least (default 1024)",
+        help="bytes a second that a request has to come with at least (default: 1024)",
     )
     serve.add_argument(
         "--max-bytes",
         type=_bytes,
         metavar="SIZE",
-        help="refuse logs when the file is as large, for example 500M or 20G",
+        help="refuse logs when the file is as large: bytes, or with K, M, G or T, for"
+        " example 500M or 20G (default: no limit)",
     )
     serve.add_argument(
         "--keep-days",
         type=_positive,
         metavar="N",
-        help="delete logs that are older (default: keep them for ever)",
+        help="delete logs that are older than so many days (default: keep them)",
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -216,6 +217,27 @@ def test_a_word_too_few_shows_those_that_there_are(words, sentence):
 
     assert (done.returncode, done.stdout) == (2, "")
     assert sentence in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("demo", "serve", "drain", "agent", "export"),
+        *("journal", "journal ls", "journal show", "journal verify", "journal replay"),
+        *("keys", "keys add", "keys list", "keys revoke"),
+        *("import", "import humanloop", "import jsonl"),
+    ],
+)
+def test_every_command_says_what_it_does(words):
+    """In sentences, before its options; and of each option what it means."""
+    said = promptscribe(*words.split(), "--help", env=os.environ | {"COLUMNS": "500"})
+
+    usage, about, *_ = said.stdout.split("\n\n")
+    assert usage.startswith(f"usage: promptscribe {words}")
+    assert re.fullmatch(r"[A-Z].*\.", about)
+    for option in re.split(r"\n  (?=-)", said.stdout)[1:]:
+        # What it means stands beside it, or below where it is long.
+        assert re.match(r"-.+?( {2}|\n {4}) *\w", option), option
 
 
 @pytest.mark.parametrize(

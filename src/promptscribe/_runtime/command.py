@@ -25,13 +25,18 @@ _UNOPENED: Final = {"segment_unopened", "lane_unopened"}
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add them to the program's."""
-    drain = commands.add_parser("drain", help="deliver what is left in the journal")
+    drain = commands.add_parser(
+        "drain",
+        help="deliver what is left in the journal",
+        description="Deliver what is left in the journal by programs that have ended."
+        " Exit code: 0 where all is delivered, else 1.",
+    )
     drain.add_argument(
         "--timeout",
         type=_seconds,
         default=60.0,
         metavar="SECONDS",
-        help="default 60",
+        help="how long to try at most (default: 60)",
     )
     drain.add_argument(
         "--any-key",
@@ -41,11 +46,18 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     drain.set_defaults(run=_drain)
 
     agent = commands.add_parser(
-        "agent", help="deliver for all programs of this user, until stopped"
+        "agent",
+        help="deliver for all programs of this user, until stopped",
+        description="Deliver for all programs of this user, which run with"
+        " export=False, until Ctrl-C or SIGTERM.",
     )
     agent.set_defaults(run=_agent)
 
-    journal = commands.add_parser("journal", help="look at what is not delivered yet")
+    journal = commands.add_parser(
+        "journal",
+        help="look at what is not delivered yet",
+        description="Look at what is kept on this machine and not delivered yet.",
+    )
     verbs = journal.add_subparsers(required=True)
     for name, run, about in (
         ("ls", _ls, "list the lanes: one for each process that left something"),
@@ -53,7 +65,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         ("verify", _verify, "look for damage"),
         ("replay", _replay, "send what the server refused once more"),
     ):
-        verb = verbs.add_parser(name, help=about)
+        verb = verbs.add_parser(
+            name, help=about, description=f"{about[0].upper()}{about[1:]}."
+        )
         verb.set_defaults(run=run)
 
 

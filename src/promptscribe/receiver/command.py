@@ -26,14 +26,35 @@ _BAR: Final = 30  # characters
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the receiver's commands to the command line's parser."""
-    _add_keys(commands.add_parser("keys", help="make, list and revoke API keys"))
-    _add_import(commands.add_parser("import", help="move in from elsewhere"))
-    _add_export(commands.add_parser("export", help="write everything to files"))
+    keys = commands.add_parser(
+        "keys",
+        help="make, list and revoke API keys",
+        description="Make, list and revoke the API keys of a receiver's file. Once"
+        " one was made, the receiver asks every client for a key.",
+    )
+    _add_keys(keys)
+    moved_in = commands.add_parser(
+        "import",
+        help="move in from elsewhere",
+        description="Bring logs into a receiver's file, each under its own id.",
+    )
+    _add_import(moved_in)
+    export = commands.add_parser(
+        "export",
+        help="write everything to files",
+        description="Write all that a receiver's file holds as a tree of files, as"
+        " one log a line, or as both. Nothing is taken out of the file.",
+    )
+    _add_export(export)
 
 
 def _add_keys(keys: argparse.ArgumentParser) -> None:
     actions = keys.add_subparsers(required=True)
-    add = actions.add_parser("add", help="make a key and print it, once")
+    add = actions.add_parser(
+        "add",
+        help="make a key and print it, once",
+        description="Make a key and print it to stdout; it cannot be shown again.",
+    )
     add.add_argument("name", help="what to call it, for example who has it")
     add.add_argument(
         "--scope",
@@ -41,8 +62,17 @@ def _add_keys(keys: argparse.ArgumentParser) -> None:
         choices=_SCOPES,
         help="what it may do (may be given again; default: all of it)",
     )
-    listed = actions.add_parser("list", help="list keys, without the keys themselves")
-    revoke = actions.add_parser("revoke", help="make a key useless at once")
+    listed = actions.add_parser(
+        "list",
+        help="list keys, without the keys themselves",
+        description="List the keys, one a line: id, end of the key, scopes, when it"
+        " was made, state and name.",
+    )
+    revoke = actions.add_parser(
+        "revoke",
+        help="make a key useless at once",
+        description="Make a key useless with the next request, for good.",
+    )
     revoke.add_argument("id", help="as `keys list` shows it")
     for parser, run in ((add, _add_key), (listed, _list_keys), (revoke, _revoke_key)):
         _add_db(parser, run)
@@ -55,12 +85,23 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     )
     services = parser.add_subparsers(required=True)
     humanloop = services.add_parser(
-        "humanloop", help="the tree that the hosted service's export tool wrote"
+        "humanloop",
+        help="the tree that the hosted service's export tool wrote",
+        description="Bring in the tree of files that the hosted service's export tool"
+        " or `promptscribe export` wrote.",
     )
-    humanloop.add_argument("directory", type=Path, metavar="DIR")
+    humanloop.add_argument(
+        "directory", type=Path, metavar="DIR", help="folder of the tree"
+    )
     _add_db(humanloop, _import_humanloop)
-    lines = services.add_parser("jsonl", help="what `export --jsonl` wrote")
-    lines.add_argument("file", type=Path, metavar="FILE", help="- is stdin")
+    lines = services.add_parser(
+        "jsonl",
+        help="what `export --jsonl` wrote",
+        description="Bring in what `promptscribe export --jsonl` wrote, a log a line.",
+    )
+    lines.add_argument(
+        "file", type=Path, metavar="FILE", help="file of the lines; - is stdin"
+    )
     _add_db(lines, _import_lines)
 
 
