@@ -20,6 +20,13 @@ from promptscribe import log_prompt
 pytestmark = pytest.mark.slow
 
 CALLS = 30
+MOVED = """
+import time
+real = time.time
+time.time = lambda: real() + 9 * 365 * 24 * 3600  # as freezegun and time-machine do
+import promptscribe
+print(promptscribe.force_flush(60).dropped)
+"""
 
 
 class Bank(Lab):
@@ -373,3 +380,20 @@ def test_what_nobody_comes_for_goes_after_a_week(bank):
     assert "journal_age" in said
     assert list(bank.root.glob("[0-9]*")) == []
     assert bank.came_with == {}
+
+
+def test_a_program_whose_clock_was_moved_gives_up_nothing(bank):
+    """A demonstration set in the future is no reason to drop another key's logs."""
+    bank.leave("key-a")
+    dropped = subprocess.run(
+        [sys.executable, "-c", MOVED],
+        env={**bank.environment, **_environment("key-b", {})},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    ).stdout
+    bank.flush("key-a")
+
+    assert dropped.split() == ["0"]
+    assert bank.came_with == all_with("key-a")

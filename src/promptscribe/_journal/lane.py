@@ -68,7 +68,10 @@ class Lane:
         """
         prepare_root(root)
         for attempt in range(_MADE_BY_OTHERS):
-            name = f"{time.time_ns() + attempt:020d}-{os.getpid()}"
+            # By chance, not one by one: where the clock stands still, each start of a
+            # container takes the next name, and those that died keep theirs.
+            shift = int.from_bytes(os.urandom(4), "big") if attempt else 0
+            name = f"{time.time_ns() + shift:020d}-{os.getpid()}"
             with contextlib.suppress(FileExistsError):
                 lane = cls._make(root, name, read=read)
                 if lane is not None:
@@ -231,6 +234,19 @@ def count_bytes(root: Path) -> int:
     return total
 
 
+def clock_of(folder: Path) -> float:
+    """Return the time by the clock that files in *folder* are dated by; 0 if unknown.
+
+    The program's own may be stopped or moved (freezegun, time-machine), and what it
+    says is no reason to give up a log.
+    """
+    try:
+        os.utime(folder)
+        return folder.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def is_older(path: Path, than: float) -> bool:
     """Say whether nothing was written to a lane since *than*, seconds since 1970."""
     try:
@@ -257,7 +273,7 @@ def _close(held: Lock | None) -> None:
 def _remove_unborn(path: Path) -> None:
     """Remove what a writer left that died between making and naming its lane."""
     with contextlib.suppress(OSError):
-        if time.time() - path.stat().st_mtime < _UNBORN_AGE:
+        if clock_of(path.parent) - path.stat().st_mtime < _UNBORN_AGE:
             return  # perhaps about to be named
         held = lock(path / _WRITER)
         if held is not None:

@@ -6,11 +6,10 @@ as dropped, with the reason.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final
 
 from promptscribe._journal import estate
-from promptscribe._journal.lane import Lane, find_lanes, is_older
+from promptscribe._journal.lane import Lane, clock_of, find_lanes, is_older
 from promptscribe._journal.reader import Reader
 
 if TYPE_CHECKING:
@@ -60,8 +59,9 @@ class Heritage:
                 if lane is not None:
                     self._read(lane)
         for root in self.estate.others(is_for_others=self._follow):
+            before = clock_of(root) - LONGEST_AGE
             for path in find_lanes(root):
-                if is_older(path, time.time() - LONGEST_AGE):
+                if is_older(path, before):
                     self._give_up(self._take(Lane.adopt, path))
 
     def _take(

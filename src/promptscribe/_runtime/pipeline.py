@@ -16,7 +16,7 @@ from promptscribe._delivery.ledger import Ledger
 from promptscribe._journal import estate, survey
 from promptscribe._journal.access import near_bytes
 from promptscribe._journal.idmap import IdMap
-from promptscribe._journal.lane import count_bytes
+from promptscribe._journal.lane import clock_of, count_bytes
 from promptscribe._journal.reader import Reader
 from promptscribe._journal.record import acknowledge
 from promptscribe._journal.segment import SEGMENT_BYTES
@@ -325,7 +325,7 @@ class Pipeline:
                     break
                 held -= freed
             if is_stuck:
-                before = time.time() - LONGEST_AGE
+                before = clock_of(self._root) - LONGEST_AGE
                 while reader.drop_oldest("journal_age", before=before):
                     pass
             self._heritage.account(reader)
