@@ -41,6 +41,47 @@ def test_items_of_the_responses_api_find_their_place():
     assert call["function"] == {"name": "sql", "arguments": "SELECT"}
 
 
+SPOKEN = {
+    "object": "realtime.response",
+    "status": "completed",
+    "output": [
+        {
+            "type": "message",
+            "role": "assistant",
+            "content": [{"type": "output_audio", "transcript": "Hello there."}],
+        }
+    ],
+    "usage": {
+        "input_tokens": 132,
+        "output_tokens": 121,
+        "input_token_details": {"cached_tokens": 64, "audio_tokens": 13},
+        "output_token_details": {"text_tokens": 30, "audio_tokens": 91},
+    },
+}
+
+
+def test_a_response_of_the_realtime_api_is_read():
+    """By itself, as the event that carries it, and in a stream of events."""
+    done = {"type": "response.done", "event_id": "e", "response": SPOKEN}
+    created = {"type": "response.created", "response": SPOKEN | {"output": []}}
+    heard = {
+        "type": "response.output_audio_transcript.delta",
+        "output_index": 0,
+        "content_index": 0,
+    }
+    deltas = [heard | {"delta": piece} for piece in ("Hello ", "there.")]
+    events = [{"type": "session.created"}, created, *deltas]
+
+    whole = interpret(SPOKEN)
+
+    assert (whole.output, whole.finish_reason) == ("Hello there.", "completed")
+    assert (whole.usage.prompt_tokens, whole.usage.output_tokens) == (132, 121)
+    assert (whole.usage.input_audio_tokens, whole.usage.cache_read_tokens) == (13, 64)
+    assert interpret(done) == whole
+    assert interpret([*events, done]) == whole
+    assert interpret(events[1:]).output == "Hello there."
+
+
 def test_deltas_without_their_item_make_one():
     """A stream that was entered in the middle is read as far as it goes."""
     refusal = {"type": "response.refusal.delta", "output_index": 0, "delta": "No."}

@@ -60,6 +60,29 @@ CONVERSE = [
     {"messageStop": {"stopReason": "end_turn"}},
     {"metadata": {"usage": {"inputTokens": 30, "outputTokens": 2}}},
 ]
+CALL = {"functionCall": {"name": "weather", "args": {"city": "Paris"}}}
+
+
+def gemini(name, tokens, *parts, **more):
+    """Build one chunk of Gemini's."""
+    content = {"role": "model", "parts": list(parts)}
+    counts = dict(
+        zip(("promptTokenCount", "candidatesTokenCount"), tokens, strict=True)
+    )
+    return {
+        "candidates": [{"index": 0, "content": content} | more],
+        "responseId": name,
+        "usageMetadata": counts,
+    }
+
+
+GEMINI = [
+    gemini("a", (9, 1), {"text": "Let me "}),
+    gemini("a", (9, 4), {"text": "look."}),
+    gemini("a", (9, 8), CALL, finishReason="STOP"),
+    gemini("b", (30, 1), {"text": "Ra"}),
+    gemini("b", (30, 2), {"text": "in."}, finishReason="STOP"),
+]
 FIRST = [chunk for chunk in d.OPENAI_CHAT_STREAM if "Rain" not in repr(chunk)]
 
 # name: the events of both answers, tokens, why the second one ended
@@ -67,6 +90,7 @@ TURNS = {
     "chat": ([*FIRST, *CHAT], (2036, 302), "stop"),
     "responses": ([*d.OPENAI_RESPONSE_STREAM, *RESPONSES], (656, 304), "completed"),
     "messages": ([*recorded("anthropic_stream"), *MESSAGES], (2039, 395), "end_turn"),
+    "gemini": (GEMINI, (39, 10), "STOP"),
     "converse": ([*recorded("bedrock_stream"), *CONVERSE], (2039, 395), "end_turn"),
 }
 
@@ -114,3 +138,5 @@ def test_a_server_whose_chunks_all_have_an_id_of_their_own_answers_once():
     chunks = [chunk | {"id": f"{n}"} for n, chunk in enumerate(FIRST)]
 
     assert interpret(join(chunks)) == whole
+    pieces = [chunk | {"responseId": f"{n}"} for n, chunk in enumerate(GEMINI[:3])]
+    assert interpret(join(pieces)).usage.prompt_tokens == 9

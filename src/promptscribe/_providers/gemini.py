@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from promptscribe._providers.facts import Usage
 from promptscribe._providers.message import answered, role_of
 from promptscribe._providers.parts import read_parts
-from promptscribe._providers.stream import fused
+from promptscribe._providers.stream import fused, total
 from promptscribe._providers.value import (
     add,
     at,
@@ -31,10 +31,15 @@ CACHED: Final = ("cacheTokensDetails", "cache_tokens_details")
 PROMPT: Final = ("promptTokensDetails", "prompt_tokens_details")
 ANSWER: Final = ("candidatesTokensDetails", "candidates_tokens_details")
 
+USAGE: Final = ("usageMetadata", "usage_metadata")
+ID: Final = ("responseId", "response_id")
+REASON: Final = ("finishReason", "finish_reason")
+
 BESIDE: Final = frozenset(
     {
-        *("modelVersion", "model_version", "responseId", "response_id"),
-        *("usageMetadata", "usage_metadata"),
+        *("modelVersion", "model_version"),
+        *ID,
+        *USAGE,
     }
 )
 """What a response has beside its candidates."""
@@ -51,14 +56,14 @@ def detect(response: JSONValue) -> bool:
     # A program's own data has candidates as well: for a job, for a name.
     return not BESIDE.isdisjoint(response) or any(
         isinstance(candidate.get("content"), dict)
-        or word(first(candidate, "finishReason", "finish_reason")) is not None
+        or word(first(candidate, *REASON)) is not None
         for candidate in tables(candidates)
     )
 
 
 def is_chunk(chunk: JSONValue) -> bool:
     """Say whether *chunk* is a piece of a stream: a small response, or usage alone."""
-    usage = first(chunk, "usageMetadata", "usage_metadata")
+    usage = first(chunk, *USAGE)
     return detect(chunk) or (isinstance(usage, dict) and "content" not in chunk)
 
 
@@ -66,10 +71,7 @@ def interpret(response: JSONValue) -> ResponseFacts:
     """Read a whole response."""
     body = table(response)
     candidates = tables(body.get("candidates"))
-    reasons = (
-        word(first(candidate, "finishReason", "finish_reason"))
-        for candidate in candidates
-    )
+    reasons = (word(first(candidate, *REASON)) for candidate in candidates)
     feedback = first(body, "promptFeedback", "prompt_feedback")
     return answered(
         [_message(candidate) for candidate in candidates],
@@ -92,7 +94,7 @@ def read_usage(body: JSONObject) -> Usage | None:
     ``total = prompt + candidates + tool use + thoughts``
     (https://ai.google.dev/api/generate-content#UsageMetadata).
     """
-    usage = first(body, "usageMetadata", "usage_metadata")
+    usage = first(body, *USAGE)
     if not isinstance(usage, dict):
         return None
     thoughts = _count(usage, "thoughtsTokenCount", "thoughts_token_count")
@@ -125,21 +127,33 @@ def _part(usage: JSONObject, names: tuple[str, ...], modality: str) -> int | Non
 
 
 def join(chunks: list[JSONValue]) -> JSONValue:
-    """Join the chunks: parts are appended, the newest of anything else is kept."""
+    """Join the chunks: parts are appended, the newest of anything else is kept.
+
+    Of several answers, one after another, the counts are added up.
+    """
     whole: JSONObject = {}
+    used: list[JSONValue] = [None]
+    has_ended = False
     candidates: dict[int, JSONObject] = {}
     parts: dict[int, list[JSONValue]] = {}
     for chunk in filter(is_chunk, chunks):
+        if has_ended and first(chunk, *ID) not in {None, first(whole, *ID)}:
+            used.append(None)
+            has_ended = False
         _renew(whole, chunk, "candidates")
+        used[-1] = first(chunk, *USAGE) or used[-1]
         for candidate in tables(chunk.get("candidates")):
             place = count(candidate.get("index")) or 0
             _renew(candidates.setdefault(place, {}), candidate, "content")
+            has_ended |= first(candidate, *REASON) is not None
             content = table(candidate.get("content"))
             parts.setdefault(place, []).extend(rows(content.get("parts")))
     whole["candidates"] = [
         candidates[place] | {"content": {"role": "model", "parts": fused(parts[place])}}
         for place in sorted(candidates)
     ]
+    if used[1:]:
+        whole |= {name: total(used) for name in USAGE if name in whole}
     return whole
 
 

@@ -1,7 +1,8 @@
-"""OpenAI's responses API.
+"""OpenAI's responses API, and the responses of its realtime API.
 
-Its law: pure. Sources: https://platform.openai.com/docs/api-reference/responses/object
-and https://platform.openai.com/docs/api-reference/responses-streaming.
+Its law: pure. Sources: https://platform.openai.com/docs/api-reference/responses/object,
+https://platform.openai.com/docs/api-reference/responses-streaming and
+https://platform.openai.com/docs/api-reference/realtime-server-events/response/done.
 """
 
 from __future__ import annotations
@@ -29,12 +30,21 @@ if TYPE_CHECKING:
     from promptscribe._providers.facts import ResponseFacts
     from promptscribe.schema import JSONObject, JSONValue
 
-ENDS: Final = ("response.completed", "response.incomplete", "response.failed")
-"""Events that carry the whole response."""
+ENDS: Final = (
+    "response.completed",
+    "response.incomplete",
+    "response.failed",
+    "response.done",
+)
+"""Events that carry the whole response; the last is the realtime API's."""
 
 DELTAS: Final = {
     "response.output_text.delta": ("content", "content_index", "output_text", "text"),
     "response.refusal.delta": ("content", "content_index", "refusal", "refusal"),
+    **dict.fromkeys(
+        ("response.output_audio_transcript.delta", "response.audio_transcript.delta"),
+        ("content", "content_index", "output_audio", "transcript"),
+    ),
     "response.reasoning_text.delta": (
         "content",
         "content_index",
@@ -58,6 +68,8 @@ ARGUMENTS: Final = {
 }
 """Events that grow an item itself: the item's type and its member that grows."""
 
+OBJECTS: Final = ("response", "realtime.response")
+
 FAILED: Final = "error"
 """The event of a stream that breaks off: ``{code, message}``, or both in ``error``."""
 
@@ -69,7 +81,12 @@ def detect(response: JSONValue) -> bool:
     if not isinstance(at(response, "output"), list):
         return False
     counted = at(response, "usage", "input_tokens_details")
-    return response.get("object") == "response" or isinstance(counted, dict)
+    return response.get("object") in OBJECTS or isinstance(counted, dict)
+
+
+def carried(event: JSONValue) -> JSONValue:
+    """Return what an event carries that has the response whole; of others, None."""
+    return at(event, "response") if at(event, "type") in ENDS else None
 
 
 def is_chunk(chunk: JSONValue) -> bool:
@@ -123,14 +140,20 @@ def read_usage(body: JSONObject) -> Usage | None:
     if not isinstance(usage, dict):
         return None
     read = ("cached_tokens", "cache_read_input_tokens")  # the second is Perplexity's
+    given = first(usage, "input_tokens_details", "input_token_details")
+    answer = first(usage, "output_tokens_details", "output_token_details")
     return Usage(
         prompt_tokens=count(usage.get("input_tokens")),
         output_tokens=count(usage.get("output_tokens")),
-        reasoning_tokens=count(at(usage, "output_tokens_details", "reasoning_tokens")),
-        cache_read_tokens=count(first(usage.get("input_tokens_details"), *read)),
-        cache_write_tokens=count(
-            at(usage, "input_tokens_details", "cache_write_tokens")
+        reasoning_tokens=count(at(answer, "reasoning_tokens")),
+        cache_read_tokens=count(first(given, *read)),
+        cache_write_tokens=count(at(given, "cache_write_tokens")),
+        cache_audio_read_tokens=count(
+            at(given, "cached_tokens_details", "audio_tokens")
         ),
+        input_audio_tokens=count(at(given, "audio_tokens")),
+        output_audio_tokens=count(at(answer, "audio_tokens")),
+        input_image_tokens=count(at(given, "image_tokens")),
     )
 
 

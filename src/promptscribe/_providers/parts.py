@@ -120,6 +120,11 @@ def _text(part: JSONObject, parts: Parts) -> None:
         parts.content.append(text_part(value))
 
 
+def _spoken(part: JSONObject, parts: Parts) -> None:
+    said = word(part.get("transcript"))  # OpenAI's realtime API
+    parts.content.append(text_part(said) if said else kept(**_named(part)))
+
+
 def _refusal(part: JSONObject, parts: Parts) -> None:
     parts.refusal = (parts.refusal or "") + (
         text(first(part, "refusal", "content")) or ""
@@ -235,6 +240,8 @@ TYPED: Final[dict[str, Callable[[JSONObject, Parts], None]]] = {
     "text": _text,
     "input_text": _text,
     "output_text": _text,
+    "audio": _spoken,
+    "output_audio": _spoken,
     "refusal": _refusal,
     "thinking": _thinking,
     "redacted_thinking": _redacted,

@@ -117,9 +117,9 @@ def interpret(
             return facts  # as below, in a third of the time
     if isinstance(response, list) and not _holds_wholes(response):
         response = join(response)
-    raw = _opened(response)
-    if raw is not response and any(shape.detect(raw) for shape in SHAPES):
-        response = raw
+    for inner in (_opened(response), openai_responses.carried(response)):
+        if inner is not response and any(shape.detect(inner) for shape in SHAPES):
+            response = inner
     for shape in SHAPES:
         if shape.detect(response):
             facts = shape.interpret(response)
