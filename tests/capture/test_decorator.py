@@ -309,6 +309,58 @@ def test_the_hint_names_the_member_that_was_meant():
         log_prompt(metdata={})
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"exclude": ["quesion"]}, "exclude: the function has no argument 'quesion'"),
+        ({"include": ["ky"]}, "did you mean 'key'"),
+        ({"prompt": "answer.prompt"}, "read_text"),
+        ({"prompt": "prompts/an answer.prompt"}, "must be the text of the file"),
+    ],
+)
+def test_what_cannot_have_been_meant_is_said_where_a_function_is_decorated(
+    options, said
+):
+    """A secret that is to be left out is not kept for a slip of the pen."""
+
+    class Bot:
+        def answer(self, question, *, key):
+            return question
+
+    with pytest.raises(ConfigurationError, match=said):
+        log_prompt(**options)(Bot.answer)
+    with pytest.raises(ConfigurationError, match=said):
+        log_prompt(**options)(functools.partial(Bot.answer, None))
+
+
+def test_arguments_that_a_function_may_have_are_left_out():
+    """Of any name, or to its template."""
+    template = {"model": "m", "template": "about {{topic}}, {{key}}"}
+
+    def call(question, **more):
+        return more
+
+    @log_prompt(exclude=["key"], path="b", prompt=template)
+    def fill(topic):
+        return current_log().populate(key="k")[0]["content"]
+
+    with captured_logs() as logs:
+        log_prompt(exclude=["key"])(call)("q", key="k", other=1)
+        log_prompt(include=["other"])(call)("q", key="k", other=1)
+        log_prompt(include=["more"], exclude=["key"])(call)("q", key="k", other=1)
+        log_prompt(exclude=["more"])(call)("q", key="k", other=1)
+        filled = fill("x")
+
+    assert filled == "about x, k"
+    assert [log.inputs for log in logs] == [
+        {"question": "q", "more": {"other": 1}},
+        {"more": {"other": 1}},
+        {"more": {"other": 1}},
+        {"question": "q"},
+        {"topic": "x"},
+    ]
+
+
 def test_the_snapshot_is_taken_at_entry():
     """What happens to the arguments later does not change the log."""
 

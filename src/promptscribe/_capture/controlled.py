@@ -6,6 +6,7 @@ more is left out, never less.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -237,12 +238,18 @@ def _thawed(inputs: Any) -> Any:
 def _select(inputs: Any, options: Options) -> Any:
     if type(inputs) is not dict:
         return inputs
-    return {
+    include, exclude, rest = options.include, options.exclude, options.rest
+    more = None if rest is None else inputs.get(rest)
+    kept = {
         name: value
         for name, value in inputs.items()
-        if name not in options.exclude
-        and (options.include is None or name in options.include)
+        if name not in exclude and (include is None or name in include)
     }
+    if type(more) is dict and rest not in exclude:
+        if include is not None and rest in include:
+            include = None  # all of them, but for what is excluded
+        kept[rest] = _select(more, replace(options, include=include, rest=None))
+    return kept
 
 
 def _make_prompt(make: Callable[[Any], Any], inputs: Any) -> Any:

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from promptscribe._capture import callable_kind, failure
+from promptscribe._capture import callable_kind, failure, template
 from promptscribe._capture.beginning import begin
 from promptscribe._capture.context import current
 from promptscribe._capture.manual import check_names
-from promptscribe._capture.options import NAMES, NO_PLAN, make_plan, take_options
+from promptscribe._capture.options import (
+    NAMES,
+    NO_PLAN,
+    fit_to,
+    make_plan,
+    take_options,
+)
 from promptscribe._capture.presence import NOTHING
 from promptscribe._runtime.state import runtime
 from promptscribe._wire import member
@@ -60,10 +66,11 @@ class LogPrompt:
         target: Any = function
         if isinstance(target, type) or not _can_be_decorated(target):
             raise ConfigurationError("log_prompt", _no_function(target))
-        if not self._options.enabled or self._options.capture == "none":
+        options = fit_to(self._options, members.get("prompt"), function)
+        if not options.enabled or options.capture == "none":
             return function
         members.setdefault("path", default_path(function))
-        decorated: F = callable_kind.wrap(function, make_plan(members, self._options))
+        decorated: F = callable_kind.wrap(function, make_plan(members, options))
         return decorated
 
     def __enter__(self) -> Recording:
@@ -188,8 +195,9 @@ def log_prompt(target: Any = None, /, **members: Any) -> Any:
         **members: Any member of a prompt log, see `PromptLog`. *path* defaults to
             the function's module and qualified name, ``support/bot/Agent/answer``.
             *prompt* may also be a function of (some of) the arguments, by name.
-        include: Names of the arguments to record; all of them if None.
-        exclude: Names of arguments not to record.
+        include: Names of the arguments to record; all of them if None. One that the
+            function does not have is refused.
+        exclude: Names of arguments not to record, likewise.
         output_transform: Makes what is logged of what the function returned.
         capture: ``all``; ``metadata`` keeps tokens, cost, timing and configuration
             but no payload, and, as ``save=False``, none of what is logged inside
@@ -233,6 +241,10 @@ def log_prompt(target: Any = None, /, **members: Any) -> Any:
 def _check(name: str, value: Any) -> None:
     if name == "prompt" and callable(value):
         return
+    if name == "prompt" and template.is_file_name(value):
+        raise ConfigurationError(
+            name, "must be the text of the file: pathlib.Path(…).read_text()"
+        )
     problem = member.problem(name, value)
     if problem is not None:
         raise ConfigurationError(name, problem)

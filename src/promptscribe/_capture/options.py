@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias, TypedDict, get_args
 
 import msgspec
 
 from promptscribe import schema
 from promptscribe._capture import snapshot
+from promptscribe._capture.arguments import unwrapped
 from promptscribe._capture.template import of as template_of
 from promptscribe.errors import ConfigurationError
 from promptscribe.schema import JSONObject  # noqa: TC001 - a TypedDict reads it
@@ -60,6 +61,7 @@ class Options:
     Attributes:
         include: Arguments that are recorded; None is all of them.
         exclude: Arguments that are not.
+        rest: Where the function has arguments of any name: ``kwargs``.
         output_transform: Makes what is logged of what the function returned.
         capture: How much is kept.
         redact: Takes secrets out before anything is written.
@@ -71,6 +73,7 @@ class Options:
 
     include: frozenset[str] | None = None
     exclude: frozenset[str] = frozenset()
+    rest: str | None = None
     output_transform: Callable[[Any], Any] | None = None
     capture: Capture | None = None
     redact: Redact | None = None
@@ -164,6 +167,38 @@ def take_options(given: dict[str, Any]) -> Options:
         if problem is not None:
             raise ConfigurationError(name, problem)
     return Options(**found) if found else NO_OPTIONS
+
+
+def fit_to(options: Options, prompt: Any, function: Any) -> Options:
+    """Return the options as they are for a function, whose arguments some may name.
+
+    Those of a template may have any name, see `Recording.populate`.
+
+    Raises:
+        ConfigurationError: Names an option, and the argument that there is not.
+    """
+    named = {"include": options.include or frozenset(), "exclude": options.exclude}
+    if not any(named.values()):
+        return options
+    try:
+        parameters = inspect.signature(unwrapped(function)).parameters
+    except (ValueError, TypeError):  # a builtin's
+        return options
+    rest = [name for name, p in parameters.items() if p.kind is p.VAR_KEYWORD]
+    if rest:
+        return replace(options, rest=rest[0])
+    if callable(prompt) or template_of(prompt) is not None:
+        return options
+    import difflib
+
+    for option, names in named.items():
+        for name in sorted(names - parameters.keys()):
+            near = difflib.get_close_matches(name, parameters, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ConfigurationError(
+                option, f"the function has no argument {name!r}{hint}"
+            )
+    return options
 
 
 def _problem(name: str, value: Any) -> str | None:

@@ -34,6 +34,11 @@ def of(prompt: Any) -> Any:
     return messages or body.strip() or None
 
 
+def is_file_name(prompt: Any) -> bool:
+    """Say whether a prompt is the name of a file of which the text was meant."""
+    return type(prompt) is str and prompt.endswith(".prompt") and "\n" not in prompt
+
+
 def fill(template: Any, inputs: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a template's messages with the inputs in them.
 
