@@ -163,3 +163,42 @@ def test_a_worker_that_becomes_green_after_the_fork_is_not_held_up(tmp_path):
     with Server() as server:
         assert run(PRELOADED, tmp_path, server).split() == ["20"]
         assert len(server.stored) == 21
+
+
+PRICED = """
+from promptscribe import log_prompt
+
+@log_prompt(path="priced")
+def answer():
+    message = {"role": "assistant", "content": "Ho"}
+    usage = {"prompt_tokens": 5, "completion_tokens": 7}
+    choices = [{"message": message, "finish_reason": "stop"}]
+    return {"choices": choices, "model": "gpt-4o-mini", "usage": usage}
+
+answer()
+"""
+
+PLUGIN = """
+from concurrent.futures import ThreadPoolExecutor
+
+ThreadPoolExecutor().submit(print, end="").result()
+"""
+
+
+@pytest.mark.slow
+def test_a_plug_in_that_starts_threads_as_the_price_list_is_loaded_costs_no_log(
+    tmp_path, monkeypatch
+):
+    """Logfire, as a plug-in of pydantic's: at the end of a program none is started."""
+    pytest.importorskip("genai_prices")
+    about = tmp_path / "plugin-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[pydantic]\nplugin = threaded_plugin\n")
+    (tmp_path / "threaded_plugin.py").write_text(PLUGIN)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    with Server() as server:
+        run(PRICED, tmp_path / "journal", server)
+
+        assert len(server.stored) == 1

@@ -194,6 +194,11 @@ def load_list() -> Any:
         except ImportError:
             _is_missing = "genai_prices" not in sys.modules  # else: kept out for now
             return None
+        except Exception:  # noqa: BLE001 - what it loads in turn: pydantic's plug-ins
+            # Logfire is one, and starts threads, which there are none of as the program
+            # ends: a log without a price is a log.
+            _is_missing = True
+            return None
 
 
 _is_missing = False
