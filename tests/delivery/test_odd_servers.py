@@ -440,3 +440,116 @@ def test_a_log_that_shrinks_like_a_bomb_goes_as_it_is(tmp_path, door):
     running.stop()
 
     assert (result.delivered, result.rejected) == (1, 0)
+
+
+MANY = b'{"status": "ok", "bulk": true}'
+
+
+def answering(head, body=b""):
+    """Return what takes many logs in a request, and answers to all of them alike."""
+
+    def reply(server, connection, path, sent):
+        if path == "/health":
+            respond(connection, b"200 OK", MANY)
+            return True
+        server.sent = [
+            *getattr(server, "sent", []),
+            *map(json.loads, sent.split(b"\n")),
+        ]
+        respond(connection, head, body)
+        return True
+
+    return reply
+
+
+def respond(connection, head, body):
+    length = b"" if head.startswith(b"204") else b"Content-Length: %d\r\n" % len(body)
+    connection.sendall(b"HTTP/1.1 " + head + b"\r\n" + length + b"\r\n" + body)
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (b"202 Accepted", b"{}"),
+        (b"204 No Content", b""),
+        (b"201 Created", b'{"id": "one"}'),
+        (b"409 Conflict", b""),
+    ],
+)
+def test_what_is_said_of_a_whole_request_is_said_of_each_log(head, body, tmp_path):
+    """Before, each log was sent four times and more, in ever smaller requests."""
+    server = OddServer(answering(head, body))
+    promptscribe.configure(
+        base_url=f"http://127.0.0.1:{server.port}", journal_dir=tmp_path, export=True
+    )
+    for mark in range(8):
+        answer(mark)
+
+    result = promptscribe.force_flush(60)
+    server.close()
+
+    assert (result.delivered, result.pending, result.retried) == (8, 0, 0)
+    assert result.reasons["unconfirmed"] == 8
+    assert sorted(log["inputs"]["mark"] for log in server.sent) == list(range(8))
+
+
+def test_a_line_too_deep_to_be_read_is_no_answer_for_its_log_alone(tmp_path):
+    """The others of the same request are delivered."""
+    deep = b"[" * 200_000
+    stored = []
+
+    def reply(server, connection, path, sent):
+        if path == "/health":
+            respond(connection, b"200 OK", MANY)
+            return True
+        lines = []
+        for log in map(json.loads, sent.split(b"\n")):
+            is_odd = log["inputs"]["mark"] == 3 and 3 not in stored
+            stored.append(log["inputs"]["mark"])
+            lines.append(deep if is_odd else b'{"status": 200}')
+        respond(connection, b"200 OK", b"\n".join(lines))
+        return True
+
+    server = OddServer(reply)
+    promptscribe.configure(
+        base_url=f"http://127.0.0.1:{server.port}", journal_dir=tmp_path, export=True
+    )
+    for mark in range(8):
+        answer(mark)
+    result = promptscribe.force_flush(60)
+    server.close()
+
+    assert (result.delivered, result.pending) == (8, 0)
+    assert sorted(stored) == [0, 1, 2, 3, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        (("SSL_CERT_FILE", "/nowhere/ca.pem"), "FileNotFoundError"),
+        (("HTTPS_PROXY", "gopher://me:secret@proxy:1"), "ValueError"),
+    ],
+)
+def test_a_setting_of_the_environment_that_cannot_be_used_is_named(
+    setting, told, tmp_path, monkeypatch, caplog
+):
+    """But not what it says, which may have a password."""
+    monkeypatch.setenv(*setting)
+    promptscribe.configure(
+        base_url="https://logs.invalid", journal_dir=tmp_path, export=True
+    )
+    answer(1)
+    result = promptscribe.force_flush(0.3)
+
+    assert result.pending == 1
+    assert f"{setting[0]} cannot be used: {told}" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_answers_are_asked_for_as_they_are(deliver, sink):
+    """One that came compressed would not be read."""
+    deliver()
+    answer(1)
+    promptscribe.force_flush(60)
+
+    assert {seen.headers["accept-encoding"] for seen in sink.requests} == {"identity"}

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from promptscribe._delivery import unseen
+from promptscribe._delivery import environment, unseen
 from promptscribe._fork import ForkLock
 from promptscribe.errors import Unreachable
 
@@ -154,7 +154,7 @@ class HttpTransport:
             raise Unanswered(f"the server answers {response.status_code}")
         try:
             said = json.loads(body) if response.status_code == 200 else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             said = {}
         if not isinstance(said, dict):
             said = {}
@@ -204,6 +204,7 @@ class HttpTransport:
         httpx = _import_httpx()
         headers = {
             "Accept": "*/*",
+            "Accept-Encoding": "identity",  # answers are short, and read as they come
             "Content-Type": "application/json",
             "User-Agent": "promptscribe",
         }
@@ -212,11 +213,13 @@ class HttpTransport:
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
         # Always verified; an authority of one's own is named by ``SSL_CERT_FILE``.
         secure = self.base_url.startswith("https")
-        verify = httpx.create_ssl_context() if secure else True
-        if (self.use_proxy and _proxies()) or "@" in self.base_url:
-            client = httpx.Client(
-                verify=verify, trust_env=self.use_proxy, limits=limits
-            )
+        with environment.naming(*environment.AUTHORITIES):
+            verify = httpx.create_ssl_context() if secure else True
+        if (self.use_proxy and environment.has_proxy()) or "@" in self.base_url:
+            with environment.naming(*environment.PROXIES):
+                client = httpx.Client(
+                    verify=verify, trust_env=self.use_proxy, limits=limits
+                )
             send, close = functools.partial(client.send, stream=True), client.close
         else:
             # A client without its extras: 160 µs a request, not 250.
@@ -308,13 +311,6 @@ def _is_page(response: Any, body: bytes) -> bool:
         return False
     kind = response.headers.get("content-type", "")
     return "html" in kind.lower() or body.lstrip()[:1] == b"<"
-
-
-def _proxies() -> bool:
-    """Say whether the environment, or the system, names a proxy."""
-    from urllib.request import getproxies  # httpx has loaded it
-
-    return bool(getproxies())
 
 
 def _import_httpx() -> Any:
