@@ -141,14 +141,14 @@ def test_a_scope_that_there_is_not_is_refused(keyring):
     assert keyring.list() == []
 
 
-def test_more_requests_than_the_limit_are_429(tmp_path, stopping):
+def test_more_requests_than_the_limit_are_429(tmp_path, stopping, session):
     """The answer says when to come back; another key is not held up."""
     running = start_in_thread(
         db=tmp_path / "few.db", api_keys=["one", "two"], rate_limit=5
     )
 
     def status(key):
-        return httpx.get(f"{running.url}/logs", headers={"x-api-key": key})
+        return session.get(f"{running.url}/logs", headers={"x-api-key": key})
 
     answers = [status("one") for _ in range(20)]
     other = status("two")
@@ -160,6 +160,18 @@ def test_more_requests_than_the_limit_are_429(tmp_path, stopping):
     late = answers[statuses.index(429)]
     assert int(late.headers["retry-after"]) >= 1
     assert other.status_code == 200
+
+
+def test_less_than_a_request_a_second_still_lets_the_first_one_through(
+    tmp_path, stopping, session
+):
+    """One in a thousand seconds is one, and not none for ever."""
+    running = start_in_thread(db=tmp_path / "few.db", rate_limit=0.001)
+
+    statuses = [session.get(f"{running.url}/logs").status_code for _ in range(3)]
+    stopping(running)
+
+    assert statuses == [200, 429, 429]
 
 
 def test_guessing_keys_is_slowed_down(tmp_path, stopping, session):

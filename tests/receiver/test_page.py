@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from promptscribe.receiver import page_route
+from promptscribe.receiver import page_route, waterfall
 from promptscribe.receiver.log_entry import LogQuery
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}\"'></pre>"
@@ -382,6 +382,26 @@ def test_a_deep_trace_says_how_deep(client):
     assert page.count('class="step d12"') == 488
     assert 'title="Depth">499<' in page
     assert 'title="Depth">12<' not in page
+
+
+def test_the_chosen_log_is_in_the_picture_of_a_huge_trace(client, monkeypatch):
+    """Whatever is left out of it: a search has led there."""
+    monkeypatch.setattr(waterfall, "MAX_ROWS", 5)
+    lines = [
+        f'{{"path":"p","log_id":"n{n}","trace_parent_id":"n0","start_time":{n}}}'
+        for n in range(1, 20)
+    ]
+    client.post(
+        "/prompts/logs", content="\n".join(['{"path":"p","log_id":"n0"}', *lines])
+    )
+
+    page = client.get("/trace/n15").text
+
+    (chosen,) = re.findall(r'class="chosen">\s*<td.*?href="/log/(\w+)"', page, re.S)
+    assert chosen == "n15"
+    assert page.count("<rect") == 6
+    assert "14 more logs are not shown" in page
+    assert client.get("/trace/n2").text.count("<rect") == 5
 
 
 def test_messages_of_other_providers_are_read_as_well(client, post):

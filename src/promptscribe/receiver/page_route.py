@@ -163,7 +163,7 @@ class PageRoutes:
         outlines = await self._store.read_outlines(
             [log.trace_id], _MAX_OUTLINES, [log.id]
         )
-        picture = waterfall(outlines)
+        picture = waterfall(outlines, log.id)
         return await self._templates.page(
             "trace.html",
             chosen=log,

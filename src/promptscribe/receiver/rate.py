@@ -60,5 +60,8 @@ class Limits:
     """
 
     def __init__(self, requests: float | None, clock: Clock) -> None:
-        self.requests = None if requests is None else Limit(requests, requests, clock)
+        # A burst is one request at least: a bucket of half of one is never full enough.
+        self.requests = (
+            None if requests is None else Limit(requests, max(requests, 1.0), clock)
+        )
         self.wrong_keys = Limit(_WRONG_KEYS_RATE, _WRONG_KEYS_BURST, clock)

@@ -67,8 +67,13 @@ class Waterfall(msgspec.Struct):
     ticks: list[int]
 
 
-def waterfall(outlines: Sequence[LogOutline]) -> Waterfall:
-    """Return the waterfall of the logs of one trace."""
+def waterfall(outlines: Sequence[LogOutline], chosen: str) -> Waterfall:
+    """Return the waterfall of the logs of one trace.
+
+    Args:
+        outlines: The logs.
+        chosen: Id of the one that is shown in any case, however many there are.
+    """
     totals = total(outlines)
     took_us = max(totals.end_us - totals.start_us, 0)
     tree = Tree(outlines)
@@ -85,7 +90,9 @@ def waterfall(outlines: Sequence[LogOutline]) -> Waterfall:
         for log, depth in tree.walk()
     ]
     ticks = [took_us * step // _TICKS for step in range(_TICKS + 1)]
-    return Waterfall(rows[:MAX_ROWS], len(rows[MAX_ROWS:]), totals, took_us, ticks)
+    shown = rows[:MAX_ROWS]
+    shown += [row for row in rows[MAX_ROWS:] if row.log.id == chosen]
+    return Waterfall(shown, len(rows) - len(shown), totals, took_us, ticks)
 
 
 def took(log: LogOutline) -> int | None:
