@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 
 import pytest
 from tests.promises.faults_server import Reply, Server
@@ -39,6 +40,12 @@ def settle(sink, count):
     """Wait until the server has so many logs, then flush and return the result."""
     sink.wait(lambda: len(sink.stored) >= count)
     return promptscribe.force_flush(60)
+
+
+def wait_for_more(sink, requests):
+    """Wait until the server has been asked so many times more."""
+    before = len(sink.requests)
+    sink.wait(lambda: len(sink.requests) >= before + requests)
 
 
 def buried(folder):
@@ -113,12 +120,13 @@ def test_a_server_that_asks_for_no_pause_is_left_alone_all_the_same(
     busy = Reply(429, {"Retry-After": value}, whole=True)
     sink.judge = lambda _seen: busy
     deliver()
+    began = time.monotonic()
     call(20)
 
-    result = promptscribe.force_flush(0.5)
+    sink.wait(lambda: len(sink.requests) >= 8)
 
-    assert result.pending == 20
-    assert 2 < len(sink.requests) < 30
+    assert time.monotonic() - began > 0.3  # at least; without a pause it were 0.03
+    assert promptscribe.stats().pending == 20
 
 
 @pytest.mark.parametrize("status", [401, 403, 302])
@@ -201,7 +209,9 @@ def test_what_is_refused_like_all_others_is_kept(sink, deliver, status):
     sink.judge = lambda _seen: Reply(status)
     folder = deliver()
     call(100)
-    held = promptscribe.force_flush(0.5)
+    sink.wait(lambda: promptscribe.stats().rejected == 16)
+    wait_for_more(sink, 3)
+    held = promptscribe.stats()
     sink.judge = lambda _seen: Reply(200)
 
     result = settle(sink, 84)
@@ -260,6 +270,41 @@ def test_one_log_that_breaks_a_whole_request_holds_up_no_other(
     assert 3 not in marks(sink)
 
 
+def test_one_log_that_a_firewall_stops_holds_up_no_other(sink, deliver):
+    """It finds an attack in a prompt and answers 403, as if the key were wrong."""
+    refused = []
+
+    def judge(seen):
+        if mark_of(seen) != 13:
+            return Reply()
+        refused.append(None)
+        return Reply(403, whole=True)
+
+    def holds():
+        return promptscribe.stats().reasons["hold_http_403"]
+
+    sink.judge = judge
+    deliver()
+    call(10)
+    sink.wait(lambda: len(sink.stored) == 10, 20)
+    call(40, 10)
+    sink.wait(lambda: len(sink.stored) == 49, 20)
+    first = holds()
+    alone = len(refused) - first
+    count = 49
+    while len(refused) - holds() < alone + 3 and count < 1000:
+        count += 1
+        call(1, count)
+        sink.wait(lambda: len(sink.stored) == count, 20)  # noqa: B023 - at once
+    sink.judge = lambda _seen: Reply()
+
+    result = settle(sink, count + 1)
+
+    assert first < 4
+    assert count < 1000
+    assert (result.delivered, result.rejected) == (count + 1, 0)
+
+
 def test_one_that_passes_has_not_all_buried_that_were_refused_like_it(
     sink, deliver, monkeypatch
 ):
@@ -269,8 +314,9 @@ def test_one_that_passes_has_not_all_buried_that_were_refused_like_it(
     sink.judge = lambda seen: Reply(200 if mark_of(seen) == 60 else 404)
     folder = deliver()
     call(100)
-    sink.wait(lambda: sink.stored)
-    held = promptscribe.force_flush(0.5)
+    sink.wait(lambda: promptscribe.stats().delivered)
+    wait_for_more(sink, 20)
+    held = promptscribe.stats()
     sink.judge = lambda _seen: Reply()
 
     result = settle(sink, 100 - 2 * 16)

@@ -39,7 +39,8 @@ def test_no_status_is_without_a_meaning(status):
 
 
 SUBJECTS = {  # who is spoken of: the server, what was sent, this or all, one of many
-    "server": (retry.is_about_server, {401, 403, 408, 425, 429, 503, 507}),
+    "key": (retry.is_about_key, {401, 403}),
+    "server": (retry.is_about_server, {408, 425, 429, 503, 507}),
     "content": (retry.is_about_content, {400, 413, 415, 422}),
     "doubt": (retry.is_in_doubt, {400, 402, 404, 405, 407, 410, 411, 415, 418, 431}),
     "one": (retry.is_of_one, {402, 404, 405, 407, 410, 411, 418, 431, 500, 502}),

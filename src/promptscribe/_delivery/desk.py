@@ -15,7 +15,12 @@ from promptscribe._delivery.circuit import Circuit
 from promptscribe._delivery.fate import Fate
 from promptscribe._delivery.identity import Identity
 from promptscribe._delivery.parcel import Batch
-from promptscribe._delivery.retry import is_about_content, is_about_server, is_of_one
+from promptscribe._delivery.retry import (
+    is_about_content,
+    is_about_key,
+    is_about_server,
+    is_of_one,
+)
 from promptscribe._delivery.route import STORED, Bulk, Inquiry, OneByOne
 from promptscribe._delivery.transport import Unanswered
 from promptscribe._delivery.tray import Tray
@@ -43,6 +48,9 @@ _MOST_UNANSWERED: Final = 2
 some proxies cut or hold what they do not know, and pass logs on."""
 _ASK_AGAIN: Final = 60.0
 """Seconds after which it is asked again."""
+_LONGEST_SILENCE: Final = 0.5
+"""Seconds for that answer, from which on logs go one by one until it is there: a
+program may be over before a server that is slow to answer has said anything."""
 _PARENT_POLL: Final = 0.1
 _LONGEST_WAIT_FOR_TOP: Final = 0.5
 """Seconds, once in a process, and not with a server of ours: a call takes longer often,
@@ -81,6 +89,7 @@ class Desk:
         self._fate = Fate(self._tray, ledger, self.circuit, self._identity, bury)
         self._route: Route | None = None
         self._unanswered = 0
+        self._asked_at: float | None = None
         self._ask_again_at = math.inf
         self._window = 1
         self._retired: list[Transport] = []
@@ -117,13 +126,20 @@ class Desk:
         next_due = self._tray.look(now)
         if now < self.circuit.retry_at:
             return self.circuit.retry_at - now
-        while self._senders.in_flight < self._window:
+        while self._logs_out < self._window:
             batch = self._next_batch()
             if batch is None or not self._dispatch(batch):
                 break
-        if self._senders.in_flight >= self._window:
+        if self._route is None and self._asked_at is not None:
+            return max(self._asked_at + _LONGEST_SILENCE - now, 0.0)
+        if self._logs_out >= self._window:
             return 60.0  # the answer will wake us
         return next_due
+
+    @property
+    def _logs_out(self) -> int:
+        """Batches on their way, without the question what the server offers."""
+        return self._senders.in_flight - (self._asked_at is not None)
 
     def settle(self) -> None:
         """Do what the answers say, for all that came back."""
@@ -159,6 +175,10 @@ class Desk:
             self._ledger.warn("transport", "the transport was not closed: %s", kind)
 
     def _choose_route(self, inquiry: Inquiry) -> None:
+        self._asked_at = None
+        if inquiry.problem is not None and self._route is not None:
+            self._ask_again_at = time.monotonic() + _ASK_AGAIN
+            return
         if inquiry.problem is not None:
             self._unanswered += isinstance(inquiry.problem, Unanswered)
             if self._unanswered < _MOST_UNANSWERED:
@@ -179,14 +199,19 @@ class Desk:
             self._route = OneByOne(self._transport)
 
     def _next_batch(self) -> Batch | None:
-        if time.monotonic() >= self._ask_again_at:
-            self._ask_again_at, self._route = math.inf, None
+        now = time.monotonic()
+        if now >= self._ask_again_at:
+            self._ask_again_at, self._asked_at = math.inf, now
+            return Batch(Inquiry(self._transport), [], [])
         route = self._route
         if route is None:
-            if hasattr(self._transport, "offer"):
+            if hasattr(self._transport, "offer") and self._asked_at is None:
                 if self._senders.in_flight or not self._tray.has_any():
                     return None
+                self._asked_at = now
                 return Batch(Inquiry(self._transport), [], [])
+            if now < (self._asked_at or 0.0) + _LONGEST_SILENCE:
+                return None
             route = self._route = OneByOne(self._transport)
         if not route.is_bulk and self._identity.is_open:
             parcels = self._ask_with_one(route)
@@ -203,7 +228,7 @@ class Desk:
 
         A topmost one: of a child the parent's name may be one that it does not know.
         """
-        if self._senders.in_flight:
+        if self._logs_out:
             return []
         if (top := self._tray.next_top(route)) is not None:
             return [top]
@@ -228,6 +253,8 @@ class Desk:
     def _dispatch(self, batch: Batch) -> bool:
         if self._senders.send(batch):
             return True
+        if isinstance(batch.route, Inquiry):
+            self._asked_at = None
         self._tray.put_back(batch.parcels)
         return False
 
@@ -257,7 +284,8 @@ class Desk:
         """Have half as many travel together after a request failed as a whole.
 
         At once where one log in it may be the reason, 500 for all: a short program
-        would end in the pause, and the next one come to the same log.
+        would end in the pause, and the next one come to the same log. Where the key
+        was good a moment ago, 403 is as likely a firewall's word on one log.
         """
         outcome = batch.outcomes[0]
         assert outcome is not None  # noqa: S101 - a whole request had one outcome
@@ -267,7 +295,8 @@ class Desk:
         self._tray.put_back(batch.parcels)
         if is_about_content(outcome):
             return
-        if is_of_one(outcome):
+        was_good = self._fate.passed and not self.circuit.is_open
+        if is_of_one(outcome) or (was_good and is_about_key(outcome)):
             self._fate.count_again(outcome, len(batch.parcels))
         else:
             self._fate.pause(outcome, len(batch.parcels))

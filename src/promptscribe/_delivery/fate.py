@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from promptscribe._delivery import retry
 from promptscribe._delivery.retry import (
     is_about_content,
+    is_about_key,
     is_about_server,
     is_in_doubt,
 )
@@ -170,21 +171,24 @@ class Fate:
     def _set_aside(self, parcel: Parcel, outcome: Outcome) -> None:
         """Have a log wait for its next turn, and the others too if it is not its own.
 
-        It is its own if others passed since it failed the last time.
+        It is its own if others passed since it failed the last time. What is said of
+        the key makes no log poison, however often: keys are changed.
         """
         assert outcome is not None  # noqa: S101 - it was tried
         is_own = 0 <= parcel.passed < self.passed and not is_about_server(outcome)
+        is_key = is_about_key(outcome)
         parcel.passed = self.passed
-        parcel.strikes += is_own
+        parcel.strikes += is_own and not is_key
         if parcel.strikes >= _STRIKES:
             status = 0 if isinstance(outcome, Unreachable) else outcome.status
             if self._give_up(parcel, status, "poison", "it failed, and others did not"):
                 return
-        wait = retry.delay(parcel.strikes)
+        wait = retry.HOLD_DELAY if is_key else retry.delay(parcel.strikes)
         # Others just passed, or none was tried yet: the next one tells whether it is
         # all of them. A short program that begins with such a log would end before it
         # was asked for another, and so would the next one.
-        is_first = not is_about_server(outcome) and self._doubted < self.passed
+        is_of_all = is_key or is_about_server(outcome)
+        is_first = not is_of_all and self._doubted < self.passed
         self._doubted = self.passed
         if is_own:
             self._ledger.add("retried", None)

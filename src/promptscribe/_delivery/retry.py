@@ -102,7 +102,15 @@ def judge(status: int, headers: Mapping[str, str], *, now: float) -> Verdict:
 
 def is_about_server(outcome: Answer | Unreachable) -> bool:
     """Say whether an answer tells of the server's state, not of what was sent."""
-    return _is_about(outcome, "key", "server")
+    return _is_about(outcome, "server")
+
+
+def is_about_key(outcome: Answer | Unreachable) -> TypeGuard[Answer]:
+    """Say whether an answer tells of the key; or of one log, for all a firewall says.
+
+    One that finds an attack in a prompt answers 403, too.
+    """
+    return _is_about(outcome, "key")
 
 
 def is_about_content(outcome: Answer | Unreachable) -> bool:
