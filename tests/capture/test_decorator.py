@@ -333,6 +333,22 @@ def test_what_cannot_have_been_meant_is_said_where_a_function_is_decorated(
         log_prompt(**options)(functools.partial(Bot.answer, None))
 
 
+def test_the_receiver_of_a_cached_method_is_not_recorded():
+    """However it is called: by the object, or by the class."""
+
+    class Bot:
+        @log_prompt
+        @functools.lru_cache  # noqa: B019 - the method is what is tried
+        def answer(self, question):
+            return question
+
+    with captured_logs() as logs:
+        assert Bot().answer("a") == "a"
+        assert Bot.answer(Bot(), "b") == "b"
+
+    assert [log.inputs for log in logs] == [{"question": "a"}, {"question": "b"}]
+
+
 def test_arguments_that_a_function_may_have_are_left_out():
     """Of any name, or to its template."""
     template = {"model": "m", "template": "about {{topic}}, {{key}}"}

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import wrapt
 
+from promptscribe._capture.arguments import has_receiver
 from promptscribe._capture.cloud import is_asking, takes_code
 from promptscribe._capture.generator import hide_frame
 from promptscribe._runtime.state import runtime
@@ -195,7 +196,8 @@ class LoggedDescriptor(Logged):
 
     def __init__(self, wrapped: Any, make: Make, again: Again) -> None:
         super().__init__(wrapped, make, again, receives=False)
-        _set(self, "_self_called", make(wrapped, False))
+        receives = has_receiver(getattr(wrapped, "__wrapped__", None))
+        _set(self, "_self_called", make(wrapped, receives))
 
     @property
     def __call__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
