@@ -333,6 +333,14 @@ def test_lists_fit_a_phone(open_page, path):
         assert wider <= 0, box
 
 
+@pytest.mark.parametrize("path", ["/", "/trace/call-0", "/log/call-0", "/library"])
+def test_four_times_as_large_a_page_still_fits(open_page, path):
+    """On a screen of 1280 pixels; only a table is moved sideways, in its own box."""
+    page = open_page(path, viewport={"width": 320, "height": 256})
+
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+
+
 def test_a_trace_is_read_log_by_log(open_page):
     """In the order of the picture, from the top to the last call and back."""
     page = open_page("/log/top")
