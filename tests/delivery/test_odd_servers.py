@@ -470,9 +470,9 @@ def respond(connection, head, body):
 @pytest.mark.parametrize(
     ("head", "body"),
     [
-        (b"202 Accepted", b"{}"),
+        (b"202 Accepted", b"ok"),
         (b"204 No Content", b""),
-        (b"201 Created", b'{"id": "one"}'),
+        (b"201 Created", b"all of them"),
         (b"409 Conflict", b""),
     ],
 )
@@ -553,3 +553,45 @@ def test_answers_are_asked_for_as_they_are(deliver, sink):
     promptscribe.force_flush(60)
 
     assert {seen.headers["accept-encoding"] for seen in sink.requests} == {"identity"}
+
+
+class Mute(Server):
+    """Takes logs, and keeps who asks what it offers waiting.
+
+    Attributes:
+        said: Set when it may answer.
+    """
+
+    def __init__(self):
+        super().__init__(offer={"bulk": True})
+        self.said = threading.Event()
+
+    def answer(self, seen):
+        if seen.path == "/health":
+            self.said.wait(60)
+        return super().answer(seen)
+
+
+def test_a_server_that_does_not_say_what_it_offers_gets_logs_meanwhile(tmp_path):
+    """Before, after twice ten seconds; and once it has said, many in a request."""
+    server = Mute()
+    promptscribe.configure(
+        base_url=server.url, journal_dir=tmp_path, export=True, flush_timeout=60
+    )
+    for mark in range(20):
+        answer(mark)
+    meanwhile = promptscribe.force_flush(8)
+    paths = {seen.path for seen in server.requests}
+    server.said.set()
+    marks = 20
+    while "/prompts/logs" not in {seen.path for seen in server.requests}:
+        answer(marks)
+        marks += 1
+        assert promptscribe.force_flush(60)
+        assert marks < 2000
+    server.close()
+
+    assert (meanwhile.delivered, meanwhile.pending) == (20, 0)
+    assert paths == {"/prompts/log"}
+    assert set(server.arrivals.values()) == {1}
+    assert len(server.arrivals) == marks

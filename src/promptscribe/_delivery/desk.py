@@ -200,7 +200,7 @@ class Desk:
 
     def _next_batch(self) -> Batch | None:
         now = time.monotonic()
-        if now >= self._ask_again_at:
+        if now >= self._ask_again_at and self._tray.has_any():
             self._ask_again_at, self._asked_at = math.inf, now
             return Batch(Inquiry(self._transport), [], [])
         route = self._route
