@@ -2,6 +2,7 @@
 
 import json
 import threading
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -417,3 +418,23 @@ def test_a_trace_that_is_cut_says_so(client, monkeypatch):
     cut = {route for route in answers if "x-trace-cut" in answers[route].headers}
     assert cut == {"/logs/top", "/logs?include_trace_children=true&roots=true"}
     assert len(answers["/logs?trace_id=top&size=50"].json()["records"]) == 21
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59.999999Z"),
+        ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00.000000Z"),
+    ],
+)
+def test_a_time_that_utc_does_not_have_is_the_last_that_it_has(client, sent, kept):
+    """Legal where it was written; one such log must not make every list fail."""
+    times = dict.fromkeys(("start_time", "end_time", "created_at"), sent)
+    client.post("/prompts/log", json={"path": "p", "log_id": "x", **times})
+
+    (log,) = client.get("/logs").json()["records"]
+    pages = ["/", "/?view=logs", "/log/x", "/trace/x", "/library"]
+    pages += [f"/?view=logs&start_date={quote(sent)}"]
+
+    assert {log[name] for name in times} == {kept}
+    assert [client.get(page).status_code for page in pages] == [200] * len(pages)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_FIRST_US: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST_US: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 def parse_instant(value: JSONValue) -> int:
@@ -27,7 +29,8 @@ def parse_instant(value: JSONValue) -> int:
         moment = _moment(value)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        return (moment - _EPOCH) // _MICROSECOND
+        # A day's edge far east or west may lie outside of UTC's years.
+        return min(max((moment - _EPOCH) // _MICROSECOND, _FIRST_US), _LAST_US)
     except (OverflowError, TypeError) as error:
         raise ValueError(str(error)) from error
 
