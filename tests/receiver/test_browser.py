@@ -208,6 +208,17 @@ def test_lists_are_filtered(open_page, script):
     expect(page.get_by_text("Nothing matches")).to_be_visible()
 
 
+def test_a_time_of_another_zone_is_in_the_form_as_it_filters(open_page):
+    """In UTC, as all of the page; else the next filter would drop it."""
+    page = open_page("/?view=logs&start_date=2030-01-01T00:30:00%2B02:00")
+
+    field = page.get_by_label("from (UTC)")
+    assert field.input_value() == "2029-12-31T22:30"
+    page.get_by_role("button", name="Filter").click()
+    expect(page).to_have_url(re.compile("start_date=2029-12-31T22%3A30"))
+    expect(page.get_by_text("Nothing matches")).to_be_visible()
+
+
 def step_back(page):
     """Go back, and wait for the page to have loaded itself anew; `go_back` does not."""
     with page.expect_event("load"):
