@@ -6,7 +6,7 @@ Whoever fills in a log does it by this: a caller's response, a span, the usual l
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from promptscribe._providers import pricing
 
@@ -20,19 +20,6 @@ COSTS: Final = frozenset({"prompt_cost", "output_cost"})
 """Members that are priced together or not at all."""
 
 
-class Bill(NamedTuple):
-    """What a log says of tokens and cost.
-
-    Attributes:
-        members: The contract's counts and costs.
-        notes: What stands in *metadata*: counts that the contract has no member for,
-            where the price is from, a sum that nobody can split.
-    """
-
-    members: JSONObject
-    notes: JSONObject
-
-
 def bill(
     facts: ResponseFacts,
     *,
@@ -41,7 +28,7 @@ def bill(
     at: datetime | int | None = None,
     load: bool = True,
     is_priced: bool = True,
-) -> Bill:
+) -> tuple[JSONObject, JSONObject]:
     """Return the counts of a response and what they cost.
 
     Args:
@@ -52,13 +39,17 @@ def bill(
         at: When the call was made.
         load: Whether to load the price list where nobody has yet.
         is_priced: Whether to work out what it cost; not where the cost was given.
+
+    Returns:
+        The contract's counts and costs; and what stands in *metadata*: counts that it
+        has no member for, where the price is from, a sum that nobody can split.
     """
     usage = facts.usage
     if usage is None:
-        return Bill({}, {})
+        return {}, {}
     members, notes = _counts(usage)
     if not is_priced:
-        return Bill(members, notes)
+        return members, notes
     price = pricing.price(facts, model=model, provider=provider, at=at, load=load)
     if price is not None:
         members["prompt_cost"] = price.prompt_cost
@@ -67,10 +58,10 @@ def bill(
         notes["price_source"] = price.source
     elif usage.total_cost is not None:
         notes["total_cost"] = usage.total_cost
-    return Bill(members, notes)
+    return members, notes
 
 
-def _counts(usage: Usage) -> Bill:
+def _counts(usage: Usage) -> tuple[JSONObject, JSONObject]:
     """Give the counts, one by one: a loop over their names takes twice as long."""
     members: JSONObject = {}
     notes: JSONObject = {}
@@ -86,4 +77,4 @@ def _counts(usage: Usage) -> Bill:
         notes["cache_write_tokens"] = usage.cache_write_tokens
     if usage.input_audio_seconds is not None:
         notes["input_audio_seconds"] = usage.input_audio_seconds
-    return Bill(members, notes)
+    return members, notes
