@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -278,6 +279,28 @@ def test_a_lane_that_cannot_be_locked_is_told(lab, command):
     assert str(reader) in said
     assert "not everything was delivered (1 lane_unopened)" in said
     assert lab.count().lost == 0
+
+
+def test_of_many_lanes_a_few_are_taken_over_at_a_time(lab, command):
+    """Else they would take all files that may be open, and none be left to send by."""
+    lab.run("plain", 1, PROMPTSCRIBE_EXPORT="0")
+    (lane,) = (path.parent for path in lab.root.glob("*/*.seg"))
+    for number in range(99):
+        shutil.copytree(lane, lab.root / f"{number:020d}-1")
+
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -n 64; exec "$0" -m promptscribe drain', sys.executable],
+        env=lab.environment,
+        cwd=lab.folder,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+    assert "delivered 100, pending 0, rejected 0, dropped 0" in done.stdout
+    assert done.returncode == 0
+    assert list(lab.root.glob("*/*.seg")) == []
 
 
 def test_what_is_no_file_holds_nobody_up(lab, command):

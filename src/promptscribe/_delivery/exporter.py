@@ -34,6 +34,8 @@ _POLL: Final = 0.05
 _IDLE_AFTER: Final = 1.0
 _RESCAN: Final = 5.0
 """Seconds between looks for the lanes of dead processes."""
+_NEXT: Final = 0.5
+"""The same, while there are more than can be taken over at a time."""
 _LAST_MOMENT: Final = 0.05
 """Seconds that stopping takes at least: for answers that are just coming in."""
 
@@ -45,8 +47,9 @@ class Source(Protocol):
         """Do the writer's chores; return seconds until the next are due at most."""
         ...
 
-    def adopt(self) -> None:
-        """Take over what dead processes left."""
+    def adopt(self) -> bool:
+        """Take over what dead processes left; say whether that was all."""
+        ...
 
     def take(self, limit: int) -> list[Found]:
         """Return records that were not handed out before."""
@@ -300,9 +303,8 @@ class Exporter:
         now = time.monotonic()
         urgent, self._urgent = self._urgent, False
         if now >= self._rescan_at or urgent:
-            self._source.adopt()
-            self.has_looked = True
-            self._rescan_at = now + _RESCAN
+            self.has_looked = self._source.adopt()
+            self._rescan_at = now + (_RESCAN if self.has_looked else _NEXT)
         if self._next_transport is not None:
             transport, self._next_transport = self._next_transport, None
             desk.use_transport(transport)

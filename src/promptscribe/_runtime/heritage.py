@@ -6,6 +6,7 @@ as dropped, with the reason.
 
 from __future__ import annotations
 
+import resource
 from typing import TYPE_CHECKING, Final
 
 from promptscribe._journal import estate
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 LONGEST_AGE: Final = 7 * 24 * 3600.0
 """Seconds after which logs go that cannot be delivered: nobody should find a year of
 prompts on a disk. What can be delivered is, however old it is."""
+
+_SHARE: Final = 32
+_SHARE_TO_FOLLOW: Final = 5
+"""One lane for so many files that the process may open, as each takes up to three: 32
+of 1024, and for who does nothing else 204."""
 
 
 class Heritage:
@@ -47,15 +53,25 @@ class Heritage:
         self._any_key = any_key
         self._told: set[Path] = set()
 
-    def adopt(self, own: Lane | None) -> None:
-        """Take over the lanes of dead processes; *own* is not one."""
+    def adopt(self, own: Lane | None) -> bool:
+        """Take over the lanes of dead processes; *own* is not one.
+
+        Returns:
+            Whether those were all. There may be thousands, and each takes descriptors
+            that the program, and the way to the server, need as well.
+        """
+        most = _most_lanes(_SHARE_TO_FOLLOW if self._follow else _SHARE)
         known = {reader.lane.path for reader in self.counted if reader.lane}
         if own is not None:
             known.add(own.path)
         take_over = Lane.follow if self._follow else Lane.adopt
         for root in self.roots():
             for path in find_lanes(root):
-                lane = self._take(take_over, path) if path not in known else None
+                if path in known:
+                    continue
+                if len(self.counted) >= most:
+                    return False
+                lane = self._take(take_over, path)
                 if lane is not None:
                     self._read(lane)
         for root in self.estate.others(is_for_others=self._follow):
@@ -63,6 +79,7 @@ class Heritage:
             for path in find_lanes(root):
                 if is_older(path, before):
                     self._give_up(self._take(Lane.adopt, path))
+        return True
 
     def _take(
         self, take_over: Callable[[Path], Lane | None], path: Path
@@ -149,3 +166,8 @@ class Heritage:
             self.account(reader)
             del self.counted[reader]
             reader.close()
+
+
+def _most_lanes(share: int) -> int:
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 1024 if files == resource.RLIM_INFINITY else max(files // share, 1)

@@ -156,9 +156,9 @@ class Pipeline:
             self.writer.sync()
         return _SYNC_EVERY
 
-    def adopt(self) -> None:
-        """Take over the lanes of dead processes."""
-        self._heritage.adopt(self.writer.lane)
+    def adopt(self) -> bool:
+        """Take over the lanes of dead processes; say whether those were all."""
+        return self._heritage.adopt(self.writer.lane)
 
     def take(self, limit: int) -> list[Found]:
         """Return records of this process and of dead ones, in turn."""
