@@ -576,3 +576,13 @@ def test_that_a_key_is_refused_is_known_though_the_thread_is_held_up(sink, deliv
     finally:
         deaf.may_go_on.set()
         logging.getLogger("promptscribe").removeHandler(deaf)
+
+
+def test_a_small_cap_has_room_for_large_logs(deliver):
+    """Files grow with what is in them, and never so that there is room for none."""
+    deliver(export=False, journal_max_bytes=1 << 20)
+    for mark in range(40):
+        answer(f"{mark} " + "x" * 20_000)
+    result = promptscribe.force_flush(0)
+    assert result.pending + result.dropped == 40
+    assert result.pending >= 10

@@ -20,8 +20,8 @@ from promptscribe.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_LEAST_BYTES: Final = 256 << 10
-"""Four small segments: with fewer, whoever makes room gives most of it up."""
+_LEAST_BYTES: Final = 64 << 10
+"""Four segments of 16 KiB: in less there is room for a log or two."""
 
 
 def convert(name: str, spelled: str, value: object) -> object:

@@ -122,7 +122,9 @@ class Supply:
                 return self._next_ready(is_needed=True)
         size = max(need, self.segment_bytes)
         if need * _FRAMES > SEGMENT_BYTES:
-            size = max(size, min(need * _FRAMES, _LONGEST_SEGMENT))
+            # A quarter of the cap at most, as all of them: the rest is for the next.
+            most = min(_LONGEST_SEGMENT, self.allowance // 4)
+            size = max(size, min(need * _FRAMES, most))
         if size > self.allowance:
             return None
         if not self._broken:
