@@ -303,6 +303,31 @@ def test_of_many_lanes_a_few_are_taken_over_at_a_time(lab, command):
     assert list(lab.root.glob("*/*.seg")) == []
 
 
+def test_living_programs_give_way_to_others(lab, command):
+    """Who has delivered what one of them recorded so far leaves it for another."""
+    programs = [lab.start("asked", 20, PROMPTSCRIBE_EXPORT="0") for _ in range(6)]
+    for program in programs:
+        assert program.stdout.readline() == "done\n"
+
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -n 24; exec "$0" -m promptscribe drain', sys.executable],
+        env=lab.environment,
+        cwd=lab.folder,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    alive = [program.poll() is None for program in programs]
+    for program in programs:
+        program.kill()
+        program.communicate()
+
+    assert alive == [True] * 6
+    assert "delivered 120, pending 0, rejected 0, dropped 0" in done.stdout
+    assert done.returncode == 0
+
+
 def test_what_is_no_file_holds_nobody_up(lab, command):
     """Whatever somebody has put there: a pipe without a writer, an endless link."""
     lab.down()

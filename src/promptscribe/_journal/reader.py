@@ -134,6 +134,14 @@ class Reader:
             and not any(segment.live for segment in self._segments)
         )
 
+    def is_idle(self) -> bool:
+        """Say whether nothing is under way in a lane whose writer lives."""
+        return not (
+            self._is_whole
+            or self._join.starts
+            or any(segment.live for segment in self._segments)
+        )
+
     def has_begun(self) -> bool:
         """Say whether a call has begun that has not ended."""
         return bool(self._join.starts)

@@ -69,7 +69,7 @@ class Heritage:
             for path in find_lanes(root):
                 if path in known:
                     continue
-                if len(self.counted) >= most:
+                if len(self.counted) >= most and not self._let_go():
                     return False
                 lane = self._take(take_over, path)
                 if lane is not None:
@@ -80,6 +80,15 @@ class Heritage:
                 if is_older(path, before):
                     self._give_up(self._take(Lane.adopt, path))
         return True
+
+    def _let_go(self) -> bool:
+        """Leave a living process's lane for now that has nothing to deliver."""
+        for reader, logs in self.counted.items():
+            if reader.taken == logs and reader.is_idle():
+                del self.counted[reader]
+                reader.close()
+                return True
+        return False
 
     def _take(
         self, take_over: Callable[[Path], Lane | None], path: Path
