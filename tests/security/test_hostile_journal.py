@@ -141,9 +141,13 @@ def test_no_mutated_file_makes_a_reader_fail(tmp_path):
                 taken.append(record)
                 record.acknowledge()
             reader.clean()
+        is_drained = reader.is_drained()
         reader.close()
+        left = [path.read_bytes() for path in lane.glob("*.seg")]
+        # One that says it is of a later version waits for it.
+        is_later = any(frame.version_of(each) > frame.SEGMENT_VERSION for each in left)
 
-        assert reader.is_drained(), number
+        assert is_drained is not is_later, number
         assert expected >= 0
         for record in taken:
             if not {record.start, record.end} <= {None, *written}:
