@@ -8,6 +8,7 @@ import resource
 from pathlib import Path
 
 import pytest
+from tests.descriptors import open_under
 
 from promptscribe._journal import frame
 from promptscribe._journal.appended import AppendedSegment
@@ -110,6 +111,19 @@ def test_where_the_process_may_map_no_more_frames_are_appended(supply):
     assert taken.store_frame(frame.WHOLE, payload, SIZE)
     assert names(supply) == [taken.path.name]
     taken.finish()
+
+
+def test_what_was_made_ready_to_be_appended_to_is_not_left_open(root, supply):
+    """It may be made again and again, and be too small each time."""
+    supply.segment_bytes = 8 << 20
+    with no_more_memory():
+        supply.prepare()
+    used = take(supply)
+    supply.put_back()
+
+    assert isinstance(used, AppendedSegment)
+    assert [name for name in open_under(root) if ".seg" in name] == [str(used.path)]
+    used.finish()
 
 
 def test_where_there_is_neither_disk_nor_memory_there_is_no_segment(witness):

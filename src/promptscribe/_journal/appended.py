@@ -40,7 +40,9 @@ class AppendedSegment(Segment):
 
     ACCESS = mmap.ACCESS_READ
 
-    descriptor: int
+    def __init__(self, path: Path | None, mapping: mmap.mmap | None, size: int) -> None:
+        super().__init__(path, mapping, size)
+        self.descriptor = -1
 
     @classmethod
     def start(cls, path: Path) -> AppendedSegment:
@@ -53,7 +55,7 @@ class AppendedSegment(Segment):
         segment = cls(path, None, 0)
         segment.descriptor = os.open(path, flags, 0o600)
         try:
-            segment.store(header())
+            segment.store(header(frame.APPENDED))
         except BaseException:
             segment.abandon()
             path.unlink(missing_ok=True)
@@ -101,6 +103,11 @@ class AppendedSegment(Segment):
         """Mark the frames at *offsets* as delivered."""
         if self.path is not None:
             access.mark(self.path, offsets)
+
+    def unlink(self) -> bool:
+        """Remove the file; one that was made ready, and is not needed, is open yet."""
+        self.abandon()
+        return super().unlink()
 
     def outlive_file(self) -> None:
         """Go on in memory, with all that was appended."""

@@ -1,8 +1,8 @@
 """The damage: what lies where a frame should be, and is none.
 
 Its law: a log that was lost is told from one that was never promised. Where no commit
-word was begun, or the file ends within a frame, a process died while it wrote: that
-call had not returned. All else was a frame once.
+word was begun, or a file that is appended to ends within a frame, a process died while
+it wrote: that call had not returned. All else was a frame once.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ def between(buffer: mmap.mmap | bytes, offset: int, until: int) -> Iterator[Wrec
         offset: Where the one ends.
         until: Where the other begins, or the segment ends.
     """
+    may_be_cut = until == len(buffer) and frame.may_be_cut(buffer)
     while offset < until and begins(buffer, offset):
-        if _is_cut(buffer, offset):
+        if may_be_cut and _is_cut(buffer, offset):
             return
         found = frame.peek_frame(buffer, offset)
         end = until if found is None or found.next > until else found.next
@@ -82,15 +83,11 @@ def within(buffer: mmap.mmap | bytes) -> Iterator[Wreck]:
 
 
 def _is_cut(buffer: mmap.mmap | bytes, offset: int) -> bool:
-    """Say whether a file ends within a frame, which a single write was to append.
-
-    One that is mapped ends with zeros, or with its last frame.
-    """
+    """Say whether a file ends within a frame, which a single write was to append."""
     size = len(buffer)
     begin = offset + frame.HEADER_BYTES
     if begin > size:
         return True
     magic, kind, _, length, _ = frame.HEADER.unpack_from(buffer, offset)
     is_header = magic == frame.MAGIC and kind in frame.KINDS
-    is_credible = is_header and length <= frame.LONGEST_PAYLOAD
-    return is_credible and begin + length > size and any(buffer[-frame.HEADER_BYTES :])
+    return is_header and length <= frame.LONGEST_PAYLOAD and begin + length > size

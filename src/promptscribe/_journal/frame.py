@@ -6,7 +6,8 @@ A segment (format version 1, all integers little-endian)::
 
     offset  0  8  magic b"PSCRIBE1"
             8  2  version
-           10  2  reserved
+           10  2  1 where frames are appended one by one, and so a file may end
+                  within one; 0 where its size is given from the start
            12  4  process id of the writer
            16  8  nanoseconds since 1970 when the segment was made
            24 24  reserved, zero
@@ -51,6 +52,7 @@ SEGMENT_MAGIC: Final = b"PSCRIBE1"
 SEGMENT_VERSION: Final = 1
 SEGMENT_HEADER: Final = struct.Struct("<8sHHIQ40x")
 SEGMENT_HEADER_BYTES: Final = SEGMENT_HEADER.size
+APPENDED: Final = 1
 
 MAGIC: Final = 0xA55A
 MAGIC_BYTES: Final = MAGIC.to_bytes(2, "little")
@@ -146,6 +148,11 @@ def version_of(head: bytes) -> int:
         return 0
     magic, version, *_ = SEGMENT_HEADER.unpack_from(head)
     return int(version) if magic == SEGMENT_MAGIC else 0
+
+
+def may_be_cut(buffer: mmap.mmap | bytes) -> bool:
+    """Say whether a segment may end within a frame."""
+    return len(buffer) > SEGMENT_HEADER_BYTES and buffer[10] == APPENDED
 
 
 def checksum(kind: int, payload: bytes) -> int:

@@ -42,6 +42,7 @@ class Join:
         self._wrecks: dict[bytes, tuple[Segment, int]] = {}
         self._ends: dict[bytes, Place] = {}
         self._delivered: set[bytes] = set()
+        self._orphans: set[bytes] = set()
         self._scan = scan
         self._lose = lose
 
@@ -118,7 +119,10 @@ class Join:
             Whether it is not: it began, and is handed out as one that never ended.
         """
         key = wreck.key or f"{segment.path} {wreck.offset}".encode()
-        known = self.starts, self._delivered, self.dropped, self._wrecks
+        known = (
+            *(self.starts, self._delivered, self.dropped, self._wrecks),
+            self._orphans,  # while its writer lived, this was a gap that might fill
+        )
         if any(key in each for each in known):
             segment.acknowledge([wreck.offset])
         else:
@@ -160,6 +164,8 @@ class Join:
         elif key in self._wrecks:
             self._lose_wreck(key)
         else:
+            if key not in self.dropped:
+                self._orphans.add(key)
             self._lose(self.dropped.pop(key, "orphan"), 1)
 
     def drop_starts(self, keys: set[bytes], *, is_anywhere: bool = False) -> None:

@@ -272,10 +272,11 @@ class Scan:
             self._remember(segment, self._offset, until)
         return found
 
-    def inspect(self, segment: Segment) -> None:
-        """Look for what is damaged in a segment that is given up."""
+    def inspect(self, segment: Segment, ended: set[bytes]) -> None:
+        """Look for what is damaged in a segment that is given up, but for *ended*."""
         if self.is_dead and (mapping := segment.open()) is not None:
-            self._report(segment, damage.within(mapping))
+            found = damage.within(mapping)
+            self._report(segment, (each for each in found if each.key not in ended))
 
     def _report(self, segment: Segment, found: Iterable[damage.Wreck]) -> None:
         self.wrecks += [(segment, wreck) for wreck in found if not wreck.is_counted]

@@ -342,8 +342,7 @@ class Segment:
             access.sync(self.path)
 
 
-def header() -> bytes:
+def header(kind: int = 0) -> bytes:
     """Return the bytes that a segment begins with."""
-    return frame.SEGMENT_HEADER.pack(
-        frame.SEGMENT_MAGIC, frame.SEGMENT_VERSION, 0, os.getpid(), time.time_ns()
-    )
+    begin = frame.SEGMENT_MAGIC, frame.SEGMENT_VERSION, kind
+    return frame.SEGMENT_HEADER.pack(*begin, os.getpid(), time.time_ns())
