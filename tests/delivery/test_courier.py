@@ -328,6 +328,32 @@ def test_living_programs_give_way_to_others(lab, command):
     assert done.returncode == 0
 
 
+def test_lanes_that_nobody_can_read_give_way_to_others(lab, command):
+    """A later version has left more of them than are taken over at a time."""
+    lab.run("plain", 1, PROMPTSCRIBE_EXPORT="0")
+    (file,) = lab.root.glob("*/*.seg")
+    content = file.read_bytes()
+    later = content[:8] + b"\2" + content[9:]
+    for number in range(20):
+        copy = shutil.copytree(file.parent, lab.root / f"{number:020d}-1")
+        (copy / file.name).write_bytes(later)
+
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -n 64; exec "$0" -m promptscribe drain', sys.executable],
+        env=lab.environment,
+        cwd=lab.folder,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    left = [path.read_bytes() for path in lab.root.glob("*/*.seg")]
+
+    assert "delivered 1, pending 0, rejected 0, dropped 0" in done.stdout
+    assert "not everything was delivered (20 segment_unopened)" in done.stderr
+    assert left == [later] * 20
+
+
 def test_what_is_no_file_holds_nobody_up(lab, command):
     """Whatever somebody has put there: a pipe without a writer, an endless link."""
     lab.down()

@@ -135,12 +135,19 @@ class Reader:
         )
 
     def is_idle(self) -> bool:
-        """Say whether nothing is under way in a lane whose writer lives."""
+        """Say whether nothing is under way, and yet there may be more.
+
+        Its writer lives, or it has files that cannot be opened as yet.
+        """
         return not (
-            self._is_whole
+            (self._is_whole and not self.is_barred())
             or self._join.starts
             or any(segment.live for segment in self._segments)
         )
+
+    def is_barred(self) -> bool:
+        """Say whether its writer is dead, and there are files that cannot be opened."""
+        return self._is_whole and bool(self._scan.barred)
 
     def has_begun(self) -> bool:
         """Say whether a call has begun that has not ended."""
@@ -216,7 +223,7 @@ class Reader:
                 logs += 1
                 if dropped.pop(key, None) is None and found.kind == frame.END:
                     cut.add(key)
-        self._scan.inspect(victim)
+        self._scan.inspect(victim, cut)
         self._add_wrecks()
         self._segments.remove(victim)
         self._scan.discard(victim)

@@ -51,7 +51,8 @@ class Heritage:
         self._ledger = ledger
         self._follow = follow
         self._any_key = any_key
-        self._told: set[Path] = set()
+        self._told: set[Path | str] = set()
+        self._barred: set[Path] = set()
 
     def adopt(self, own: Lane | None) -> bool:
         """Take over the lanes of dead processes; *own* is not one.
@@ -65,15 +66,15 @@ class Heritage:
         if own is not None:
             known.add(own.path)
         take_over = Lane.follow if self._follow else Lane.adopt
-        for root in self.roots():
-            for path in find_lanes(root):
-                if path in known:
-                    continue
-                if len(self.counted) >= most and not self._let_go():
-                    return False
-                lane = self._take(take_over, path)
-                if lane is not None:
-                    self._read(lane)
+        for path in [path for root in self.roots() for path in find_lanes(root)]:
+            is_full = len(self.counted) >= most
+            if path in known or (is_full and path in self._barred):
+                continue
+            if is_full and not self._let_go():
+                return False
+            lane = self._take(take_over, path)
+            if lane is not None:
+                self._read(lane)
         for root in self.estate.others(is_for_others=self._follow):
             before = clock_of(root) - LONGEST_AGE
             for path in find_lanes(root):
@@ -82,9 +83,14 @@ class Heritage:
         return True
 
     def _let_go(self) -> bool:
-        """Leave a living process's lane for now that has nothing to deliver."""
+        """Leave a lane for now that has nothing to deliver, and may have some later.
+
+        One whose files cannot be opened comes last: it is tried where there is room.
+        """
         for reader, logs in self.counted.items():
             if reader.taken == logs and reader.is_idle():
+                if reader.lane and reader.is_barred():
+                    self._barred.add(reader.lane.path)
                 del self.counted[reader]
                 reader.close()
                 return True
@@ -127,6 +133,9 @@ class Heritage:
         """Count what a reader lost, or found beyond what was counted before."""
         while reader.unopened:
             told = reader.unopened.pop()
+            if told in self._told:
+                continue  # its lane was left, and taken over once more
+            self._told.add(told)
             self._ledger.note("segment_unopened")
             self._ledger.warn(
                 "segment_unopened",
