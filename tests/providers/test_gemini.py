@@ -1,6 +1,8 @@
 """What is special in Gemini's content."""
 
+from promptscribe import log_prompt
 from promptscribe._providers.registry import interpret
+from promptscribe.testing import captured_logs
 
 
 def gemini(*parts, **more):
@@ -68,3 +70,16 @@ def test_geminis_modalities_are_counted_apart():
 
     assert (read.input_audio_tokens, read.cache_audio_read_tokens) == (6, 2)
     assert (read.output_image_tokens, read.output_audio_tokens) == (8, None)
+
+
+def test_an_id_that_is_none_costs_no_log():
+    """A program's own chunks may have anything under that name."""
+
+    @log_prompt
+    def stream():
+        yield from (gemini({"text": text}, responseId={"n": text}) for text in "ab")
+
+    with captured_logs() as logs:
+        list(stream())
+
+    assert [log.output for log in logs] == ["ab"]

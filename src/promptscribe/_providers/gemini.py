@@ -137,7 +137,7 @@ def join(chunks: list[JSONValue]) -> JSONValue:
     candidates: dict[int, JSONObject] = {}
     parts: dict[int, list[JSONValue]] = {}
     for chunk in filter(is_chunk, chunks):
-        if has_ended and first(chunk, *ID) not in {None, first(whole, *ID)}:
+        if has_ended and first(chunk, *ID) not in (None, first(whole, *ID)):
             used.append(None)
             has_ended = False
         _renew(whole, chunk, "candidates")
