@@ -110,6 +110,21 @@ def test_another_call_beside_a_span_is_a_log_of_its_own(provider, captured_logs)
     assert sorted(log.prompt_tokens for log in captured_logs) == [5, 9]
 
 
+def test_a_call_beside_a_span_that_never_knows_its_response_is_not_taken_for_it(
+    provider, framework, captured_logs
+):
+    """Nothing is thrown away on a guess: whether they are one, only the ids tell."""
+    stream = framework()
+    for told in ({"gen_ai.response.id": "other"}, {}):
+        other = provider.get_tracer("native").start_span("create", attributes=OUTER)
+        other.set_attributes({**told, "gen_ai.usage.input_tokens": 5})
+        other.end()
+    stream.set_attribute("gen_ai.usage.input_tokens", 9)
+    stream.end()
+
+    assert sorted(log.prompt_tokens for log in captured_logs) == [5, 5, 9]
+
+
 def test_a_span_that_turns_out_to_be_no_call_keeps_none_back(
     framework, call, captured_logs
 ):

@@ -43,9 +43,8 @@ def unite(outer: Call, inner: Sequence[Call]) -> tuple[Call, list[Call]]:
         inner: Calls inside of it that may have been the same one, in the order of
             their end.
     """
-    span, scope, _ = outer
-    found = _doubles(span, [call.span for call in inner])
-    doubles = [call for call in inner if any(call.span is one for one in found)]
+    span, scope = outer.span, outer.scope
+    doubles = _doubles(span, inner)
     for double in doubles:
         both = {**double.span.attributes, **span.attributes}
         span = msgspec.structs.replace(span, attributes=both)
@@ -63,16 +62,16 @@ def _strictness(scope: Scope | None) -> tuple[bool, bool]:
     return is_unsaved(scope.members), scope.controlled
 
 
-def _doubles(outer: Span, inner: Sequence[Span]) -> list[Span]:
+def _doubles(outer: Span, inner: Sequence[Call]) -> list[Call]:
     known = identity.response_id(outer)
-    ids = [identity.response_id(span) for span in inner]
+    ids = [identity.response_id(call.span) for call in inner]
     if known is not None and known in ids:
-        return [span for span, own in zip(inner, ids, strict=True) if own == known]
+        return [call for call, own in zip(inner, ids, strict=True) if own == known]
     # One attempt of several has the answer: the last one that did not fail.
     possible = [
-        span
-        for span, own in zip(inner, ids, strict=True)
-        if known is None or own is None
+        call
+        for call, own in zip(inner, ids, strict=True)
+        if call.is_inside and (known is None or own is None)
     ]
-    good = [span for span in possible if span.status != "ERROR"] or possible
+    good = [call for call in possible if call.span.status != "ERROR"] or possible
     return good[-1:]

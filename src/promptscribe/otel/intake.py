@@ -272,7 +272,8 @@ class Intake:
             Calls that were put aside and can wait no longer.
         """
         span = call.span
-        outer = above.node or self._lineage.beside(_key_of(span), span.scope)
+        call = call._replace(is_inside=above.node is not None)
+        outer = above.node or self._lineage.beside(_key_of(span), span)
         if outer is not None:
             told = outer.read()
             if told is not None and doubles.is_same_call(span, told):

@@ -52,11 +52,13 @@ class Call(NamedTuple):
         span: The span.
         scope: What it was started inside of: whose labels it gets, and whose rules.
         waiting: Its start in the journal, if its end is still open there.
+        is_inside: Whether it was made inside of the one that it waits for, for sure.
     """
 
     span: Span
     scope: Scope | None
     waiting: Waiting | None = None
+    is_inside: bool = True
 
 
 class Waiting(NamedTuple):
@@ -217,20 +219,24 @@ class Lineage:
         """Return what is known of a span."""
         return self._nodes.get(key)
 
-    def beside(self, key: Key, scope: str) -> Node | None:
+    def beside(self, key: Key, span: Span) -> Node | None:
         """Return the call that runs around a span without being its ancestor.
 
         Args:
-            key: The span.
-            scope: Its instrumentation, which tells of no call twice by itself.
+            key: The span's.
+            span: One that knows the id of its response: nothing else would tell it
+                from another call meanwhile.
         """
+        if identity.response_id(span) is None:
+            return None
         node = self._nodes.get(key)
         outer = self._nodes.get(node.before) if node and node.before else None
         live = None if outer is None else outer.live
         if node is None or outer is None or getattr(live, "end_time", 0) is not None:
             return None  # it is over, or just ending
-        other = getattr(getattr(live, "instrumentation_scope", None), "name", scope)
-        if other == scope or _log_of(outer.scope) != _log_of(node.scope):
+        other = getattr(getattr(live, "instrumentation_scope", None), "name", None)
+        # No instrumentation tells of one call twice by itself.
+        if other in (None, span.scope) or _log_of(outer.scope) != _log_of(node.scope):
             return None
         return outer if _is_call(outer) else None
 
