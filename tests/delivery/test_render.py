@@ -87,7 +87,12 @@ updates = st.none() | st.lists(
     ),
     max_size=2,
 )
-inputs = st.none() | st.dictionaries(st.sampled_from(["q", "messages"]), values)
+omitted = st.sampled_from(
+    [{record.MARK: "not recorded", "type": "openai.Omit"}, "~?~unset~?~sentinel~?~"]
+)
+inputs = st.none() | st.dictionaries(
+    st.sampled_from(["q", "messages"]), values | omitted
+)
 
 
 @st.composite

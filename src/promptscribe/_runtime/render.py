@@ -191,6 +191,7 @@ def _add_error(draft: Draft, last: record.End | None) -> None:
 def _add_inputs(draft: Draft, inputs: Any) -> None:
     if type(inputs) is not dict:
         return
+    usual.drop_omitted(inputs)
     if "messages" in inputs and "messages" not in draft.members:
         draft.fill("messages", usual.take_messages(inputs))
     draft.fill("inputs", inputs)

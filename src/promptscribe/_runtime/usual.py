@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 Members = dict[str, Any]
 
+_OMITTED: Final = frozenset({"Omit", "NotGiven"})
+"""Classes of what stands for no argument in the SDKs of OpenAI, Anthropic and others;
+what a log has in its place tells the class."""
+_UNSET: Final = "~?~unset~?~sentinel~?~"
+"""The same in Mistral's, as it is written in JSON."""
+
 _FILLED: Final = frozenset(
     {"log_id", "trace_parent_id", "start_time", "end_time", "created_at"}
     | {"provider_latency", "error", "inputs", "messages", "save"}
@@ -143,11 +149,25 @@ def _add_call(members: Members, first: record.Start, ended: int) -> None:
     members["end_time"] = _clock.to_text(ended)
     members["provider_latency"] = (ended - began) / 1e9 if ended > began else 0.0
     if type(inputs) is dict:
+        drop_omitted(inputs)
         if "messages" in inputs:
             messages = take_messages(inputs)
             if messages:
                 members["messages"] = messages
         members["inputs"] = inputs
+
+
+def drop_omitted(inputs: Members) -> None:
+    """Drop the arguments that an SDK's method was not given: so their defaults say."""
+    for name in [name for name, value in inputs.items() if _is_omitted(value)]:
+        del inputs[name]
+
+
+def _is_omitted(value: Any) -> bool:
+    if type(value) is dict:
+        kind = value.get("type") if record.MARK in value else None
+        return type(kind) is str and kind.rpartition(".")[2] in _OMITTED
+    return type(value) is str and value == _UNSET
 
 
 def take_messages(inputs: Members) -> list[JSONObject] | None:

@@ -45,6 +45,10 @@ def sdk(name):
     return pytest.importorskip(name)
 
 
+def openai(base):
+    return sdk("openai").OpenAI(base_url=f"{base}/v1").chat.completions
+
+
 def anthropic(base):
     return sdk("anthropic").Anthropic(base_url=base, max_retries=0).messages
 
@@ -280,6 +284,29 @@ def test_a_stream_is_one_log_of_all_it_said(provider, ask, read, facts, times):
         assert 0 < log.metadata["time_to_first_token"] <= log.provider_latency
         assert "stream" not in log.metadata
         assert log.error is None
+
+
+METHODS = {
+    "openai": (lambda b: openai(b).create, GPT),
+    "anthropic": (lambda b: anthropic(b).create, CLAUDE),
+    "groq": (lambda b: groq(b).create, GPT),
+    "mistral": (
+        lambda b: mistral(b).complete,
+        {"model": "magistral-medium-latest", "messages": ASK},
+    ),
+}
+
+
+@pytest.mark.parametrize(("method", "asked"), METHODS.values(), ids=METHODS)
+def test_what_a_method_was_not_given_is_no_argument(provider, method, asked):
+    """Each has some forty parameters, and something of its own for "not given"."""
+    with captured_logs() as logs:
+        log_prompt(method(provider))(**asked)
+
+    (log,) = logs
+    known = {name for name, value in log.inputs.items() if value is not None}
+    assert known - {"stream"} == asked.keys() - {"messages"}
+    assert log.messages == ASK
 
 
 WHOLE = {
