@@ -190,7 +190,7 @@ def test_an_unknown_log_has_a_page(client, path):
         ("GET", "/logs/nope", 404, "Log nope not found"),
         ("GET", "/prompts/nope/versions", 404, "Prompt nope not found"),
         ("GET", "/?page=none", 422, "query page: Input should be an integer"),
-        ("POST", "/trace/x", 405, "Method not allowed"),
+        ("GET", "/v1/traces", 405, "Method not allowed"),
     ],
 )
 def test_a_browser_is_told_of_an_error_on_a_page(
@@ -208,6 +208,15 @@ def test_a_browser_is_told_of_an_error_on_a_page(
     assert sentence in page.text
     assert '<a href="/">' in page.text
     assert isinstance(answer.json(), dict)
+
+
+def test_a_program_that_takes_pages_as_well_gets_json_for_what_it_posts(client):
+    """That is what Java's ``HttpURLConnection`` sends, if nobody tells it otherwise."""
+    accept = {"accept": "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"}
+    answer = client.post("/prompts/log", json={}, headers=accept)
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"]
 
 
 def test_a_fault_of_ours_is_told_on_a_page_and_says_no_more(client, post, tmp_path):

@@ -62,8 +62,11 @@ class ErrorPage:
 
 
 def asked_by_browser(scope: Scope) -> bool:
-    """Say whether somebody went to an address; clients ask for no page."""
-    if scope["type"] != "http":
+    """Say whether somebody went to an address.
+
+    Clients ask for no page, but those of Java say that they take one, and post.
+    """
+    if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
         return False
     return "text/html" in Headers(scope=scope).get("accept", "")
 
