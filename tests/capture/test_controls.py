@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 
 import pytest
 from pydantic import SecretStr
@@ -44,6 +45,32 @@ def test_arguments_can_be_included_or_excluded():
         {"question": "q"},
         {"question": "q", "style": "short"},
         {"question": "q"},
+    ]
+
+
+def test_what_is_left_out_is_so_where_no_argument_has_a_name():
+    """Where more is given than the signature says, and where there is none."""
+
+    def call(question, key):
+        return key
+
+    @functools.wraps(call)
+    def wrapper(*args, user=None, **kwargs):
+        return call(*args, **kwargs)
+
+    logged = log_prompt(exclude=["key"], path="a")
+    with captured_logs() as logs:
+        assert logged(wrapper)("q", "k", user="u") == "k"
+        assert logged(wrapper)(question="q", key="k", user="u") == "k"
+        assert logged(max)("a", "B", key=str.lower) == "B"
+        with pytest.raises(TypeError):
+            logged(call)(key="k")
+
+    assert [log.inputs for log in logs] == [
+        {"user": "u"},
+        {"question": "q", "user": "u"},
+        {"kwargs": {}},
+        {},
     ]
 
 

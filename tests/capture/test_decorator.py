@@ -333,6 +333,20 @@ def test_what_cannot_have_been_meant_is_said_where_a_function_is_decorated(
         log_prompt(**options)(functools.partial(Bot.answer, None))
 
 
+def test_one_decorator_serves_functions_that_have_other_arguments():
+    """Also a wrapper that takes one besides those of the function in it."""
+    logged = log_prompt(include=["question", "user"], exclude=["api_key"])
+
+    @functools.wraps(bare)
+    def wrapper(*args, user=None, **kwargs):
+        return bare(*args, **kwargs)
+
+    assert logged(lambda question, api_key: question)("q", "k") == "q"
+    assert logged(lambda text: text)("t") == "t"
+    assert logged(len)("four") == 4
+    assert logged(wrapper)("q", user="ada") == "q:short"
+
+
 def test_the_receiver_of_a_cached_method_is_not_recorded():
     """However it is called: by the object, or by the class."""
 

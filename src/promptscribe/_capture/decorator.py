@@ -195,8 +195,8 @@ def log_prompt(target: Any = None, /, **members: Any) -> Any:
         **members: Any member of a prompt log, see `PromptLog`. *path* defaults to
             the function's module and qualified name, ``support/bot/Agent/answer``.
             *prompt* may also be a function of (some of) the arguments, by name.
-        include: Names of the arguments to record; all of them if None. One that the
-            function does not have is refused.
+        include: Names of the arguments to record; all of them if None. One that is
+            nearly an argument's name is refused.
         exclude: Names of arguments not to record, likewise.
         output_transform: Makes what is logged of what the function returned.
         capture: ``all``; ``metadata`` keeps tokens, cost, timing and configuration

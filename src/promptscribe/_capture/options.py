@@ -29,6 +29,9 @@ Redact: TypeAlias = bool | Callable[[str], str]
 
 CAPTURES: Final = get_args(Capture)
 
+_NEAR: Final = 0.8
+"""How alike a name and a slip of the pen are, from 0 to 1."""
+
 
 class LogOptions(TypedDict, total=False):
     """Options by keyword; see `log_prompt`."""
@@ -172,18 +175,19 @@ def take_options(given: dict[str, Any]) -> Options:
 def fit_to(options: Options, prompt: Any, function: Any) -> Options:
     """Return the options as they are for a function, whose arguments some may name.
 
-    Those of a template may have any name, see `Recording.populate`.
+    One decorator may serve several functions, and a template's arguments may have any
+    name, see `Recording.populate`: what is refused is nearly the name of one.
 
     Raises:
-        ConfigurationError: Names an option, and the argument that there is not.
+        ConfigurationError: Names an option, and the argument that was meant.
     """
     named = {"include": options.include or frozenset(), "exclude": options.exclude}
     if not any(named.values()):
         return options
     try:
         parameters = inspect.signature(unwrapped(function)).parameters
-    except (ValueError, TypeError):  # a builtin's
-        return options
+    except (ValueError, TypeError):  # a builtin's: none has a name
+        return replace(options, exclude=options.exclude | {"args"}, rest="kwargs")
     rest = [name for name, p in parameters.items() if p.kind is p.VAR_KEYWORD]
     if rest:
         return replace(options, rest=rest[0])
@@ -193,11 +197,12 @@ def fit_to(options: Options, prompt: Any, function: Any) -> Options:
 
     for option, names in named.items():
         for name in sorted(names - parameters.keys()):
-            near = difflib.get_close_matches(name, parameters, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ConfigurationError(
-                option, f"the function has no argument {name!r}{hint}"
-            )
+            near = difflib.get_close_matches(name, parameters, 1, _NEAR)
+            if near:
+                hint = f"; did you mean {near[0]!r}?"
+                raise ConfigurationError(
+                    option, f"the function has no argument {name!r}{hint}"
+                )
     return options
 
 

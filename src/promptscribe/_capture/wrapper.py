@@ -37,11 +37,14 @@ PLAIN = {str, dict, list, tuple, int, float, bool, type(None)}
 """Types of results that are no streams; grows with what functions return."""
 
 
-def _bind(bind: Binder, args: Any, kwargs: Any) -> dict[str, Any]:
+def _bind(declared: Plan, bind: Binder, args: Any, kwargs: Any) -> dict[str, Any]:
     """Return the arguments of a call, by name if they fit the function."""
     try:
         return bind(*args, **kwargs)
     except Exception:  # noqa: BLE001 - the function itself will say what is wrong
+        options = declared.options
+        if options.include is not None or options.exclude:
+            return dict(kwargs)  # of the others, only names would tell
         return {"args": list(args), "kwargs": kwargs}
 
 
@@ -50,7 +53,8 @@ def begin_anew(
 ) -> Recording | None:
     """Begin a log the slow way, after the quick one failed; None if that fails too."""
     try:
-        return begin(runtime.append or _nowhere, declared, _bind(bind, args, kwargs))
+        inputs = _bind(declared, bind, args, kwargs)
+        return begin(runtime.append or _nowhere, declared, inputs)
     except BaseException as problem:  # noqa: BLE001 - ours must not reach the caller
         failure.note("recording_failed", problem)
         return None
