@@ -154,6 +154,26 @@ def test_long_texts_are_cut_around_secrets(name):
             assert not leaks(log.metadata["text"][-300:], name)
 
 
+@pytest.mark.parametrize("name", ["key", "address", "card", "header", "URL", "JWT"])
+@pytest.mark.parametrize("kind", [str, str.encode], ids=["text", "bytes"])
+def test_what_an_exception_carries_is_cut_around_secrets(name, kind):
+    """The message of one with very much in it tells the beginning of each part."""
+    secret = f" {SECRETS[name]} "
+
+    @log_prompt(redact=True)
+    def call(text):
+        raise ValueError([0] * 3_000, kind(text))
+
+    with captured_logs() as logs:
+        for shift in range(0, len(secret), 3):
+            for place in (500, 1_000):
+                with contextlib.suppress(ValueError):
+                    call("x " * ((place - shift) // 2) + secret + "y " * 1_000)
+
+    assert [leak for log in logs for leak in leaks(str(log), name)] == []
+    assert all("x x" in log.error for log in logs)
+
+
 def test_a_hook_of_ones_own_is_not_cut_through_either():
     """Whatever it takes for a secret: the cut knows only what it gives back."""
     name = "Ada King, Countess of Lovelace"

@@ -469,3 +469,17 @@ def test_what_is_made_inside_of_a_redacted_log_is_redacted(redact, tmp_path):
 
     check(found, 7, "canary")
     assert "open words" in str(found.logs)
+
+
+def test_a_field_of_a_schema_whose_name_is_a_secret_costs_the_others_nothing(tmp_path):
+    """Here an address; what stands under it stays."""
+    fields = {f"of {MAIL}": {"type": "string"}, "city": {"type": "string"}}
+
+    @log_prompt(path="a")
+    def call(schema):
+        return None
+
+    log = told(lambda: call({"properties": fields}), tmp_path).logs[0]
+
+    kept = log["inputs"]["schema"]["properties"]
+    assert kept == {"of [redacted]": fields["city"], "city": fields["city"]}

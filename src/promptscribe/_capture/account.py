@@ -67,8 +67,12 @@ _CONTEXT: Final = (
 )
 
 
-def message_of(error: BaseException) -> str:
+def message_of(error: BaseException, clean: Clean | None) -> str:
     """Return what an exception says, shortened where its arguments are very many.
+
+    Args:
+        error: The exception.
+        clean: Takes the secrets out of a text: no text is cut through one of them.
 
     Raises:
         BaseException: Whatever its ``__str__`` does.
@@ -77,10 +81,10 @@ def message_of(error: BaseException) -> str:
     told = adapter.lookup(type(error), "__str__")
     if (told is _STR or told is _KEY_STR) and _is_much(arguments):
         if len(arguments) > 1:
-            return _Short().repr(arguments)
+            return _Short(clean).repr(arguments)
         only = arguments[0]
         is_text = told is _STR and type(only) is str
-        return only if is_text else _Short().repr(only)
+        return only if is_text else _Short(clean).repr(only)
     return str.__str__(str(error))  # of a subclass: without its methods
 
 
@@ -211,7 +215,7 @@ def _tell(
 def _line(error: BaseException, message: str | None, clean: Clean | None) -> str:
     if message is None:
         try:
-            message = message_of(error)
+            message = message_of(error, clean)
         except Exception:  # noqa: BLE001 - the user's __str__
             message = "<no message: its __str__ failed>"
     name = adapter.full_name(type(error))
@@ -255,8 +259,9 @@ def _is_much(arguments: tuple[Any, ...]) -> bool:
 class _Short(reprlib.Repr):
     """Writes the beginning of what is very long."""
 
-    def __init__(self) -> None:
+    def __init__(self, clean: Clean | None) -> None:
         super().__init__()
+        self._clean = clean
         self.maxlist = self.maxtuple = self.maxdict = self.maxarray = 40
         self.maxlevel = 3
         self.maxstring = self.maxother = 1_000
@@ -280,8 +285,17 @@ class _Short(reprlib.Repr):
             return f"{{{said[1:-1]}}}" if kind is set else f"{kind.__name__}({said})"
         return super().repr1(x, level)
 
+    def repr_str(self, x: str, level: int) -> str:
+        """Return how the beginning of a text is written."""
+        del level
+        return repr(x) if len(x) <= self.maxstring else f"{self._head(x)!r}…"
+
     def repr_bytes(self, value: bytes, _level: int) -> str:
         """Return how the beginning of bytes is written."""
-        return f"{bytes(value[: self.maxstring])!r}…"
+        near = bytes(value[: self.maxstring + cut.MARGIN]).decode("latin-1")
+        return f"{self._head(near).encode('latin-1')!r}…"
+
+    def _head(self, text: str) -> str:
+        return cut.head(text, self.maxstring, self._clean)
 
     repr_bytearray = repr_bytes

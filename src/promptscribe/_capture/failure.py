@@ -58,7 +58,7 @@ def describe(
     from promptscribe._capture import account  # not before something fails
 
     try:
-        message = account.message_of(error)
+        message = account.message_of(error, clean)
     except BaseException as problem:  # noqa: BLE001 - the user's __str__
         let_through(problem)
         message = "<no message: its __str__ failed>"

@@ -246,7 +246,7 @@ class _BuiltIn(_Walker):
             if type(item) is dict and _is_secret(_name_of(key), item, value):
                 cleaned = self._walk_field(item)
             else:
-                cleaned = self._walk_dict({key: item})[key]
+                (cleaned,) = self._walk_dict({key: item}).values()
             self._put(result, self._clean_key(key), cleaned)
         return result
 
