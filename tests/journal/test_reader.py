@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -202,3 +203,31 @@ def test_a_file_that_is_no_segment_harms_nobody(dead, calls, content):
     assert reader.is_drained()
     reader.close()
     assert not path.exists()
+
+
+def test_a_listing_that_misses_a_file_made_meanwhile_costs_nothing(
+    root, witness, calls, monkeypatch
+):
+    """ext4 lists by hash: a later file may be seen that was made after a missed one."""
+    writer = Writer(root, witness, segment_bytes=4096, read=False)
+    calls.write(writer, 0)
+    writer.supply._taken = 3
+    writer.supply.prepare()
+    ready = sorted(writer.lane.path.glob("*.seg"))
+    iterdir, misses = Path.iterdir, [ready[1]]
+
+    def miss_once(folder):
+        found = list(iterdir(folder))
+        if folder == writer.lane.path and misses:
+            found.remove(misses.pop())
+        return iter(found)
+
+    monkeypatch.setattr(Path, "iterdir", miss_once)
+    reader = Reader.of_lane(Lane.follow(writer.lane.path))
+    taken = calls.drain(reader)
+    for number in range(1, 200):
+        calls.write(writer, number)
+        taken += calls.drain(reader)
+
+    assert len(ready) > 2
+    assert taken == list(range(200))

@@ -80,9 +80,12 @@ class Reader:
         if self.lane is None or self._interrupted is not None:
             return
         is_dead = self.lane.inherit()
-        paths = self.lane.segment_paths()
-        if paths is None:
+        last, paths = self.lane.segment_paths(), self.lane.segment_paths()
+        if last is None or paths is None:
             return
+        # A listing may miss what is made meanwhile, and have what was made after that:
+        # it is made twice, and of the second counts what is not behind the first.
+        paths = [path for path in paths if last and path <= last[-1]]
         if self._kind is None and paths:
             self._kind = Segment if is_mappable(paths[0]) else AppendedSegment
         known = {segment.path: segment for segment in self._segments}
