@@ -51,7 +51,7 @@ class AppendedSegment(Segment):
         Raises:
             OSError: The disk is full, or the folder cannot be written.
         """
-        flags = OPEN_FLAGS | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        flags = OPEN_FLAGS | os.O_CREAT | os.O_APPEND
         segment = cls(path, None, 0)
         segment.descriptor = os.open(path, flags, 0o600)
         try:

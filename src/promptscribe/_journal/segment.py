@@ -100,7 +100,7 @@ class Segment:
         """Make a new segment file of *size* bytes, allocated in full.
 
         Args:
-            path: Its file; there is none yet.
+            path: Its file; there is none yet, or an empty one.
             size: In bytes.
             fill: Whether to write zeros into it, for the background thread: that gives
                 the interpreter lock away. The kernel then has pages that belong
@@ -111,7 +111,7 @@ class Segment:
             OSError: The disk is full, or the folder cannot be written.
         """
         access.check_limit(size)
-        fd = os.open(path, OPEN_FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+        fd = os.open(path, OPEN_FLAGS | os.O_CREAT, 0o600)
         reach("segment-made")
         try:
             os.posix_fallocate(fd, 0, size)

@@ -13,7 +13,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Final, Protocol
 
-from promptscribe._journal.access import UNMAPPABLE, is_gone
+from promptscribe._journal.access import OPEN_FLAGS, UNMAPPABLE, is_gone
 from promptscribe._journal.appended import AppendedSegment, is_mappable
 from promptscribe._journal.lane import Lane
 from promptscribe._journal.segment import SEGMENT_BYTES, SUFFIX, Segment
@@ -279,7 +279,15 @@ class Supply:
             self._number += 1
             lane = self.lane
             path = self._path(lane)
-        segment = self._create_file(path, size, fill=fill)
+            # Here, so that files come in the order of their names: who reads along
+            # takes an empty one before one with frames for one that is not needed.
+            os.close(os.open(path, OPEN_FLAGS | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            segment = self._create_file(path, size, fill=fill)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+            raise
         self.allowance -= segment.size
         if self._sync:
             _sync_folder(lane.path)
