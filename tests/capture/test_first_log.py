@@ -6,12 +6,14 @@ import importlib
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
 import promptscribe
-from promptscribe import _fork
+from promptscribe import _fork, log_prompt
+from promptscribe.testing import MemoryTransport, captured_logs, isolated
 
 SECRET = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCD"  # noqa: S105
 
@@ -246,3 +248,116 @@ def test_a_signal_handler_may_log_wherever_the_first_log_is(tmp_path, redact, re
     assert all('"path": ' in line for line in shown.stdout.splitlines())
     written = b"".join(p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
     assert (SECRET.encode() in written) is (redact == "0")
+
+
+INTERRUPTED = """
+import os, signal, sys
+import promptscribe
+from promptscribe import log_prompt
+
+@log_prompt
+def call():
+    return "answer"
+
+ACTS = {"call": call, "flush": lambda: promptscribe.force_flush(0.1)}
+
+class Interrupts:
+    def find_spec(self, name, path=None, target=None):
+        if name == "promptscribe._journal.reader":
+            signal.raise_signal(signal.SIGUSR1)
+
+signal.signal(signal.SIGUSR1, lambda *_: ACTS[os.environ["HANDLER"]]())
+sys.meta_path.insert(0, Interrupts())
+ACTS[os.environ["FIRST"]]()
+call()
+told = promptscribe.stats()
+print(told.recorded, told.reasons.get("recording_failed"))
+"""
+
+
+@pytest.mark.parametrize("handler", ["call", "flush"])
+@pytest.mark.parametrize("first", ["call", "flush"])
+def test_a_signal_handler_may_come_first_in_the_middle_of_it(tmp_path, first, handler):
+    """It finds modules that are half loaded: before, an ImportError or no log."""
+    settings = {
+        "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path),
+        "PROMPTSCRIBE_BASE_URL": "http://127.0.0.1:9",
+        "FIRST": first,
+        "HANDLER": handler,
+    }
+    told = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED],
+        env=os.environ | settings,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    logs = [first, handler, "call"].count("call")
+    assert told.stdout == f"{logs} None\n", told.stderr
+
+
+AT_ONCE = """
+import threading
+import promptscribe
+
+ready = threading.Barrier(4)
+
+def flush():
+    ready.wait()
+    promptscribe.force_flush(1)
+
+threads = [threading.Thread(target=flush) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(sum(t.name == "promptscribe-exporter" for t in threading.enumerate()))
+"""
+
+
+def test_threads_that_flush_first_and_at_once_start_one_thread(tmp_path):
+    """Before, each had its own, for as long as the program ran."""
+    told = subprocess.run(
+        [sys.executable, "-c", AT_ONCE],
+        env=os.environ | {"PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert told.stdout == "1\n"
+
+
+@pytest.mark.parametrize("block", [captured_logs, isolated])
+def test_what_comes_after_a_block_of_tests_is_not_taken_for_the_blocks(
+    server, tmp_path, block
+):
+    """A first call was on its way as the block began, and its frame came inside."""
+    on_its_way, inside = threading.Event(), threading.Event()
+
+    def wait(text):
+        on_its_way.set()
+        inside.wait(60)
+        return text
+
+    @log_prompt(redact=wait)
+    def call(text):
+        return "answer"
+
+    first = threading.Thread(target=call, args=("question",))
+    first.start()
+    on_its_way.wait(60)
+    with block():
+        if block is isolated:
+            promptscribe.configure(
+                transport=MemoryTransport(),
+                journal_dir=tmp_path / "its own",
+                export=True,
+            )
+        inside.set()
+        first.join()
+    call("question")
+    promptscribe.force_flush(60)
+
+    assert len(server.requests) == 1

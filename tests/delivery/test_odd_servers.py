@@ -595,3 +595,44 @@ def test_a_server_that_does_not_say_what_it_offers_gets_logs_meanwhile(tmp_path)
     assert paths == {"/prompts/log"}
     assert set(server.arrivals.values()) == {1}
     assert len(server.arrivals) == marks
+
+
+def test_a_key_that_changes_while_a_server_keeps_silent_costs_no_time(tmp_path):
+    """It has not said what it offers, nor whether it takes a log with the old key."""
+    server = Mute()
+    asked, again, changed = [], threading.Event(), threading.Event()
+    spent = []
+
+    def judge(seen):
+        if seen.headers["x-api-key"] == "new":
+            return Reply()
+        asked.append(None)
+        if len(asked) == 2:
+            again.set()
+            changed.wait(60)
+            before = time.process_time()
+            threading.Event().wait(1.0)
+            spent.append(time.process_time() - before)
+        return Reply(403)
+
+    def use(key):
+        promptscribe.configure(
+            base_url=server.url, api_key=key, journal_dir=tmp_path, export=True
+        )
+
+    server.judge = judge
+    use("old")
+    answer(1)
+    promptscribe.force_flush(60)
+    waiting = threading.Thread(target=promptscribe.force_flush, args=(60,))
+    waiting.start()
+    assert again.wait(60)
+    use("new")
+    changed.set()
+    waiting.join()
+    server.said.set()
+    result = promptscribe.force_flush(60)
+    server.close()
+
+    assert (result.delivered, result.pending) == (1, 0)
+    assert spent[0] < 0.25  # before, all that it was given

@@ -8,6 +8,9 @@ that time gets it back.
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -22,6 +25,11 @@ from promptscribe._delivery import exporter
 pytestmark = pytest.mark.slow
 
 PATIENCE = 60.0
+LEAVES = """
+from promptscribe import record_log
+
+record_log("renewal", inputs={"mark": "left"})
+"""
 
 
 @log_prompt(path="renewal")
@@ -226,3 +234,76 @@ def test_a_forked_child_logs_under_a_key_that_has_rested(keys, renew, tmp_path):
 
     assert ended == 0
     assert ("child", "key-a") in keys.came
+
+
+def test_a_key_that_comes_back_delivers_what_dead_processes_left(keys, renew, tmp_path):
+    """Without a log of its own, as any key that is used for the first time."""
+    for key in ("key-a", "key-b"):
+        renew(key)
+        answer(key)
+        promptscribe.force_flush(PATIENCE)
+        wait_until(lambda: len(lanes(tmp_path)) == 1)
+    subprocess.run(
+        [sys.executable, "-c", LEAVES],
+        env=os.environ
+        | {
+            "PROMPTSCRIBE_BASE_URL": keys.server.url,
+            "PROMPTSCRIBE_API_KEY": "key-a",
+            "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path),
+            "PROMPTSCRIBE_EXPORT": "false",
+        },
+        check=True,
+    )
+    renew("key-a")
+    promptscribe.force_flush(PATIENCE)
+
+    assert ("left", "key-a") in keys.came
+
+
+def test_a_key_that_was_replaced_sleeps_though_it_cannot_rest(keys, renew, tmp_path):
+    """What a later version wrote waits under it; nobody looks at it all the time."""
+    renew("key-a")
+    answer("a")
+    (lane,) = lanes(tmp_path)
+    copy = shutil.copytree(lane, lane.with_name("copy"))
+    for path in copy.glob("*.seg"):
+        before = path.read_bytes()
+        path.write_bytes(before[:8] + b"\xff" + before[9:])
+    later = copy.rename(lane.with_name(f"{1:020d}-1"))
+    promptscribe.force_flush(PATIENCE)
+    renew("key-b")
+    answer("b")
+    promptscribe.force_flush(PATIENCE)
+    wait_until(lambda: looks(0.5) <= 4)  # before, ten for one of them
+
+    assert later.is_dir()
+
+
+def looks(seconds):
+    """Return how often exporters wake up in a while."""
+    exporters = [t.native_id for t in threads() if "exporter" in t.name]
+    assert len(exporters) == 2
+    before = sum(map(waits, exporters))
+    threading.Event().wait(seconds)
+    return sum(map(waits, exporters)) - before
+
+
+def waits(thread):
+    told = Path(f"/proc/self/task/{thread}/status").read_text("utf-8")
+    return int(told.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+
+def test_the_folders_of_other_keys_are_looked_through_once(renew, tmp_path):
+    """There may be thousands: every five seconds, each was opened, and written to."""
+    renew("key-a")
+    answer("a")
+    promptscribe.force_flush(PATIENCE)
+    (folder,) = tmp_path.glob("http*")
+    renew("key-b")
+    answer("b")
+    promptscribe.force_flush(PATIENCE)
+    wait_until(lambda: len(lanes(tmp_path)) == 1)
+    os.utime(folder, (1000, 1000))
+    promptscribe.force_flush(PATIENCE)
+
+    assert folder.stat().st_mtime == 1000

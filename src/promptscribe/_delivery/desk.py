@@ -130,10 +130,10 @@ class Desk:
             batch = self._next_batch()
             if batch is None or not self._dispatch(batch):
                 break
-        if self._route is None and self._asked_at is not None:
-            return max(self._asked_at + _LONGEST_SILENCE - now, 0.0)
         if self._logs_out >= self._window:
             return 60.0  # the answer will wake us
+        if self._route is None and self._asked_at is not None:
+            return max(self._asked_at + _LONGEST_SILENCE - now, 0.0)
         return next_due
 
     @property

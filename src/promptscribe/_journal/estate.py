@@ -131,20 +131,18 @@ class Estate:
 
     def may_inherit(self, root: Path, *, is_for_others: bool = False) -> bool:
         """Say whether what lies in another folder of the server's is for this one."""
-        # What needs no file first: who changes keys every hour has many folders.
+        # What needs few files first: who changes keys every hour has many folders.
         if not self._is_beside(root) or _PROJECT in root.name or root == self.root:
             return False
-        is_free = _is_keyless(root) or (is_for_others and _is_keyless(self.root))
-        if not is_free and self._are_apart(self.root, root):
-            return False
+        if not (_is_keyless(root) or (is_for_others and _is_keyless(self.root))):
+            refused = root / _REFUSED
+            if not refused.exists() or self.root.name in _lines(refused):
+                return False
+            if self._are_apart(self.root, root):
+                return False
         if not is_own(root):
             return False
-        if not is_for_others and self._program not in _lines(root / _PROGRAMS):
-            return False
-        if is_free:
-            return True
-        refused = root / _REFUSED
-        return refused.exists() and self.root.name not in _lines(refused)
+        return is_for_others or self._program in _lines(root / _PROGRAMS)
 
     def _are_apart(self, *roots: Path) -> bool:
         return not self._apart.isdisjoint(roots) or any(

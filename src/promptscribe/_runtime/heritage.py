@@ -7,6 +7,7 @@ as dropped, with the reason.
 from __future__ import annotations
 
 import resource
+import time
 from typing import TYPE_CHECKING, Final
 
 from promptscribe._journal import estate
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 LONGEST_AGE: Final = 7 * 24 * 3600.0
 """Seconds after which logs go that cannot be delivered: nobody should find a year of
 prompts on a disk. What can be delivered is, however old it is."""
+
+_GIVE_UP_EVERY: Final = 3600.0
+"""Seconds between looks for such logs of other keys: who changes keys every hour has
+thousands of folders, and to look into a thousand took 20 ms."""
 
 _SHARE: Final = 32
 _SHARE_TO_FOLLOW: Final = 5
@@ -53,6 +58,7 @@ class Heritage:
         self._any_key = any_key
         self._told: set[Path | str] = set()
         self._barred: set[Path] = set()
+        self._give_up_at = 0.0
 
     def adopt(self, own: Lane | None) -> bool:
         """Take over the lanes of dead processes; *own* is not one.
@@ -75,12 +81,18 @@ class Heritage:
             lane = self._take(take_over, path)
             if lane is not None:
                 self._read(lane)
+        if time.monotonic() >= self._give_up_at:
+            self._give_up_at = time.monotonic() + _GIVE_UP_EVERY
+            self._give_up_old()
+        return True
+
+    def _give_up_old(self) -> None:
+        """Remove what nobody came for who has the key."""
         for root in self.estate.others(is_for_others=self._follow):
             before = clock_of(root) - LONGEST_AGE
             for path in find_lanes(root):
                 if is_older(path, before):
                     self._give_up(self._take(Lane.adopt, path))
-        return True
 
     def _let_go(self) -> bool:
         """Leave a lane for now that has nothing to deliver, and may have some later.
@@ -175,7 +187,6 @@ class Heritage:
         return reader
 
     def _give_up(self, lane: Lane | None) -> None:
-        """Remove what nobody came for who has the key."""
         if lane is not None:
             reader = self._read(lane)
             while reader.drop_oldest("journal_age"):

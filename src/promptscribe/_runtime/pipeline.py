@@ -192,7 +192,7 @@ class Pipeline:
 
     def rest(self) -> bool:
         """Ask to be woken by the next frame; False if one was missed."""
-        if self._is_replaced and not self._reader.has_begun():
+        if self._is_replaced and self.writer.segments and not self._reader.has_begun():
             return False  # what was sealed is read to its end, and removed
         self.writer.asleep = True
         return self.writer.recorded <= self._reader.taken + self._refused
@@ -203,11 +203,11 @@ class Pipeline:
         A call that goes on meanwhile keeps it, and one whose log comes later makes a
         new one.
         """
-        if not self._is_replaced or self._heritage.counted or self.result().pending:
+        if not self._is_replaced or self.result().pending:
             return False
         if self.writer.segments and not self._reader.has_begun():
             self.writer.seal()
-        return self.writer.retire()
+        return not self._heritage.counted and self.writer.retire()
 
     # What the runtime asks for.
 
@@ -253,6 +253,8 @@ class Pipeline:
         is_replaced = by_other and self._given_transport is None
         if is_replaced is not self._is_replaced:
             self._is_replaced = is_replaced
+            if not is_replaced:
+                self._exporter.start()  # for what dead processes left meanwhile
             self._exporter.wake()
 
     def part(self, other: Pipeline) -> None:

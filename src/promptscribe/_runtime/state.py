@@ -114,7 +114,7 @@ class Runtime:
     def lend(self, append: Append) -> Iterator[None]:
         """Have frames go to *append* for a while, and nowhere else."""
         with self._lock:
-            before, under = self.append, self._lent_over
+            before, under = self._for_later(), self._lent_over
             if under is None:
                 self._lent_over = before or nowhere
             self.append = append
@@ -133,6 +133,7 @@ class Runtime:
         """Have a fresh state for a while: no settings, no servers, own counts."""
         with self._lock:
             before = {name: getattr(self, name) for name in self.__slots__}
+            before["append"] = self._for_later()
             self._start_over()
             _follow_threads(False)
         try:
@@ -177,11 +178,29 @@ class Runtime:
         for pipeline in self._pipelines:
             pipeline.writer.after_fork()
 
+    def _for_later(self) -> Append | None:
+        # A `_First` that a call on its way has may take to what is in force meanwhile.
+        return _First(self) if isinstance(self.append, _First) else self.append
+
     def _reached(self) -> list[Pipeline]:
         if not self._pipelines and self.settings.keep and self.settings.enabled:
             with self._lock:  # to deliver what an earlier process left behind
-                self._start_pipeline()
+                if self._early is None and not self._pipelines:
+                    with self._starting():
+                        self._start_pipeline()
         return list(self._pipelines)
+
+    @contextlib.contextmanager
+    def _starting(self) -> Iterator[None]:
+        # A signal's handler may log meanwhile, on this stack: all may be half imported.
+        self._early = early = list[tuple[int, bytes]]()
+        try:
+            yield
+        finally:
+            self._early = None
+        append = self.append or nowhere
+        for frame in early:
+            append(*frame)
 
     def _apply(self, settings: _config.Settings) -> None:
         self._settings = settings
@@ -214,26 +233,17 @@ class Runtime:
         """Start the pipeline with the first frame, then get out of the way."""
         with self._lock:
             if self._early is not None:
-                # A signal handler logs while the code that it interrupted, on this
-                # very stack, is starting the pipeline: it may be half imported.
                 self._early.append((kind, payload))
                 return True
-            early: list[tuple[int, bytes]] = []
-            self._early = early
-            try:
+            if first.append is not None:  # another thread's first frame was sooner
+                return first.append(kind, payload)
+            with self._starting():
                 if self._settings is None:
                     self._apply(_config.resolve(self._code, complain=self._complain))
                 if isinstance(self.append, _First):
                     self._start_pipeline()
                 append = first.append = self.append
-            finally:
-                self._early = None
-        if append is None:
-            return False
-        kept = append(kind, payload)
-        for frame in early:
-            append(*frame)
-        return kept
+        return False if append is None else append(kind, payload)
 
     def _start_pipeline(self) -> None:
         from promptscribe._runtime.pipeline import Pipeline
