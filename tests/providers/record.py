@@ -23,6 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import documented as d
+import documented_interaction as i
 import documented_local as local
 import documented_more as m
 import documented_other as o
@@ -59,6 +60,7 @@ ROUTES = (  # (end of the path, whole answer, stream, how a stream is written)
     ("/failed/v1/chat/completions", o.OPENROUTER_FAILED, [], "sse"),
     ("/broken/v1/chat/completions", o.OPENROUTER_BROKEN, [], "sse"),
     ("/structured/v1/chat/completions", o.STRUCTURED, [], "sse"),
+    ("/interactions", i.INTERACTION, i.INTERACTION_STREAM, "sse"),
     ("/v1/conversations", o.CONVERSATION, o.CONVERSATION_STREAM, "sse"),
     ("/api/generate", local.OLLAMA_TEXT, local.OLLAMA_TEXT_STREAM, "lines"),
 )

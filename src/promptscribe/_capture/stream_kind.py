@@ -76,6 +76,10 @@ _CLASSES: Final[dict[str, dict[str, StreamKind]]] = {
     },
     "cohere": {"HttpResponse": "raw", "AsyncHttpResponse": "raw"},  # core/
     "litellm": {"CustomStreamWrapper": "both"},  # litellm_core_utils
+    "google.genai": {  # _gaos/utils/eventstreaming.py, of its interactions
+        "Stream": "iterator",
+        "AsyncStream": "async iterator",
+    },
     "botocore": {"EventStream": "iterable"},  # botocore/eventstream.py
     "aiobotocore": {"AioEventStream": "async iterable"},  # which is a botocore's, too
 }
@@ -146,8 +150,9 @@ def is_providers(running: Any) -> bool:
 
 def _look_up(kind: type) -> StreamKind | None:
     for base in adapter.mro_of(kind):
-        package = adapter.full_name(base).partition(".")[0]
-        found = _CLASSES.get(package, {}).get(adapter.kind_name(base))
+        names = adapter.full_name(base).split(".")
+        classes = _CLASSES.get(names[0]) or _CLASSES.get(".".join(names[:2]), {})
+        found = classes.get(adapter.kind_name(base))
         if found is not None:
             return found
     return None

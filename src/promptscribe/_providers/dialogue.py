@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 KINDS: Final = frozenset({"message", *CONTRACT_ROLES, *ROLES})
 """Types of messages that stand for a role (LangChain's), or say nothing (OpenAI's)."""
 
+SPEAKERS: Final = {"user_input": "user", "model_output": "assistant"}
+"""Whose message a step of Gemini's interactions is."""
+
 
 def read_messages(value: JSONValue) -> list[JSONObject]:
     """Read a conversation: a list of messages, one message, or the user's text."""
@@ -77,7 +80,13 @@ def read_message(raw: JSONObject, default_role: str = "user") -> list[JSONObject
 
 
 def _read_item(item: JSONObject) -> list[JSONObject]:
-    """Read an item of OpenAI's responses API, or a part that stands alone."""
+    """Read an item of OpenAI's responses API, or a part that stands alone.
+
+    A step of Gemini's interactions is a message, if somebody said it.
+    """
+    speaker = SPEAKERS.get(item["type"])
+    if speaker is not None:
+        return read_parts(item.get("content")).messages(speaker)
     said = ("text", "input_text", "image", "image_url", "input_image")
     role = "user" if item["type"] in said else "assistant"
     return read_parts(item).messages(role)

@@ -21,6 +21,7 @@ def read_image(part: JSONObject) -> JSONObject | None:
     Anthropic: ``source {type, media_type, data | url | file_id}``.
     Bedrock: ``image {format, source {bytes}}``.
     LangChain: ``url`` or ``base64``, ``mime_type``.
+    Gemini's interactions: ``data`` or ``uri``, ``mime_type``.
     """
     value = part.get("image_url")
     url = word(value) or word(at(value, "url"))
@@ -31,7 +32,7 @@ def read_image(part: JSONObject) -> JSONObject | None:
     data = base64_text(first(source, "data", "bytes", "base64"))
     if data is not None:
         return image_part(f"data:{_image_type(source, holder)};base64,{data}")
-    url = word(source.get("url"))
+    url = word(first(source, "url", "uri"))
     return None if url is None else image_part(url)
 
 

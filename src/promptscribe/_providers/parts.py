@@ -139,6 +139,13 @@ def _thinking(part: JSONObject, parts: Parts) -> None:
         parts.thinking.append(thinking_part(value, part.get("signature")))
 
 
+def _thought(part: JSONObject, parts: Parts) -> None:
+    # Gemini's interactions: texts, and one signature for them all.
+    said = "".join(strings(at(piece, "text") for piece in rows(part.get("summary"))))
+    if said:
+        parts.thinking.append(thinking_part(said, part.get("signature")))
+
+
 def _redacted(part: JSONObject, parts: Parts) -> None:
     data = base64_text(part.get("data"))
     if data is not None:
@@ -244,6 +251,7 @@ TYPED: Final[dict[str, Callable[[JSONObject, Parts], None]]] = {
     "output_audio": _spoken,
     "refusal": _refusal,
     "thinking": _thinking,
+    "thought": _thought,
     "redacted_thinking": _redacted,
     "reasoning": _reasoning,
     "reasoning_content": _reasoning_content,
@@ -259,6 +267,7 @@ TYPED: Final[dict[str, Callable[[JSONObject, Parts], None]]] = {
     "tool_result": _result,
     "tool_call_response": _result,
     "function_call_output": _result,
+    "function_result": _result,
     "custom_tool_call_output": _result,
 }
 """Parts with a ``type``: OpenAI (both), Anthropic, Cohere, Mistral, LangChain, OTel."""

@@ -76,6 +76,7 @@ READ: Final = frozenset(
     | {"message", "chat_history", "thinking", "tools", "toolConfig", "tool_config"}
     | {"tool_choice", "functions", "function_call", "response_format", "format", "text"}
     | {"reasoning", "reasoning_effort", "engine", "seed", "random_seed"}
+    | {"thinking_level"}
     | {*LIMITS, *STOPS, *SEEDS, *USERS, *SYSTEMS, *NESTED}
     | {name for names in NAMES.values() for name in names}
 )
@@ -195,6 +196,7 @@ def _effort(body: JSONObject, settings: JSONObject) -> str | int | None:
     if budget is not None:
         return budget
     level = word(first(thinking, "thinking_level", "thinkingLevel"))
+    level = level or word(settings.get("thinking_level"))  # Gemini's interactions
     return level or word(at(body, "output_config", "effort"))
 
 

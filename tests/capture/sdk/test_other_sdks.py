@@ -34,6 +34,8 @@ LOOK = "Let me look."
 ANTHROPIC_FACTS = (LOOK, "tool_use", 2009, 393)
 OPENAI_FACTS = (LOOK, "tool_calls", 2006, 300)
 GEMINI_FACTS = (LOOK, "STOP", 1034, 160)
+INTERACT = {"model": "gemini-3-flash-preview", "input": "Weather?"}
+INTERACTION_FACTS = (LOOK, "requires_action", 1034, 160)
 COHERE_FACTS = (LOOK, "TOOL_CALL", 17, 12)
 
 
@@ -202,6 +204,16 @@ STREAMS = {
         read_async,
         GEMINI_FACTS,
     ),
+    "gemini interaction": (
+        lambda b: gemini(b).interactions.create(**INTERACT, stream=True),
+        list,
+        INTERACTION_FACTS,
+    ),
+    "gemini interaction async": (
+        lambda b: gemini(b).aio.interactions.create(**INTERACT, stream=True),
+        read_async,
+        INTERACTION_FACTS,
+    ),
     "mistral": (
         lambda b: mistral(b).stream(model="magistral-medium-latest", messages=ASK),
         list,
@@ -318,6 +330,10 @@ WHOLE = {
     "groq": (lambda b: groq(b).create(**GPT), OPENAI_FACTS),
     "groq raw": (lambda b: groq(b).with_raw_response.create(**GPT), OPENAI_FACTS),
     "gemini": (lambda b: gemini(b).models.generate_content(**GEMINI), GEMINI_FACTS),
+    "gemini interaction": (
+        lambda b: gemini(b).interactions.create(**INTERACT),
+        INTERACTION_FACTS,
+    ),
     "mistral": (
         lambda b: mistral(b).complete(model="magistral-medium-latest", messages=ASK),
         ("Rain.", "stop", 16, 34),
