@@ -2,7 +2,9 @@
 
 import pytest
 
+from promptscribe import log_prompt
 from promptscribe._providers.registry import interpret, join
+from promptscribe.testing import captured_logs
 
 
 def anthropic(*content, usage=None, **more):
@@ -22,6 +24,93 @@ def test_anthropics_compaction_is_counted():
     read = interpret(anthropic(usage=usage)).usage
 
     assert (read.prompt_tokens, read.output_tokens) == (1050, 105)
+
+
+ADVISED = {
+    "input_tokens": 1760,
+    "cache_read_input_tokens": 400,
+    "output_tokens": 531,
+    "iterations": [
+        {"type": "message", "input_tokens": 412, "output_tokens": 89},
+        {"type": "advisor_message", "model": "claude-opus-4-8", "output_tokens": 1612}
+        | {"input_tokens": 823, "cache_read_input_tokens": 100},
+        {"type": "message", "input_tokens": 1348, "cache_read_input_tokens": 400}
+        | {"output_tokens": 442},
+    ],
+}
+DECLINED = {
+    "input_tokens": 412,
+    "output_tokens": 264,
+    "iterations": [
+        {"type": "message", "model": "claude-opus-5", "input_tokens": 408}
+        | {"output_tokens": 0},
+        {"type": "message", "model": "claude-opus-4-8", "input_tokens": 410}
+        | {"output_tokens": 20},
+        {"type": "fallback_message", "model": "claude-sonnet-4-6"}
+        | {"input_tokens": 412, "output_tokens": 264},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("usage", "counted", "costs"),
+    [
+        (
+            ADVISED,
+            (1760 + 400 + 823 + 100, 531 + 1612),
+            (1760 * 3 + 400 * 0.3 + 823 * 5 + 100 * 0.5, 531 * 15 + 1612 * 25),
+        ),
+        (DECLINED, (412 + 410, 264 + 20), (412 * 3 + 410 * 5, 264 * 15 + 20 * 25)),
+    ],
+    ids=["advised", "declined"],
+)
+@pytest.mark.parametrize("capture", ["all", "metadata"])
+def test_each_model_in_a_message_is_counted_by_its_own_price(
+    capture, usage, counted, costs
+):
+    """Advisor and who declined in the middle are paid for; who said nothing is not."""
+    pytest.importorskip("genai_prices")
+    answer = anthropic(usage=usage, model="claude-sonnet-4-6")
+
+    with captured_logs() as logs:
+        log_prompt(path="p", capture=capture)(lambda: answer)()
+
+    (log,) = logs
+    assert (log.prompt_tokens, log.output_tokens) == counted
+    spent = log.prompt_cost * 1e6, log.output_cost * 1e6
+    assert spent == pytest.approx(costs, abs=1e-6)
+
+
+def test_of_models_of_which_one_has_no_price_there_is_no_cost():
+    """A part of it would pass for the whole."""
+    pytest.importorskip("genai_prices")
+    steps = [dict(step) for step in ADVISED["iterations"]]
+    steps[1]["model"] = "claude-of-tomorrow"
+    answer = anthropic(usage=ADVISED | {"iterations": steps}, model="claude-sonnet-4-6")
+
+    with captured_logs() as logs:
+        log_prompt(path="p", prompt={"model": "claude-sonnet-4-6"})(lambda: answer)()
+
+    (log,) = logs
+    assert log.prompt_tokens == 3083
+    assert log.prompt_cost is log.output_cost is None
+
+
+def test_the_model_that_went_on_is_the_one_that_answered():
+    """A stream names the requested one first, and the other where it takes over."""
+    start = anthropic(model="claude-opus-5", stop_reason=None, usage={})
+    block = {"type": "fallback", "to": {"model": "claude-sonnet-4-6"}}
+    block |= {"from": {"model": "claude-opus-5"}, "trigger": {"type": "refusal"}}
+    chunks = [
+        {"type": "message_start", "message": start},
+        {"type": "content_block_start", "index": 0, "content_block": block},
+        {"type": "message_delta", "delta": {}, "usage": DECLINED},
+    ]
+
+    facts = interpret(join(chunks))
+
+    assert facts.model == "claude-sonnet-4-6"
+    assert facts.usage.output_tokens == 284
 
 
 def test_a_part_of_the_prompt_does_not_pass_for_the_whole():

@@ -43,6 +43,11 @@ EVENTS: Final = frozenset(
 ``input_json`` …) repeats them and is passed over."""
 
 
+BESIDE: Final = ("compaction", "advisor_message")
+"""Steps whose tokens are in none of the upper counts."""
+THOUGHTS: Final = ("output_tokens_details", "thinking_tokens")
+
+
 def detect(response: JSONValue) -> bool:
     """Say whether *response* is a message: a list of blocks and why it stopped."""
     if not isinstance(at(response, "content"), list):
@@ -61,6 +66,7 @@ def interpret(response: JSONValue) -> ResponseFacts:
     body = table(response)
     return answered(
         [read_parts(body.get("content")).message("assistant")],
+        shares=_shares(body),
         finish_reason=word(body.get("stop_reason")),
         usage=read_usage(body),
         model=word(body.get("model")),
@@ -91,16 +97,15 @@ def _tier(usage: JSONObject) -> str | None:
 def read_usage(body: JSONObject) -> Usage | None:
     """Read the usage: ``input_tokens`` are those beside the cache, so all are added.
 
-    The tokens of a compaction are not in the upper counts and are added as well
-    (anthropic 2.13.0, types/beta/beta_usage.py, ``iterations``).
+    So are those of steps that are not in the upper counts, see `_beside`.
     """
     usage = body.get("usage")
-    if not isinstance(usage, dict):
-        return None
-    steps = tables(usage.get("iterations"))
-    counted = [usage, *(step for step in steps if step.get("type") == "compaction")]
+    return _counted([usage, *_beside(body)]) if isinstance(usage, dict) else None
+
+
+def _counted(counts: list[JSONObject]) -> Usage:
     fresh, read, write, output = (
-        add(*(count(row.get(name)) for row in counted))
+        add(*(count(row.get(name)) for row in counts))
         for name in (
             "input_tokens",
             "cache_read_input_tokens",
@@ -108,18 +113,57 @@ def read_usage(body: JSONObject) -> Usage | None:
             "output_tokens",
         )
     )
+    thoughts = (count(at(row, *THOUGHTS)) for row in counts)
     hours = (
-        count(at(row, "cache_creation", "ephemeral_1h_input_tokens")) for row in counted
+        count(at(row, "cache_creation", "ephemeral_1h_input_tokens")) for row in counts
     )
     return Usage(
         # Without the fresh ones the sum would be a part that passes for the whole.
         prompt_tokens=None if fresh is None else add(fresh, read, write),
         output_tokens=output,
-        reasoning_tokens=count(at(usage, "output_tokens_details", "thinking_tokens")),
+        reasoning_tokens=add(*thoughts),
         cache_read_tokens=read,
         cache_write_tokens=write,
         cache_write_1h_tokens=add(*hours),
     )
+
+
+def _beside(body: JSONObject) -> list[JSONObject]:
+    """Give the steps that the upper counts leave out, though they are paid for.
+
+    A compaction; an advisor, by another model's price; and a model that declined, once
+    it had begun to answer (anthropic 2.14.0, types/beta/beta_usage.py and
+    beta_iterations_usage.py; https://platform.claude.com/docs/en/agents-and-tools/
+    tool-use/advisor-tool, "Usage and billing").
+    """
+    steps = tables(at(body, "usage", "iterations"))
+    kinds = [step.get("type") for step in steps]
+    is_handed_on = "fallback_message" in kinds
+    return [
+        step
+        for kind, step in zip(kinds, steps, strict=True)
+        if kind in BESIDE
+        or (is_handed_on and kind == "message" and _is_a_beginning(step, body))
+    ]
+
+
+def _is_a_beginning(step: JSONObject, body: JSONObject) -> bool:
+    return _is_anothers(step, body) and bool(count(step.get("output_tokens")))
+
+
+def _is_anothers(step: JSONObject, body: JSONObject) -> bool:
+    return word(step.get("model")) not in (None, body.get("model"))
+
+
+def _shares(body: JSONObject) -> list[tuple[str | None, Usage]] | None:
+    """Split the usage by model, if it was not all of one."""
+    beside = _beside(body)
+    others = [step for step in beside if _is_anothers(step, body)]
+    if not others:
+        return None
+    own = [table(body.get("usage")), *(step for step in beside if step not in others)]
+    shares = [(word(body.get("model")), _counted(own))]
+    return shares + [(step["model"], _counted([step])) for step in others]
 
 
 def join(chunks: list[JSONValue]) -> JSONValue:
@@ -158,6 +202,9 @@ def _join(events: list[JSONObject]) -> JSONObject:
             return table(event["message"])  # the SDK's MessageStream gives it whole
         else:
             _grow(blocks, event)
+            # Another model goes on where one declined.
+            served = word(at(event, "content_block", "to", "model"))
+            whole |= {} if served is None else {"model": served}
     whole["usage"] = usage or None
     whole["content"] = [_sealed(blocks[place]) for place in sorted(blocks)]
     return whole

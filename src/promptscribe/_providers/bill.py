@@ -6,7 +6,9 @@ Whoever fills in a log does it by this: a caller's response, a span, the usual l
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import structs
 
 from promptscribe._providers import pricing
 
@@ -50,7 +52,7 @@ def bill(
     members, notes = _counts(usage)
     if not is_priced:
         return members, notes
-    price = pricing.price(facts, model=model, provider=provider, at=at, load=load)
+    price = _price(facts, model=model, provider=provider, at=at, load=load)
     if price is not None:
         members["prompt_cost"] = price.prompt_cost
         if price.output_cost is not None:
@@ -59,6 +61,24 @@ def bill(
     elif usage.total_cost is not None:
         notes["total_cost"] = usage.total_cost
     return members, notes
+
+
+def _price(
+    facts: ResponseFacts, *, model: str | None, **known: Any
+) -> pricing.Price | None:
+    """Add up what each model's share cost; the first may be known as it was asked."""
+    if facts.shares is None:
+        return pricing.price(facts, model=model, **known)
+    found: list[pricing.Price] = []
+    for name, usage in facts.shares:
+        share = structs.replace(facts, model=name, usage=usage)
+        one = pricing.price(share, model=None if found else model, **known)
+        if one is None:
+            return None
+        found.append(one)
+    prompt = sum([one.prompt_cost for one in found])
+    output = sum([one.output_cost or 0 for one in found])
+    return pricing.Price(prompt, output, found[0].source)
 
 
 def _counts(usage: Usage) -> tuple[JSONObject, JSONObject]:

@@ -65,6 +65,7 @@ class ResponseFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
         provider: The contract's name of the provider, where the shape tells.
         service_tier: The tier that served the call (``flex``, ``priority`` …), as
             it sets the price.
+        shares: *usage* by model, where several took part: the one that answered first.
         choices: The answers after the first, each as a ChatMessage.
         error_code: What went wrong, in the provider's word, where it answered all the
             same (OpenAI's responses with ``status: failed``).
@@ -81,6 +82,7 @@ class ResponseFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     model: str | None = None
     provider: str | None = None
     service_tier: str | None = None
+    shares: list[tuple[str | None, Usage]] | None = None
     choices: list[JSONObject] | None = None
     error_code: str | None = None
     error_message: str | None = None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _COUNTED: Final = ("prompt_tokens", "output_tokens")
 _PARTS: Final = ("cache_read_tokens", "cache_write_tokens")
 
-_PRICING: Final = ("model", "provider", "service_tier", "has_answer")
+_PRICING: Final = ("model", "provider", "service_tier", "shares", "has_answer")
 """What a price depends on, besides the tokens."""
 
 ERROR: Final = "error"
