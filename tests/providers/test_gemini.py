@@ -1,8 +1,14 @@
 """What is special in Gemini's content."""
 
+import pytest
+
 from promptscribe import log_prompt
+from promptscribe._providers.pricing import price
 from promptscribe._providers.registry import interpret
 from promptscribe.testing import captured_logs
+
+FLEXIBLE = "gemini-3.8-flash-lite-tts"
+"""A model for which the list has a price of that tier."""
 
 
 def gemini(*parts, **more):
@@ -70,6 +76,43 @@ def test_geminis_modalities_are_counted_apart():
 
     assert (read.input_audio_tokens, read.cache_audio_read_tokens) == (6, 2)
     assert (read.output_image_tokens, read.output_audio_tokens) == (8, None)
+
+
+@pytest.mark.parametrize(
+    ("told", "tier"),
+    [
+        ({"trafficType": "ON_DEMAND_FLEX"}, "flex"),
+        ({"traffic_type": "ON_DEMAND_PRIORITY", "serviceTier": None}, "priority"),
+        ({"trafficType": "ON_DEMAND"}, None),
+        ({"serviceTier": "FLEX"}, "flex"),
+        ({"service_tier": "standard"}, "standard"),
+        ({"serviceTier": 1, "trafficType": [1]}, None),
+    ],
+)
+def test_geminis_tier_sets_the_price(told, tier):
+    """The Gemini API names it, Vertex tells it by the traffic."""
+    counts = {"promptTokenCount": 1000, "candidatesTokenCount": 100}
+
+    facts = interpret(gemini({"text": "hi"}, usageMetadata=counts | told))
+
+    assert facts.service_tier == tier
+
+
+def test_a_flexible_call_of_geminis_costs_half():
+    """As the list of prices has it."""
+    pytest.importorskip("genai_prices")
+    counts = {"promptTokenCount": 1000, "candidatesTokenCount": 100}
+    answer = gemini({"text": "hi"}, usageMetadata=counts, modelVersion=FLEXIBLE)
+    flexible = gemini(
+        {"text": "hi"},
+        usageMetadata=counts | {"trafficType": "ON_DEMAND_FLEX"},
+        modelVersion=FLEXIBLE,
+    )
+
+    usual, cheap = price(interpret(answer)), price(interpret(flexible))
+
+    assert cheap.prompt_cost == pytest.approx(usual.prompt_cost / 2, abs=1e-12)
+    assert cheap.output_cost == pytest.approx(usual.output_cost / 2, abs=1e-12)
 
 
 def test_an_id_that_is_none_costs_no_log():

@@ -35,6 +35,9 @@ USAGE: Final = ("usageMetadata", "usage_metadata")
 ID: Final = ("responseId", "response_id")
 REASON: Final = ("finishReason", "finish_reason")
 
+TRAFFIC: Final = {"ON_DEMAND_PRIORITY": "priority", "ON_DEMAND_FLEX": "flex"}
+"""Traffic that has a price of its own (google-genai 3.6.1, types.TrafficType)."""
+
 BESIDE: Final = frozenset(
     {
         *("modelVersion", "model_version"),
@@ -80,7 +83,15 @@ def interpret(response: JSONValue) -> ResponseFacts:
         usage=read_usage(body),
         model=word(first(body, "modelVersion", "model_version")),
         provider="google",
+        service_tier=_tier(table(first(body, *USAGE))),
     )
+
+
+def _tier(usage: JSONObject) -> str | None:
+    """Give the tier, as it sets the price: named by it, or by Vertex's traffic."""
+    traffic = word(first(usage, "trafficType", "traffic_type")) or ""
+    tier = word(first(usage, "serviceTier", "service_tier")) or ""
+    return TRAFFIC.get(traffic) or tier.lower() or None
 
 
 def _message(candidate: JSONObject) -> JSONObject:
