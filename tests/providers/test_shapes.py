@@ -39,6 +39,34 @@ def test_bedrocks_redacted_thoughts_and_pictures_are_read():
     assert facts.output_message["content"][0]["image_url"]["url"] == url
 
 
+def test_what_bedrock_says_with_sources_is_the_answer():
+    """It stands in ``citationsContent``; in a stream, the sources stand beside."""
+    sources = [{"title": "a", "location": {"documentChar": {"start": 0}}}]
+    said = {"content": [{"text": "It "}, {"text": "rains."}], "citations": sources}
+    message = {"role": "assistant", "content": [{"citationsContent": said}]}
+    deltas = [{"text": "It "}, {"citation": sources[0]}, {"text": "rains."}]
+    chunks = [
+        {"contentBlockDelta": {"contentBlockIndex": 0, "delta": delta}}
+        for delta in deltas
+    ]
+
+    for answer in ({"output": {"message": message}, "stopReason": "end_turn"}, chunks):
+        assert interpret(answer).output == "It rains."
+
+
+def test_a_tool_that_bedrock_runs_itself_is_no_call():
+    """As Anthropic's: whoever calls what is in ``tool_calls`` has none to call."""
+    call = {"toolUseId": "t", "name": "search", "input": {}, "type": "server_tool_use"}
+    own = {"toolUseId": "u", "name": "weather", "input": {}}
+    message = {"role": "assistant", "content": [{"toolUse": call}, {"toolUse": own}]}
+
+    read = interpret({"output": {"message": message}, "stopReason": "tool_use"})
+
+    calls = read.output_message["tool_calls"]
+    assert [call["function"]["name"] for call in calls] == ["weather"]
+    assert read.output_message["content"] == [call]
+
+
 def test_a_tool_without_arguments_has_an_empty_object():
     """Bedrock streams no input at all for it."""
     start = {"toolUse": {"toolUseId": "t", "name": "f"}}
@@ -108,6 +136,30 @@ def test_ollamas_cached_prompt_has_no_count():
     read = interpret(body).usage
 
     assert (read.prompt_tokens, read.output_tokens) == (None, 3)
+
+
+def test_the_last_of_mistrals_messages_is_the_answer():
+    """Where the server has called tools, a choice has all that was said between."""
+    messages = [
+        {"role": "assistant", "tool_calls": [{"function": {"name": "search"}}]},
+        {"role": "tool", "content": "rain", "tool_call_id": "t"},
+        {"role": "assistant", "content": "It rains."},
+    ]
+    choice = {"index": 0, "finish_reason": "stop", "messages": messages}
+
+    facts = interpret({"object": "chat.completion", "choices": [choice], "model": "m"})
+
+    assert facts.output_message == {"role": "assistant", "content": "It rains."}
+
+
+def test_a_picture_of_ollamas_is_content():
+    """A model that draws answers no text, and a picture as base64."""
+    body = {"model": "m", "done": True, "response": "", "image": "aGk="}
+
+    content = interpret(body).output_message["content"]
+
+    url = "data:image/png;base64,aGk="
+    assert content == [{"type": "image_url", "image_url": {"url": url}}]
 
 
 def test_a_chunk_of_ollamas_has_no_usage():

@@ -38,6 +38,7 @@ def interpret(response: JSONValue) -> ResponseFacts:
     if not isinstance(message, dict):  # generate has no message
         message = {"content": text(body.get("response"))}
         message["thinking"] = body.get("thinking")
+        message["images"] = [body.get("image")]
     return answered(
         [read_answer(message)],
         finish_reason=word(body.get("done_reason")),

@@ -128,6 +128,8 @@ def read_usual(body: JSONObject) -> ResponseFacts | None:
 
 def _message(choice: JSONObject) -> JSONObject:
     message = choice.get("message")
+    if not isinstance(message, dict):  # Mistral's, where its tools were called as well
+        message = next(reversed(tables(choice.get("messages"))), None)
     if isinstance(message, dict):
         return read_answer(message)
     return {"role": "assistant", "content": text(choice.get("text"))}

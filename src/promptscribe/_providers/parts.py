@@ -172,6 +172,9 @@ def _reasoning(part: JSONObject, parts: Parts) -> None:
 def _call(part: JSONObject, parts: Parts) -> None:
     inner = first(part, "toolUse", "functionCall", "function_call", "tool_call")
     call = inner if isinstance(inner, dict) else part
+    if call is not part and call.get("type") == "server_tool_use":
+        parts.content.append(kept(**_named(call)))  # Bedrock ran it itself
+        return
     arguments = first(call, "arguments", "args", "input", "parameters")
     if arguments is None and call is not part:
         arguments = {}  # Gemini leaves out args for a function without parameters
@@ -220,6 +223,14 @@ def _reasoning_content(part: JSONObject, parts: Parts) -> None:
         parts.thinking.append(thinking_part(said, inner.get("signature")))
     else:
         _redacted({"data": at(value, "redactedContent")}, parts)
+
+
+def _cited(part: JSONObject, parts: Parts) -> None:
+    # Bedrock: what is said with sources stands in place of the text.
+    pieces = rows(at(part, "citationsContent", "content"))
+    said = "".join(strings(at(piece, "text") for piece in pieces))
+    if said:
+        parts.content.append(text_part(said))
 
 
 def _nothing(part: JSONObject, parts: Parts) -> None:
@@ -285,6 +296,7 @@ UNTYPED: Final[dict[str, Callable[[JSONObject, Parts], None]]] = {
     "toolUse": _call,
     "toolResult": _result,
     "reasoningContent": _reasoning_content,
+    "citationsContent": _cited,
     "image": _image,
     "json": _json,
     "cachePoint": _nothing,
