@@ -41,7 +41,15 @@ def make_binder(function: Callable[..., Any], *, receives: bool = False) -> Bind
         return nameless
     if any(keyword.iskeyword(p.name) for p in parameters):
         return nameless
-    return _compile(parameters, skipped=int(receives))
+    binder = _compile(parameters, skipped=int(receives))
+    binder.__dict__["nameless"] = nameless
+    return binder
+
+
+def without_names(bind: Binder) -> Binder:
+    """Return what takes the arguments that do not fit, less the receiver."""
+    nameless: Binder = getattr(bind, "nameless", bind)
+    return nameless
 
 
 def has_receiver(function: Any) -> bool:

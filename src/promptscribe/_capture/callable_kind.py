@@ -6,11 +6,12 @@ costs nothing later.
 
 from __future__ import annotations
 
+import functools
 import inspect
-from types import FunctionType
+from types import FunctionType, MethodType, MethodWrapperType
 from typing import TYPE_CHECKING, Any, Final
 
-from promptscribe._capture import generator, wrapper
+from promptscribe._capture import generator, iterator, wrapper
 from promptscribe._capture.arguments import has_receiver, make_binder, unwrapped
 from promptscribe._capture.importlib_bootstrap import LoggedFunction
 from promptscribe._capture.logged import (
@@ -50,7 +51,11 @@ def wrap(function: Any, declared: Plan) -> Any:
             return LoggedFunction(
                 target, make, again, receives=receives, declared=declared, bind=bind
             )
-        call = _with_options(declared, kind, around(declared, bind, *more))
+        if around is iterator.around_iterator:
+            call = around(declared, bind, *more, is_twice=_is_decorated(target))
+        else:
+            call = around(declared, bind, *more)
+        call = _with_options(declared, kind, call)
         return LoggedCall(target, make, again, receives=receives, call=call)
 
     if type(function) is FunctionType:
@@ -103,15 +108,47 @@ def _as_class_makes_it(function: Any) -> Any:
     return function
 
 
+def _is_decorated(target: Any) -> bool:
+    """Say whether what is called, or what that calls, is decorated as well."""
+    while not is_logged(target):
+        if type(target) is functools.partial:
+            target = target.func
+        elif type(target) is MethodType:
+            target = target.__func__
+        elif type(target) is MethodWrapperType:  # the ``__call__`` of one of these
+            target = target.__self__
+        else:
+            return type(target) is LoggedObject
+    return True
+
+
 def _find(function: Any) -> tuple[Any, ...]:
     """Return the kind of a callable, what makes its wrapper, and what that needs."""
     if _is(inspect.isasyncgenfunction, function):
-        return "async generator", wrapper.around_iterator, generator.drive_async
+        return "async generator", iterator.around_iterator, generator.drive_async
     if _is(inspect.isgeneratorfunction, function):
-        return "generator", wrapper.around_iterator, generator.drive
+        return "generator", iterator.around_iterator, generator.drive
     if _is(inspect.iscoroutinefunction, function):
+        if _is_marked(function):
+            return "marked", wrapper.calling
         return "coroutine", wrapper.around_coroutine, function
     return "function", _around_function
+
+
+def _is_marked(function: Any) -> bool:
+    """Say whether only a mark says that it gives coroutines.
+
+    Such a function runs when it is called, and what it gives may be anything.
+    """
+    while type(function) is functools.partial:
+        function = function.func
+    if type(function) is MethodType:
+        function = function.__func__
+    code = getattr(function, "__code__", None)
+    if code is None:  # an object
+        code = getattr(type(function).__call__, "__code__", None)
+    flags = getattr(code, "co_flags", None)  # a mock has some, and no code
+    return type(flags) is int and not flags & inspect.CO_COROUTINE
 
 
 def _is(predicate: Callable[[Any], bool], function: Any) -> bool:

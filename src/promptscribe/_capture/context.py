@@ -99,6 +99,22 @@ class Inherited:
         self.controlled = self.dropped or redacts or is_unsaved(members)
 
 
+class Pending(Inherited):
+    """The scope of a generator while it is made: its log begins with the first step.
+
+    A generator that is made meanwhile is the same function's, decorated twice.
+
+    Attributes:
+        log: The log, as soon as it has begun.
+    """
+
+    __slots__ = ("log",)
+
+    def __init__(self, outer: Scope | None) -> None:
+        super().__init__(outer, runtime.members if outer is None else outer.members)
+        self.log: Scope | None = None
+
+
 current: Final[ContextVar[Scope | None]] = ContextVar(
     "promptscribe_current", default=None
 )

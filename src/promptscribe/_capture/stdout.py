@@ -120,8 +120,8 @@ def capturing(
 
     Args:
         call: What stands between a caller and a decorated function.
-        kind: Of the function: ``function``, ``coroutine``, ``generator`` or
-            ``async generator``.
+        kind: Of the function: ``function``, ``marked``, ``coroutine``, ``generator``
+            or ``async generator``.
     """
     run = _RUN[kind]
 
@@ -199,6 +199,7 @@ def _run_async_generator(
 
 _RUN: Final = {
     "function": _run_function,
+    "marked": _run_function,
     "coroutine": _run_coroutine,
     "generator": _run_generator,
     "async generator": _run_async_generator,

@@ -82,11 +82,11 @@ def _stand_in(stream: Any, tape: Tape, scope: Scope | None) -> Any:
         return stream
     if kind_of(stream) == "coroutine":
         driver = driver_for(stream, _await)
-        return named_as(driver(_Unawaited(stream, tape), tape, scope), stream)
+        return named_as(driver(Unawaited(stream, tape), tape, scope), stream)
     return stand_in(stream, tape, scope)
 
 
-async def _await(unawaited: _Unawaited, tape: Tape, scope: Scope | None) -> Any:
+async def _await(unawaited: Unawaited, tape: Tape, scope: Scope | None) -> Any:
     """Await a coroutine of an SDK and record what it gives, or stand in for that."""
     coroutine = unawaited.take()
     token = current.set(scope)
@@ -104,15 +104,19 @@ async def _await(unawaited: _Unawaited, tape: Tape, scope: Scope | None) -> Any:
     return result
 
 
-class _Unawaited:
+class Unawaited:
     """Holds a coroutine until it is awaited.
 
     If it never is, the warning about that is the stand-in's: one, as before.
+
+    Args:
+        coroutine: The coroutine.
+        tape: What ends if it never is, or None.
     """
 
     __slots__ = ("_coroutine", "_tape")
 
-    def __init__(self, coroutine: Any, tape: Tape) -> None:
+    def __init__(self, coroutine: Any, tape: Tape | None = None) -> None:
         self._coroutine = coroutine
         self._tape = tape
 
@@ -124,7 +128,8 @@ class _Unawaited:
     def __del__(self) -> None:
         if self._coroutine is not None:
             self._coroutine.close()
-            self._tape.finish(ABANDONED)
+            if self._tape is not None:
+                self._tape.finish(ABANDONED)
 
 
 def payload(value: Any) -> Any:
