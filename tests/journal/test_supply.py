@@ -11,8 +11,12 @@ import pytest
 from tests.descriptors import open_under
 
 from promptscribe._journal import frame
+from promptscribe._journal import supply as supplies
 from promptscribe._journal.appended import AppendedSegment
+from promptscribe._journal.reader import Reader
+from promptscribe._journal.segment import Segment
 from promptscribe._journal.supply import Supply
+from promptscribe._journal.writer import Writer
 
 SIZE = 64 << 10
 
@@ -111,6 +115,44 @@ def test_where_the_process_may_map_no_more_frames_are_appended(supply):
     assert taken.store_frame(frame.WHOLE, payload, SIZE)
     assert names(supply) == [taken.path.name]
     taken.finish()
+
+
+def test_once_there_is_memory_again_frames_go_to_a_mapped_file(
+    root, witness, calls, monkeypatch
+):
+    """A program may be at its limit for a moment, and run for weeks."""
+    monkeypatch.setattr(supplies, "_MAP_AGAIN", 0.0)
+    writer = Writer(root, witness, segment_bytes=8 << 20)
+    reader = Reader.of_writer(writer)
+    with no_more_memory():
+        calls.write(writer, 0)
+        writer.prepare()
+        calls.write(writer, 1)
+    writer.prepare()
+    calls.write(writer, 2)
+
+    assert [type(s) for s in writer.segments] == [AppendedSegment, Segment]
+    assert calls.drain(reader) == [0, 1, 2]
+    assert witness.failures == []
+    writer.close()
+
+
+def test_what_was_kept_in_memory_is_so_no_longer_than_the_disk_is_full(
+    root, witness, calls
+):
+    """The rest of a segment in memory may be enough for a day."""
+    root.parent.mkdir(parents=True)
+    root.write_text("a file where the folder should be")
+    writer = Writer(root, witness)
+    calls.write(writer, 0)
+    writer.prepare()
+    root.unlink()
+    writer.prepare()
+    calls.write(writer, 1)
+
+    assert [s.path is None for s in writer.segments] == [True, False]
+    assert calls.drain(Reader.of_writer(writer)) == [0, 1]
+    writer.close()
 
 
 def test_what_was_made_ready_to_be_appended_to_is_not_left_open(root, supply):

@@ -443,6 +443,37 @@ def test_appended_frames_are_found_by_the_next_process(appending, calls, root):
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_thread_that_comes_late_to_a_file_goes_on_in_the_next(appending, calls):
+    """It was to append, and others did so until they could store into a mapped one."""
+    reader = Reader.of_writer(appending)
+    calls.write(appending, 0)
+    page, offset = appending._page, appending._page.offset
+    calls.write(appending, *range(1, 10))
+    appending.supply._mappable = True
+    taken = calls.numbers(reader.take(3))  # it is mapped, to be read
+    calls.write(appending, *range(10, 200))
+    late = appending._append_slowly(frame.WHOLE, calls.payload(200), page, offset)
+
+    assert late is True
+    assert taken + calls.drain(reader) == list(range(201))
+
+
+def test_what_one_that_comes_late_did_not_store_is_waited_for_by_nobody(writer, calls):
+    """It was to store into a mapped file, and frames are appended by then."""
+    calls.write(writer, 0)
+    page, offset = writer._page, writer._page.offset
+    page.offset = page.limit + 1
+    writer.supply._mappable = False
+    calls.write(writer, *range(1, 5))
+    late = writer._append_slowly(frame.WHOLE, calls.payload(5), page, offset)
+    reader = Reader.of_writer(writer)
+    taken = calls.drain(reader)
+
+    assert late is True
+    assert taken == list(range(6))
+    assert writer.segments[0].path != page.segment.path
+
+
 def test_a_child_does_not_append_to_its_parents_file(appending, calls):
     """Its frames go to a file of its own; the parent's stays as it was."""
     calls.write(appending, 1)

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from promptscribe._delivery import environment, unseen
+from promptscribe._delivery.sockets import Sockets
 from promptscribe._fork import ForkLock
 from promptscribe.errors import Unreachable
 
@@ -168,6 +169,8 @@ class HttpTransport:
 
     def _exchange(self, method: str, asked: Request) -> tuple[Any, bytes]:
         with _importing:
+            if self._line is not None and self._line.sockets.are_gone():
+                self.close()
             line = self._line or self._connect()
         httpx = line.httpx
         try:
@@ -184,6 +187,7 @@ class HttpTransport:
             )
             with unseen.uninstrumented():
                 response = line.send(request)
+                line.sockets.note(response)
                 body = _read_body(response, max(asked.answer_bytes, _ANSWER_BYTES))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as problem:
             raise Unreachable(_describe(problem)) from None
@@ -197,6 +201,7 @@ class HttpTransport:
         """Close the connections; the next request opens new ones."""
         line, self._line = self._line, None
         if line is not None:
+            line.sockets.let_go()
             with contextlib.suppress(Exception):
                 line.close()
 
@@ -228,7 +233,7 @@ class HttpTransport:
             )
             send, close = transport.handle_request, transport.close
         unseen.keep_quiet()
-        self._line = _Line(httpx, send, close, headers, {})
+        self._line = _Line(httpx, send, close, headers, {}, Sockets())
         return self._line
 
 
@@ -242,6 +247,7 @@ class _Line:
         close: Closes the connections.
         headers: Header fields of every request.
         urls: Those used so far, by their path: reading one takes 20 µs.
+        sockets: Those it has open.
     """
 
     httpx: Any
@@ -249,6 +255,7 @@ class _Line:
     close: Callable[[], None]
     headers: dict[str, str]
     urls: dict[str, Any]
+    sockets: Sockets
 
 
 class _TimeLeft:

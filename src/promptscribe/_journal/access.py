@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from promptscribe._journal import frame
 from promptscribe._journal.faultpoint import reach
+from promptscribe._journal.mapping import map_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,7 +64,7 @@ def map_file(path: Path, access: int) -> tuple[mmap.mmap, bool]:
     try:
         _check(fd)
         try:
-            return mmap.mmap(fd, 0, access=access), False
+            return map_open(fd, 0, access), False
         except OSError as problem:
             if problem.errno not in UNMAPPABLE:
                 raise

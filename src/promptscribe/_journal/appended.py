@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Final
 
 from promptscribe._journal import access, frame
 from promptscribe._journal.access import OPEN_FLAGS
+from promptscribe._journal.descriptor import Descriptor
+from promptscribe._journal.mapping import map_open
 from promptscribe._journal.segment import Segment, header
 
 if TYPE_CHECKING:
@@ -30,19 +32,15 @@ _UNFIT: Final = (
 
 
 class AppendedSegment(Segment):
-    """A segment that grows by ``O_APPEND`` writes, and is mapped only to be read.
+    """A segment that grows by ``O_APPEND`` writes, and is mapped only to be read."""
 
-    Attributes:
-        descriptor: The open file, while frames may be appended; else -1.
-    """
-
-    __slots__ = ("descriptor",)
+    __slots__ = ("_file",)
 
     ACCESS = mmap.ACCESS_READ
 
     def __init__(self, path: Path | None, mapping: mmap.mmap | None, size: int) -> None:
         super().__init__(path, mapping, size)
-        self.descriptor = -1
+        self._file: Descriptor | None = None  # while frames may be appended
 
     @classmethod
     def start(cls, path: Path) -> AppendedSegment:
@@ -53,7 +51,7 @@ class AppendedSegment(Segment):
         """
         flags = OPEN_FLAGS | os.O_CREAT | os.O_APPEND
         segment = cls(path, None, 0)
-        segment.descriptor = os.open(path, flags, 0o600)
+        segment._file = Descriptor(os.open(path, flags, 0o600))
         try:
             segment.store(header(frame.APPENDED))
         except BaseException:
@@ -66,12 +64,15 @@ class AppendedSegment(Segment):
         """Append bytes, all of them or none.
 
         Raises:
-            OSError: The disk is full, or the segment was closed.
+            OSError: The disk is full; or the file was closed, by the program as well.
         """
         access.check_limit(self.size + 1)
-        written = os.write(self.descriptor, content)
+        if self._file is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        fd = self._file.number()
+        written = os.write(fd, content)
         if written < len(content):
-            os.ftruncate(self.descriptor, self.size)
+            os.ftruncate(fd, self.size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.size += written
 
@@ -94,10 +95,10 @@ class AppendedSegment(Segment):
 
     def abandon(self) -> None:
         """Close the file; in a forked child as well, where it stays the parent's."""
-        # Forgotten first: closing it twice would close a file of the user's.
-        fd, self.descriptor = self.descriptor, -1
-        with contextlib.suppress(OSError):
-            os.close(fd)
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(OSError):
+                file.close()
 
     def acknowledge(self, offsets: Iterable[int]) -> None:
         """Mark the frames at *offsets* as delivered."""
@@ -111,9 +112,9 @@ class AppendedSegment(Segment):
 
     def outlive_file(self) -> None:
         """Go on in memory, with all that was appended."""
-        if self.descriptor >= 0:  # as yet it reaches what has no name any more
+        if self._file is not None:  # as yet it reaches what has no name any more
             with contextlib.suppress(OSError, ValueError):
-                self.map = mmap.mmap(self.descriptor, 0, access=mmap.ACCESS_READ)
+                self.map = map_open(self._file.number(), 0, self.ACCESS)
         super().outlive_file()
 
     def add_checksums(self, bare: list[frame.Piece]) -> None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from promptscribe._journal.access import judge
 from promptscribe._journal.faultpoint import reach
-from promptscribe._journal.lock import lock
+from promptscribe._journal.lock import is_lost, lock
 from promptscribe._journal.segment import SUFFIX
 from promptscribe.errors import JournalError
 
@@ -143,6 +143,17 @@ class Lane:
             self._writer = writer
             reach("adopted")
         return True
+
+    def renew(self) -> None:
+        """Take the locks again that the program has closed with all its descriptors.
+
+        Who has them meanwhile delivers what is there, under the same ids.
+        """
+        with contextlib.suppress(OSError):
+            if is_lost(self._reader):
+                self._reader = lock(self.path / _READER) or self._reader
+            if is_lost(self._writer):
+                self._writer = lock(self.path / _WRITER) or self._writer
 
     def segment_paths(self) -> list[Path] | None:
         """Return the segment files, oldest first; None if nobody can say just now.

@@ -1,24 +1,29 @@
 """The lock: one file that one process has at a time.
 
 Its law: it ends with the process, however that ends, and not before. A program that
-closes all its descriptors, as daemons do, keeps it all the same where the file can be
-mapped: a mapping holds the open file that the lock belongs to (mmap(2), flock(2); but
-on overlayfs it holds another one).
+closes all its descriptors, as daemons do, keeps it all the same where a mapping holds
+the open file that the lock belongs to (mmap(2), flock(2)); elsewhere it is taken again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import mmap
 import os
 from typing import TYPE_CHECKING, Final, Protocol
 
 from promptscribe._journal.access import check_limit
+from promptscribe._journal.descriptor import Descriptor
+from promptscribe._journal.mapping import map_open
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+
+_kept: Final[dict[int, bool]] = {}
+"""Whether a mapping keeps a lock, by the number of the file system."""
 
 
 class Lock(Protocol):
@@ -27,19 +32,6 @@ class Lock(Protocol):
     def close(self) -> None:
         """Let go of it, in a forked child for this process alone."""
         ...
-
-
-class _Descriptor:
-    """A descriptor, for where a file cannot be mapped."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-
-    def close(self) -> None:
-        # Forgotten first: closing one twice would close a file of the user's.
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
 
 
 def lock(path: Path) -> Lock | None:
@@ -56,7 +48,7 @@ def lock(path: Path) -> Lock | None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.fstat(fd).st_ino == path.stat(follow_symlinks=False).st_ino:
-            held = _hold(fd)
+            held = _hold(fd, path.parent)
     except (BlockingIOError, FileNotFoundError):
         pass
     finally:
@@ -65,13 +57,52 @@ def lock(path: Path) -> Lock | None:
     return held
 
 
-def _hold(fd: int) -> Lock:
+def is_lost(held: Lock | None) -> bool:
+    """Say whether a lock has ended with the descriptor that it belonged to."""
+    return isinstance(held, Descriptor) and not held.is_there()
+
+
+def _hold(fd: int, folder: Path) -> Lock:
     try:
+        if not _is_kept(folder):
+            return Descriptor(fd)
         if not os.fstat(fd).st_size:
             check_limit(1)
             os.ftruncate(fd, 1)
-        mapping = mmap.mmap(fd, 1, access=mmap.ACCESS_READ)
+        mapping = map_open(fd, 1, mmap.ACCESS_READ)
     except (OSError, ValueError):
-        return _Descriptor(fd)
-    os.close(fd)  # the mapping has a duplicate of its own
+        return Descriptor(fd)
+    os.close(fd)
     return mapping
+
+
+def _is_kept(folder: Path) -> bool:
+    """Say whether a mapping keeps a lock on its file when no descriptor is left.
+
+    Not on overlayfs, where it holds another file than the one that was opened. It is
+    tried, once for a file system, with a file that has no name: no other process can
+    take its lock in between.
+
+    Raises:
+        OSError: It cannot be tried.
+    """
+    device = folder.stat().st_dev
+    if device not in _kept:
+        check_limit(1)
+        with contextlib.ExitStack() as stack:
+            fd = os.open(folder, os.O_TMPFILE | _FLAGS & ~os.O_CREAT, 0o600)
+            probe = Descriptor(fd)
+            stack.callback(probe.close)
+            other = os.open(f"/proc/self/fd/{fd}", os.O_RDWR | os.O_CLOEXEC)
+            stack.callback(os.close, other)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(fd, 1)
+            mapping = map_open(fd, 1, mmap.ACCESS_READ)
+            stack.callback(mapping.close)
+            probe.close()
+            try:
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _kept[device] = False
+            except BlockingIOError:
+                _kept[device] = True
+    return _kept[device]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from promptscribe._journal import access, frame
 from promptscribe._journal.access import OPEN_FLAGS
 from promptscribe._journal.faultpoint import reach
+from promptscribe._journal.mapping import map_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -119,7 +120,7 @@ class Segment:
             for offset in range(0, size if fill else 0, _SLICE_BYTES):
                 # Not all at once: in one piece of 1 MiB each page takes 5 µs to map.
                 os.pwrite(fd, _ZEROS[: size - offset], offset)
-            mapping = mmap.mmap(fd, size)
+            mapping = map_open(fd, size, cls.ACCESS)
         except BaseException:
             path.unlink(missing_ok=True)
             raise

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import threading
+import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from promptscribe._journal.access import OPEN_FLAGS, UNMAPPABLE, is_gone
@@ -40,9 +41,11 @@ of the 99th percentile: at 64 KB a frame, 1 MiB is used up after 15."""
 _LONGEST_SEGMENT: Final = 8 << 20
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_NO_MAP: Final = UNMAPPABLE | {errno.ENOSYS, errno.ENOMEM}
-"""What says that frames have to be appended: the file system cannot allocate or map, or
-the process may map no more (``RLIMIT_AS``, ``vm.max_map_count``), in memory neither."""
+_NO_MAP: Final = UNMAPPABLE | {errno.ENOSYS}
+"""What says that frames have to be appended: the file system cannot allocate or map."""
+_MAP_AGAIN: Final = 5.0
+"""Seconds for which they are where the process may map no more (``RLIMIT_AS``,
+``vm.max_map_count``), in memory neither: that passes, or not."""
 
 
 class Observer(Protocol):
@@ -96,6 +99,7 @@ class Supply:
         self._synced: Segment | None = None
         self._number = 0
         self._mappable: bool | None = None
+        self._map_at = 0.0
         self._broken = root is None
 
     def anew(self) -> Supply:
@@ -153,7 +157,7 @@ class Supply:
         taken, self._taken = self._taken, 0
         if self.root is None:
             return
-        if not (self._mappable or self._mappable is None or self._broken):
+        if not (self._may_map() or self._mappable is None or self._broken):
             return  # nothing to make ready in a file that is appended to
         # As many as were used since the last time, where that takes no room from logs.
         wanted = min(taken, _MOST_READY, self.allowance // (self.segment_bytes * 16))
@@ -164,6 +168,10 @@ class Supply:
                 segment = self._ready[self._present]
                 segment.populate(0, segment.size)
                 self._present += 1
+
+    def has_ready(self) -> bool:
+        """Say whether the next segment is a mapped one, and there."""
+        return bool(self._ready)
 
     def _next_ready(self, *, is_needed: bool) -> Segment:
         """Take the next ready segment away, with its pages present if it is needed."""
@@ -184,8 +192,10 @@ class Supply:
         with self._lock:
             is_wanted = lane is self.lane and segment.path == self._path(lane)
             if is_wanted:
-                self._ready.append(segment)
                 self._broken = False
+                is_wanted = not isinstance(segment, AppendedSegment)
+            if is_wanted:
+                self._ready.append(segment)
         if not is_wanted:
             segment.unlink()
         return is_wanted
@@ -294,14 +304,20 @@ class Supply:
         return segment, lane
 
     def _create_file(self, path: Path, size: int, *, fill: bool) -> Segment:
-        if self._mappable:
+        if self._may_map():
             try:
                 return Segment.create(path, size, fill=fill)
             except OSError as problem:
-                if problem.errno not in _NO_MAP:
+                if problem.errno == errno.ENOMEM:
+                    self._map_at = time.monotonic() + _MAP_AGAIN
+                elif problem.errno in _NO_MAP:
+                    self._mappable = False
+                else:
                     raise
-                self._mappable = False
         return AppendedSegment.start(path)
+
+    def _may_map(self) -> bool:
+        return bool(self._mappable) and time.monotonic() >= self._map_at
 
 
 def _sync_folder(path: Path) -> None:

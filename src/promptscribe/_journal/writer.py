@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import errno
 import os
 import threading
 import zlib
@@ -67,6 +68,24 @@ class _Page:
         self.offset = frame.SEGMENT_HEADER_BYTES
         is_mapped = segment is not None and segment.map is not None
         self.limit = segment.size if segment is not None and is_mapped else 0
+
+    def is_makeshift(self) -> bool:
+        """Say whether frames go to memory alone, or are appended, for now."""
+        segment = self.segment
+        is_appended = isinstance(segment, AppendedSegment)
+        return is_appended or (segment is not None and segment.path is None)
+
+    def lower_end(self, offset: int) -> None:
+        """End at *offset* if that is before where another thread had to go on.
+
+        A file that is appended to ends where its last frame does.
+        """
+        segment = self.segment
+        if segment is None or isinstance(segment, AppendedSegment):
+            return
+        if segment.end is not None and offset < segment.end:
+            segment.end = offset
+            segment.mark_sealed()
 
 
 class Writer:
@@ -167,14 +186,13 @@ class Writer:
             self._deferred.append((kind, payload))
             return True
         with self._changing():
+            if page is not self._page:
+                page.lower_end(offset)
             if isinstance(self._page.segment, AppendedSegment):
                 if self._write(self._page.segment, kind, payload):
                     return True
             elif page is self._page:
                 self._seal(offset)
-            elif page.segment is not None and page.segment.end is not None:
-                page.segment.end = min(page.segment.end, offset)
-                page.segment.mark_sealed()
             page = self._page
             if page.offset + len(payload) + 24 > page.limit:
                 self._seal(page.offset)
@@ -205,7 +223,8 @@ class Writer:
             if not segment.store_frame(kind, payload, self.supply.segment_bytes):
                 return False
         except OSError as problem:
-            self.supply.fail(problem)
+            if problem.errno != errno.EBADF:  # else the program closed all its files
+                self.supply.fail(problem)
             return False
         self.recorded += kind != frame.START
         if self.asleep:
@@ -218,6 +237,8 @@ class Writer:
 
         A folder that somebody removed is noticed here: what was mapped is kept.
         """
+        if self.lane is not None:
+            self.lane.renew()
         is_deleted = self.supply.is_deleted()
         current = [s for s in (self._page.segment,) if s and not s.is_there()]
         if is_deleted or current:
@@ -231,6 +252,9 @@ class Writer:
             self._observer.journal_failed("journal_deleted", f"its {what} was removed")
         if self.segments:
             self.supply.prepare()
+        if self.supply.has_ready() and self._page.is_makeshift():
+            with self._changing():
+                self._seal()
 
     def sync(self) -> None:
         """Have the disk itself hold all so far; gives the interpreter lock away."""
