@@ -354,6 +354,33 @@ def test_lanes_that_nobody_can_read_give_way_to_others(lab, command):
     assert left == [later] * 20
 
 
+def test_so_do_programs_in_the_middle_of_a_call(lab, command):
+    """A call may take hours; what it returns is delivered by who comes back."""
+    programs = [lab.start("holding", 20, PROMPTSCRIBE_EXPORT="0") for _ in range(6)]
+    for program in programs:
+        assert program.stdout.readline() == "done\n"
+    drain = 'ulimit -n 24; exec "$0" -m promptscribe drain'
+    said = []
+    for _ in range(2):
+        done = subprocess.run(
+            ["sh", "-c", drain, sys.executable],
+            env=lab.environment,
+            cwd=lab.folder,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        said.append(done.stdout)
+        for program in programs:
+            if program.poll() is None:
+                program.communicate("\n")
+
+    assert "delivered 120, pending 0, rejected 0, dropped 0" in said[0]
+    assert "delivered 6, pending 0, rejected 0, dropped 0" in said[1]
+    assert list(lab.root.glob("*/*.seg")) == []
+
+
 def test_what_is_no_file_holds_nobody_up(lab, command):
     """Whatever somebody has put there: a pipe without a writer, an endless link."""
     lab.down()

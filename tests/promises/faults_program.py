@@ -72,6 +72,18 @@ def asked(count):
     promptscribe.shutdown(1)
 
 
+def holding(count):
+    """Work, and be in the middle of one more call until the driver says so."""
+    work(count)
+
+    @log_prompt(path="faults/call")
+    def long_call(mark):
+        tell("done")
+        wait_for_driver()
+
+    long_call(count)
+
+
 def interrupted(count):
     """Work, and go on after Ctrl-C; tell each call that has returned, and wait."""
     for mark in range(count):

@@ -134,6 +134,10 @@ class Join:
         segment.acknowledge([offset])
         self._lose("damaged", 1)
 
+    def has_more_to_tell(self) -> bool:
+        """Say whether it knows of calls what nobody could find out again."""
+        return bool(self.dropped or self._wrecks or self._ends)
+
     def finish(self) -> list[Place]:
         """Return where the calls began that cannot end any more, and forget all."""
         for reason in self.dropped.values():

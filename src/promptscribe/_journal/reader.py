@@ -140,12 +140,14 @@ class Reader:
     def is_idle(self) -> bool:
         """Say whether nothing is under way, and yet there may be more.
 
-        Its writer lives, or it has files that cannot be opened as yet.
+        Its writer lives, or it has files that cannot be opened as yet. A call that has
+        begun is found again by who comes back.
         """
+        live = sum(segment.live for segment in self._segments)
         return not (
             (self._is_whole and not self.is_barred())
-            or self._join.starts
-            or any(segment.live for segment in self._segments)
+            or live > len(self._join.starts)
+            or self._join.has_more_to_tell()
         )
 
     def is_barred(self) -> bool:
