@@ -188,6 +188,15 @@ def test_what_is_very_long_is_not_written_out(error):
     assert peak < 1_000_000
 
 
+def test_what_is_empty_is_written_as_python_writes_it():
+    """Beside what is too long to be."""
+    error = ValueError([], (), {}, set(), frozenset(), {1}, frozenset({2}), LONG)
+
+    _, message, _ = failure.describe(error)
+
+    assert message.startswith("([], (), {}, set(), frozenset(), {1}, frozenset([2]), ")
+
+
 def traced(function):
     """Return the most bytes that a call allocates."""
     import tracemalloc

@@ -379,6 +379,9 @@ def test_arguments_that_a_function_may_have_are_left_out():
         log_prompt(include=["other"])(call)("q", key="k", other=1)
         log_prompt(include=["more"], exclude=["key"])(call)("q", key="k", other=1)
         log_prompt(exclude=["more"])(call)("q", key="k", other=1)
+        log_prompt(include=["question"])(call)("q")
+        log_prompt(include=["question"])(call)("q", key="k", other=1)
+        log_prompt(include=["question", "more"])(call)("q")
         filled = fill("x")
 
     assert filled == "about x, k"
@@ -387,6 +390,9 @@ def test_arguments_that_a_function_may_have_are_left_out():
         {"more": {"other": 1}},
         {"more": {"other": 1}},
         {"question": "q"},
+        {"question": "q"},
+        {"question": "q"},
+        {"question": "q", "more": {}},
         {"topic": "x"},
     ]
 

@@ -208,6 +208,16 @@ def test_context_members_reach_every_log_inside():
     assert (third.user, third.metadata) == (None, None)
 
 
+def test_what_a_program_has_at_hand_is_taken_or_named():
+    """A number becomes text, as of a database's key; what cannot be text is told."""
+    members = {"user": 5, "batch_id": ["b"], "metadata": {"plan": "pro"}}
+    with captured_logs() as logs, log_context(**members):
+        leaf("inside")
+
+    assert (logs[0].user, logs[0].batch_id) == ("5", None)
+    assert logs[0].metadata == {"plan": "pro", "not_recorded": {"batch_id": "a list"}}
+
+
 async def test_context_members_stay_in_their_task():
     """200 interleaved requests: no log has another request's user."""
 

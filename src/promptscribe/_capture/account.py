@@ -279,6 +279,8 @@ class _Short(reprlib.Repr):
             head = dict(itertools.islice(x.items(), self.maxdict + 1))
             said = super().repr_dict(head, level)
             return said if kind is dict else f"{kind.__name__}({said})"
+        if (kind is set or kind is frozenset) and not x:
+            return repr(x)
         if kind in _SERIES and kind is not list and kind is not tuple:
             first = list(itertools.islice(x, self.maxlist + 1))
             said = super().repr_list(first, level)

@@ -248,7 +248,9 @@ def _select(inputs: Any, options: Options) -> Any:
     if type(more) is dict and rest not in exclude:
         if include is not None and rest in include:
             include = None  # all of them, but for what is excluded
-        kept[rest] = _select(more, replace(options, include=include, rest=None))
+        some = _select(more, replace(options, include=include, rest=None))
+        if some or include is None:
+            kept[rest] = some
     return kept
 
 

@@ -70,7 +70,10 @@ class log_context:  # noqa: N801 - used as a function, like contextlib.suppress
     """Give every log that is made inside of the block these members.
 
     Use it with ``with`` or ``async with``. Blocks add up; the inner one wins, and what
-    a decorator says wins over both. ``metadata`` is merged.
+    a decorator says wins over both. ``metadata`` is merged. Values are what a program
+    has at hand, and are never refused: a number becomes text where text is wanted; what
+    cannot become what is wanted is left out, and named in the log's
+    ``metadata.not_recorded``.
 
     Args:
         **members: Any member of a prompt log, see `PromptLog`, for example *user*,
