@@ -375,11 +375,31 @@ def test_a_lost_answer_stores_nothing_twice(sink, deliver):
 
 def test_a_conflict_over_our_own_id_is_an_acknowledgement(sink, deliver):
     """409: the first attempt was stored although its answer was lost."""
-    sink.judge = lambda seen: Reply(409, store=True)
+    sink.judge = lambda seen: Reply(
+        409, body=json.dumps({"detail": f"Log {seen.log['log_id']} is there"}).encode()
+    )
     deliver()
     call(5)
 
-    assert promptscribe.force_flush(60).delivered == 5
+    result = promptscribe.force_flush(60)
+
+    assert (result.delivered, result.rejected) == (5, 0)
+
+
+def test_a_conflict_over_anything_else_is_kept_for_a_person(sink, deliver):
+    """409 also says that a path is a tool's there: nobody has stored that log."""
+    refusal = Reply(409, body=b'{"detail": "test/answer is a tool, not a prompt"}')
+    sink.judge = lambda seen: refusal if mark_of(seen) == 3 else Reply()
+    folder = deliver()
+    call(5)
+
+    result = promptscribe.force_flush(60)
+
+    assert (result.delivered, result.rejected, result.pending) == (4, 1, 0)
+    assert result.reasons["http_409"] == 1
+    (entry,) = buried(folder)
+    assert entry["body"]["inputs"] == {"mark": 3}
+    assert "is a tool" in entry["reason"]
 
 
 def test_a_server_that_hangs_holds_up_nobody(sink, deliver):

@@ -473,7 +473,6 @@ def respond(connection, head, body):
         (b"202 Accepted", b"ok"),
         (b"204 No Content", b""),
         (b"201 Created", b"all of them"),
-        (b"409 Conflict", b""),
     ],
 )
 def test_what_is_said_of_a_whole_request_is_said_of_each_log(head, body, tmp_path):

@@ -14,10 +14,10 @@ from promptscribe._delivery.transport import Answer
 from promptscribe.errors import Unreachable
 
 FATES = {
-    "delivered": [200, 201, 202, 204, 299, 409],
+    "delivered": [200, 201, 202, 204, 299],
     "hold": [300, 301, 302, 303, 307, 308, 401, 403],
     "again": [400, 402, 404, 405, 407, 408, 410, 411, 415, 418, 429, 431, 500, 507],
-    "rejected": [413, 422],
+    "rejected": [409, 413, 422],
 }
 
 
@@ -41,7 +41,7 @@ def test_no_status_is_without_a_meaning(status):
 SUBJECTS = {  # who is spoken of: the server, what was sent, this or all, one of many
     "key": (retry.is_about_key, {401, 403}),
     "server": (retry.is_about_server, {408, 425, 429, 503, 507}),
-    "content": (retry.is_about_content, {400, 413, 415, 422}),
+    "content": (retry.is_about_content, {400, 409, 413, 415, 422}),
     "doubt": (retry.is_in_doubt, {400, 402, 404, 405, 407, 410, 411, 415, 418, 431}),
     "one": (retry.is_of_one, {402, 404, 405, 407, 410, 411, 418, 431, 500, 502}),
 }

@@ -324,6 +324,22 @@ def test_logs_go_to_both_where_both_are_named(collector, tmp_path):
     assert [span.log_id for span in collector.spans] == [log_id]
 
 
+def test_what_one_of_the_two_has_already_goes_to_the_other(collector, tmp_path):
+    """The server answers 409 as the log comes again, which the collector had not."""
+    collector.statuses = [200, 503, 409]
+    collector.answers = [b"{}", b"", b'{"detail": "there is a log of this log_id"}']
+    promptscribe.configure(
+        base_url=collector.url,
+        otlp_endpoint=collector.url,
+        journal_dir=tmp_path,
+        export=True,
+    )
+    log_id = record_log("a", output="yes")
+
+    assert promptscribe.force_flush(30)
+    assert [span.log_id for span in collector.spans] == [log_id]
+
+
 def test_a_collector_that_is_busy_gets_the_log_later(collector, tmp_path):
     """503 and 429 are tried again, as with the other transport."""
     collector.statuses = [503, 429]

@@ -154,7 +154,8 @@ class Server(socketserver.ThreadingTCPServer):
                 self._store(line)
             if one.status is None or one.whole:
                 return one
-            answers.append(json.dumps({"status": one.status}))
+            said = json.loads(one.body) if (one.body or b"").startswith(b"{") else {}
+            answers.append(json.dumps({"status": one.status, **said}))
         return Reply(body="\n".join(answers).encode() + b"\n")
 
     def _store(self, body):

@@ -69,7 +69,7 @@ class Fate:
         """Take note that the server has a log, and how it calls it; False if not."""
         if outcome is None or isinstance(outcome, Unreachable):
             return False
-        if outcome.status != 200:
+        if outcome.status != 200 and not self._identity.is_repeat(parcel, outcome):
             verdict = retry.judge(outcome.status, outcome.headers, now=0.0)
             if verdict.fate != "delivered":
                 return False

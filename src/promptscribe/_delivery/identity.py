@@ -11,6 +11,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from promptscribe._delivery import retry
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -74,6 +76,10 @@ class Identity:
             return False
         self.is_servers = any(word in words for word in _REFUSALS)
         return self.is_servers
+
+    def is_repeat(self, parcel: Parcel, answer: Answer) -> bool:
+        """Say whether a log was refused since the server has it by that very id."""
+        return retry.is_repeat(answer, _member(parcel.body, "log_id"))
 
     def learn(self, parcel: Parcel, answer: Answer) -> None:
         """Look at the answer to a log that was delivered."""

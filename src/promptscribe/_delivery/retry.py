@@ -31,7 +31,8 @@ Subject = Literal["taken", "key", "address", "server", "log", "content", "doubt"
 * ``taken``: the log, which the server has.
 * ``key``: who sends; ``address``: where to.
 * ``server``: how it does at the moment.
-* ``log``: this log alone; it would not be said of all.
+* ``log``: this log alone; it would not be said of all. 409 as well, if it is not about
+  the log's own id (`is_repeat`): its path is a tool's there, its trace is complete.
 * ``content``: what was sent, though maybe of all alike: 400 by a server that wants
   https or another ``Host``, 415 by one that wants another type.
 * ``doubt``: the same, or as well the address: 404 by a proxy whose server is just
@@ -42,12 +43,9 @@ Subject = Literal["taken", "key", "address", "server", "log", "content", "doubt"
 """
 
 _SUBJECTS: Final[dict[int, Subject]] = {
-    # Ours: ids are random, so a conflict can only be our own first attempt, stored
-    # although its answer was lost.
-    409: "taken",
     **dict.fromkeys(KEY_REFUSED, "key"),
     **dict.fromkeys((408, 425, 429, 503, 507), "server"),
-    **dict.fromkeys((413, 422), "log"),
+    **dict.fromkeys((409, 413, 422), "log"),
     **dict.fromkeys((400, 415), "content"),
 }
 _HUNDREDS: Final[dict[int, Subject]] = {2: "taken", 3: "address", 4: "doubt"}
@@ -111,6 +109,22 @@ def is_about_key(outcome: Answer | Unreachable) -> TypeGuard[Answer]:
     One that finds an attack in a prompt answers 403, too.
     """
     return _is_about(outcome, "key")
+
+
+def is_repeat(answer: Answer, log_id: object) -> bool:
+    """Say whether a server refuses a log since it has it: by the log's own id.
+
+    Ids are random: that can only be our own first attempt, stored although its answer
+    was lost. What conflicts with anything else is stored nowhere.
+
+    Args:
+        answer: What the server said.
+        log_id: The log's id, as it was sent; anything but a text is none.
+    """
+    if answer.status != 409:
+        return False
+    is_named = type(log_id) is str and log_id.encode() in answer.body
+    return is_named or b"log_id" in answer.body
 
 
 def is_about_content(outcome: Answer | Unreachable) -> bool:

@@ -129,7 +129,8 @@ def replay() -> tuple[int, int, int]:
             fate = retry.judge(answer.status, answer.headers, now=0.0).fate
             if fate in {"again", "hold"} and not retry.is_in_doubt(answer):
                 raise Unreachable(f"the server answers {answer.status}")
-            if fate == "delivered":
+            is_repeat = retry.is_repeat(answer, entry["body"].get("log_id"))
+            if fate == "delivered" or is_repeat:
                 taken += 1
             else:
                 left.append((answer, request))
