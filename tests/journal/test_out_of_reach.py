@@ -16,6 +16,7 @@ from promptscribe._journal import access, frame
 from promptscribe._journal.appended import AppendedSegment
 from promptscribe._journal.lane import Lane, find_lanes
 from promptscribe._journal.reader import Reader
+from promptscribe._journal.record import acknowledge
 from promptscribe._journal.segment import Segment
 from promptscribe._journal.writer import Writer
 
@@ -218,6 +219,26 @@ def test_nor_does_one_of_the_process_s_own(root, witness, calls, bar, at_a_time)
     assert sorted(taken) == sorted([*written, 2000, 2001])
     assert not reader.lost
     writer.close()
+
+
+def test_what_was_delivered_and_may_not_be_removed_is_not_sent_again(
+    root, witness, calls
+):
+    """A daemon becomes another user; what was mapped before can still be marked."""
+    writer = Writer(root, witness, segment_bytes=4096)
+    reader = Reader.of_writer(writer)
+    calls.write(writer, *range(200))
+
+    with no_rights(root):
+        taken = reader.take(1000)
+        assert acknowledge(taken)
+        reader.clean()
+        writer.close()
+    (path,) = find_lanes(root)
+    left = Reader.of_lane(Lane.adopt(path)).count()
+
+    assert calls.numbers(taken) == list(range(200))
+    assert left == 0
 
 
 @pytest.mark.parametrize("bar", [no_rights, link])

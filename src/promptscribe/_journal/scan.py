@@ -222,9 +222,13 @@ class Scan:
                 self._segments.remove(segment)
 
     def discard(self, segment: Segment) -> None:
-        """Remove a segment's file; one that cannot be removed has nothing to send."""
+        """Remove a segment's file; one that cannot be removed has nothing to send.
+
+        It may not be opened anew either: the program became another user.
+        """
         if not segment.unlink():
             segment.acknowledge([found.offset for found in self.frames(segment)])
+            segment.release()
 
     def _is_abandoned(self, segment: Segment) -> bool:
         """Say whether a segment gets no more frames though nobody sealed it.

@@ -290,15 +290,15 @@ class Segment:
         """Remove the file: everything in it was acknowledged, or is given up.
 
         Returns:
-            Whether there is none any more.
+            Whether there is none any more. If there is, what was mapped stays so.
         """
-        self.map = None
         if self.path is not None:
             try:
                 self.path.unlink(missing_ok=True)
             except OSError:
                 return False
             reach("unlinked")
+        self.map = None
         return True
 
     def is_held(self) -> bool:
