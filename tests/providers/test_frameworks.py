@@ -1,5 +1,7 @@
 """Answers of frameworks that have the provider's own in them."""
 
+from types import FunctionType, GeneratorType
+
 from tests.providers import documented as d
 
 from promptscribe import log_prompt
@@ -39,6 +41,65 @@ def test_a_stream_of_such_answers_is_the_providers():
     chunks = [llama_index(chunk, message=MESSAGE) for chunk in d.OPENAI_CHAT_STREAM]
 
     assert interpret(join(chunks)) == interpret(join(d.OPENAI_CHAT_STREAM))
+
+
+def run(*answers):
+    """Build the result of a run of OpenAI's agents."""
+    return {
+        "input": "Weather?",
+        "new_items": [],
+        "raw_responses": list(answers),
+        "final_output": "Rain.",
+        "input_guardrail_results": [],
+    }
+
+
+def test_the_answers_of_an_agents_run_are_one_and_are_counted():
+    """The loop has called the model and the tools; each answer counts its own."""
+    call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+    said = [{"type": "output_text", "text": "Rain.", "annotations": []}]
+    message = {"type": "message", "role": "assistant", "content": said}
+    usage = {"requests": 1, "input_tokens": 10, "output_tokens": 2}
+    usage["input_tokens_details"] = {"cached_tokens": 4}
+
+    with captured_logs() as logs:
+        log_prompt(path="p")(
+            lambda: run(
+                {"output": [call], "usage": usage, "response_id": None},
+                {"output": [message], "usage": usage, "response_id": "resp_1"},
+            )
+        )()
+
+    (log,) = logs
+    assert log.output == "Rain."
+    assert log.output_message["tool_calls"][0]["function"]["name"] == "f"
+    assert (log.prompt_tokens, log.output_tokens) == (20, 4)
+    assert log.metadata["cache_read_tokens"] == 8
+    assert log.provider_response["final_output"] == "Rain."
+
+
+def test_a_run_that_asked_no_model_stays_what_it_is():
+    assert interpret(run()) is None
+
+
+def test_a_generator_of_llama_indexs_is_read_as_it_goes():
+    """A plain function hands it on; its frame tells whose code it runs."""
+
+    def stream(chunks):
+        yield from chunks
+
+    theirs = FunctionType(stream.__code__, {"__name__": "llama_index.core.callbacks"})
+    chunks = [llama_index(chunk, message=MESSAGE) for chunk in d.OPENAI_CHAT_STREAM]
+
+    with captured_logs() as logs:
+        answer = log_prompt(path="p")(theirs)(chunks)
+        handed_on = log_prompt(path="q")(lambda: theirs(chunks))()
+        assert isinstance(handed_on, GeneratorType)
+        assert [list(answer), list(handed_on)] == [chunks] * 2
+
+    own = interpret(join(d.OPENAI_CHAT_STREAM))
+    assert [log.output for log in logs] == [own.output] * 2
+    assert [log.metadata["chunks"] for log in logs] == [len(chunks)] * 2
 
 
 def test_a_programs_own_raw_stays_its_own():

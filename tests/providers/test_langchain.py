@@ -55,6 +55,22 @@ def test_whole_messages_of_langchain_are_not_joined():
     assert join(messages) == messages
 
 
+def test_what_a_node_of_a_graph_adds_is_its_answer():
+    """One message of the model's; a state with more in it stays as it is."""
+    asked = {"type": "human", "content": "hi"}
+    said = {"type": "ai", "content": "a", "response_metadata": {"model_name": "m"}}
+    said["usage_metadata"] = {"input_tokens": 3, "output_tokens": 4}
+
+    for state in ({"messages": [said]}, {"messages": said}):
+        facts = interpret(state)
+        assert (facts.output, facts.model) == ("a", "m")
+        assert (facts.usage.prompt_tokens, facts.usage.output_tokens) == (3, 4)
+    for state in ({"messages": [asked, said]}, {"messages": [asked]}, {"messages": []}):
+        assert interpret(state) is None
+    assert interpret({"messages": [said], "docs": []}) is None
+    assert join([{"messages": [said]}, said]) == [{"messages": [said]}, said]
+
+
 def test_a_whole_message_ends_a_stream_of_langchains():
     """A call that came whole among the chunks is kept."""
     call = {"name": "f", "args": {"a": 1}, "id": "c"}

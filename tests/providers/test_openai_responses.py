@@ -17,6 +17,21 @@ def test_an_incomplete_response_says_why():
     assert facts.finish_reason == "max_output_tokens"
 
 
+def test_a_compaction_answers_with_what_it_was_given():
+    """Messages of the user's are none of the model's; the tokens are counted."""
+    given = {"type": "message", "role": "user"}
+    given["content"] = [{"type": "input_text", "text": "hi"}]
+    kept = {"type": "compaction", "id": "c", "encrypted_content": "c2Vj"}
+    usage = {"input_tokens": 100, "output_tokens": 20, "input_tokens_details": {}}
+
+    facts = interpret({"object": "response.compaction", "usage": usage}
+                      | {"output": [given, kept]})  # fmt: skip
+
+    assert facts.output is None
+    assert facts.output_message["content"] == [kept]
+    assert (facts.usage.prompt_tokens, facts.usage.output_tokens) == (100, 20)
+
+
 def test_azure_marks_its_responses():
     """The content filter's verdict is Azure's mark in the responses API, too."""
     assert interpret(response(content_filters=[])).provider == "openai_azure"

@@ -76,6 +76,16 @@ def gemini(name, tokens, *parts, **more):
     }
 
 
+WHOLE = {"type": "message", "role": "assistant", "model": "claude-sonnet-4-6"}
+WHOLES = [
+    WHOLE | {"stop_reason": reason, "content": [content]}
+    | {"usage": {"input_tokens": 9, "output_tokens": 2}}
+    for reason, content in (
+        ("tool_use", {"type": "tool_use", "id": "t", "name": "f", "input": {}}),
+        ("end_turn", {"type": "text", "text": "Rain."}),
+    )
+]  # fmt: skip
+
 GEMINI = [
     gemini("a", (9, 1), {"text": "Let me "}),
     gemini("a", (9, 4), {"text": "look."}),
@@ -140,3 +150,13 @@ def test_a_server_whose_chunks_all_have_an_id_of_their_own_answers_once():
     assert interpret(join(chunks)) == whole
     pieces = [chunk | {"responseId": f"{n}"} for n, chunk in enumerate(GEMINI[:3])]
     assert interpret(join(pieces)).usage.prompt_tokens == 9
+
+
+def test_whole_messages_of_anthropics_one_after_another_are_one():
+    """Its tool runner gives them, a turn each; what else comes between stays there."""
+    facts = interpret(join(WHOLES))
+
+    assert (facts.output, facts.finish_reason) == ("Rain.", "end_turn")
+    assert facts.output_message["tool_calls"][0]["id"] == "t"
+    assert (facts.usage.prompt_tokens, facts.usage.output_tokens) == (18, 4)
+    assert join([*WHOLES, {"note": "x"}]) == [*WHOLES, {"note": "x"}]

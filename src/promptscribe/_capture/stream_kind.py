@@ -63,6 +63,8 @@ _CLASSES: Final[dict[str, dict[str, StreamKind]]] = {
         "BetaAsyncMessageStream": "async iterator",
         "BetaMessageStreamManager": "manager",
         "BetaAsyncMessageStreamManager": "manager",
+        "BetaToolRunner": "iterator",  # anthropic/lib/tools, of whole messages
+        "BetaAsyncToolRunner": "async iterator",
     },
     "cerebras": _STAINLESS,
     "fireworks": _STAINLESS,
@@ -75,7 +77,14 @@ _CLASSES: Final[dict[str, dict[str, StreamKind]]] = {
         "EventStreamAsync": "async iterator",
     },
     "cohere": {"HttpResponse": "raw", "AsyncHttpResponse": "raw"},  # core/
-    "litellm": {"CustomStreamWrapper": "both"},  # litellm_core_utils
+    "litellm": {
+        "CustomStreamWrapper": "both",  # litellm_core_utils
+        "TextCompletionStreamWrapper": "both",  # text_completions
+        "SyncResponsesAPIStreamingIterator": "iterator",  # responses
+        "ResponsesAPIStreamingIterator": "async iterator",
+        "LiteLLMCompletionStreamingIterator": "both",
+        "CachedResponsesAPIStreamingIterator": "both",
+    },
     "google.genai": {  # _gaos/utils/eventstreaming.py, of its interactions
         "Stream": "iterator",
         "AsyncStream": "async iterator",
@@ -95,6 +104,7 @@ _GENERATORS: Final = (
     "huggingface_hub",
     "langchain_core",
     "litellm",
+    "llama_index",
     "mistralai",
     "ollama",
     "openai",

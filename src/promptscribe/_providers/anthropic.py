@@ -172,7 +172,11 @@ def join(chunks: list[JSONValue]) -> JSONValue:
     Several messages, of a generator that asks again once the tools have answered,
     become one, too.
     """
-    answers = [_join(turn) for turn in turns(filter(is_chunk, chunks), _begins)]
+    return add_up([_join(turn) for turn in turns(filter(is_chunk, chunks), _begins)])
+
+
+def add_up(answers: list[JSONObject]) -> JSONObject:
+    """Make one message of several, one after another, as a loop over tools has them."""
     content = [row for answer in answers for row in rows(answer.get("content"))]
     usage = total([answer.get("usage") for answer in answers])
     return answers[-1] | {"content": content, "usage": usage}

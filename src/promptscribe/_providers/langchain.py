@@ -36,15 +36,21 @@ CALL_BLOCKS: Final = ("tool_use", "tool_call_chunk", "input_json_delta", "tool_c
 
 PARSED: Final = frozenset({"raw", "parsed", "parsing_error"})
 """What ``with_structured_output(…, include_raw=True)`` gives: the message is raw."""
+STATE: Final = frozenset({"messages"})
+"""What a node of LangGraph's adds to the state: one message, or a list of it."""
 
 
 def _message(response: JSONValue) -> JSONValue:
-    inner = response["raw"] if _is_parsed(response) else response
+    inner = response
+    if _is_around(response):
+        inner = first(response, "raw", "messages")
+        if isinstance(inner, list):
+            inner = inner[0] if len(inner) == 1 else None
     return unwrapped(inner) if isinstance(inner, dict) else None
 
 
-def _is_parsed(response: JSONValue) -> bool:
-    return isinstance(response, dict) and response.keys() == PARSED
+def _is_around(response: JSONValue) -> bool:
+    return isinstance(response, dict) and response.keys() in (PARSED, STATE)
 
 
 def detect(response: JSONValue) -> bool:
@@ -55,7 +61,7 @@ def detect(response: JSONValue) -> bool:
 
 
 def _is_message(chunk: JSONValue) -> bool:
-    return detect(chunk) and not _is_parsed(chunk)
+    return detect(chunk) and not _is_around(chunk)
 
 
 def is_chunk(chunk: JSONValue) -> bool:

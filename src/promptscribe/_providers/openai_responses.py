@@ -70,6 +70,9 @@ ARGUMENTS: Final = {
 
 OBJECTS: Final = ("response", "realtime.response")
 
+RUN: Final = frozenset({"final_output", "new_items", "raw_responses"})
+"""What the result of a run has (openai-agents 0.24.0, agents/result.py)."""
+
 FAILED: Final = "error"
 """The event of a stream that breaks off: ``{code, message}``, or both in ``error``."""
 
@@ -85,8 +88,20 @@ def detect(response: JSONValue) -> bool:
 
 
 def carried(event: JSONValue) -> JSONValue:
-    """Return what an event carries that has the response whole; of others, None."""
+    """Return what an event carries that has the response whole; of others, None.
+
+    The result of a run of OpenAI's agents has one after another, as one.
+    """
+    if isinstance(event, dict) and event.keys() >= RUN:
+        answers = tables(event["raw_responses"])
+        return {"object": "response"} | _added(answers) if answers else None
     return at(event, "response") if at(event, "type") in ENDS else None
+
+
+def _added(answers: list[JSONObject]) -> JSONObject:
+    output = [item for answer in answers for item in rows(answer.get("output"))]
+    usage = total([answer.get("usage") for answer in answers])
+    return {"output": output, "usage": usage}
 
 
 def is_chunk(chunk: JSONValue) -> bool:
@@ -114,7 +129,8 @@ def interpret(response: JSONValue) -> ResponseFacts:
 def _read_item(item: JSONObject, parts: Parts) -> None:
     kind = item.get("type")
     if kind == "message":
-        read_parts(item.get("content"), parts)
+        if item.get("role") != "user":  # a compaction repeats what it was given
+            read_parts(item.get("content"), parts)
     elif kind == "image_generation_call" and word(item.get("result")):
         form = word(item.get("output_format")) or "png"
         parts.content.append(image_part(base64_image(item["result"], form)))
@@ -165,9 +181,7 @@ def join(chunks: list[JSONValue]) -> JSONValue:
     answers = [_join(turn) for turn in turns(filter(is_chunk, chunks), _begins)]
     whole = answers[-1]
     if answers[1:]:
-        output = [item for answer in answers for item in rows(answer.get("output"))]
-        usage = total([answer.get("usage") for answer in answers])
-        whole = whole | {"output": output, "usage": usage}
+        whole = whole | _added(answers)
     broken = [event for event in chunks if at(event, "type") == FAILED]
     if broken:
         whole["error"] = broken[0].get("error") or broken[0]

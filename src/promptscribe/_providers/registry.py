@@ -26,7 +26,7 @@ from promptscribe._providers import (
     transcription,
 )
 from promptscribe._providers.model import provider_name
-from promptscribe._providers.value import table
+from promptscribe._providers.value import table, tables
 
 if TYPE_CHECKING:
     from promptscribe._providers.facts import ResponseFacts
@@ -163,6 +163,8 @@ def join(chunks: list[JSONValue]) -> JSONValue:
             whole = shape.join(chunks)
             is_its_own = shape.is_chunk(chunks[0]) or _says_something(shape, whole)
             return whole if is_its_own else given
+    if all(map(anthropic.detect, chunks)):
+        return anthropic.add_up(tables(chunks))  # its tool runner gives them
     return given
 
 

@@ -36,6 +36,7 @@ OPENAI_FACTS = (LOOK, "tool_calls", 2006, 300)
 GEMINI_FACTS = (LOOK, "STOP", 1034, 160)
 INTERACT = {"model": "gemini-3-flash-preview", "input": "Weather?"}
 INTERACTION_FACTS = (LOOK, "requires_action", 1034, 160)
+RESPONSE_FACTS = (LOOK, "completed", 328, 152)
 COHERE_FACTS = (LOOK, "TOOL_CALL", 17, 12)
 
 
@@ -113,6 +114,16 @@ def litellm(base):
         return module.completion(**ask, **(whole if "stream" in ask else asked))
 
     return complete
+
+
+def litellm_response(base):
+    asked = {"model": "openai/gpt-5-mini", "input": "Weather?", "api_key": "none"}
+    return asked | {"api_base": f"{base}/v1"}
+
+
+def litellm_text(base):
+    asked = {"model": "text-completion-openai/gpt-3.5-turbo-instruct", "prompt": "x"}
+    return asked | {"api_base": f"{base}/v1", "api_key": "none"}
 
 
 def entered(manager):
@@ -260,6 +271,21 @@ STREAMS = {
         list,
         OPENAI_FACTS,
     ),
+    "litellm responses": (
+        lambda b: sdk("litellm").responses(**litellm_response(b), stream=True),
+        list,
+        RESPONSE_FACTS,
+    ),
+    "litellm responses async": (
+        lambda b: sdk("litellm").aresponses(**litellm_response(b), stream=True),
+        read_async,
+        RESPONSE_FACTS,
+    ),
+    "litellm text": (
+        lambda b: sdk("litellm").text_completion(**litellm_text(b), stream=True),
+        list,
+        ("This is a test", "length", None, None),
+    ),
 }
 
 
@@ -296,6 +322,41 @@ def test_a_stream_is_one_log_of_all_it_said(provider, ask, read, facts, times):
         assert 0 < log.metadata["time_to_first_token"] <= log.provider_latency
         assert "stream" not in log.metadata
         assert log.error is None
+
+
+RUNS = {
+    "read": (lambda run: len(list(run)), None),
+    "until done": (lambda run: run.until_done() and 2, None),
+    "left": (lambda run: len([next(iter(run)), run.close()]) - 1, "closed early"),
+}
+
+
+@pytest.mark.parametrize(("read", "ending"), RUNS.values(), ids=RUNS)
+def test_a_tool_runner_is_one_log_of_all_its_turns(provider, read, ending):
+    """Anthropic's loop over tools, returned from a plain function and read outside."""
+    called = []
+
+    @sdk("anthropic").beta_tool
+    def weather(city: str = "") -> str:
+        """Look up."""
+        called.append(city)
+        return "Rain"
+
+    messages = sdk("anthropic").Anthropic(base_url=provider).beta.messages
+    ask = CLAUDE | {"tools": [weather], "max_iterations": 2}
+
+    with captured_logs() as logs:
+        run = log_prompt(messages.tool_runner)(**ask)
+        assert isinstance(run, sdk("anthropic").lib.tools.BetaToolRunner)
+        turns = read(run)
+
+    (log,) = logs
+    assert log.output == LOOK * turns
+    assert (log.prompt_tokens, log.output_tokens) == (2009 * turns, 393 * turns)
+    assert log.metadata["chunks"] == turns
+    assert log.metadata.get("stream") == ending
+    assert len(called) >= turns - 1
+    assert log.error is None
 
 
 METHODS = {
