@@ -127,13 +127,55 @@ def test_a_body_over_the_limit_is_413(client):
     assert client.get("/logs").json()["total"] == 0
 
 
-def test_a_million_keys_are_refused(client):
-    """A body that is all keys would cost more memory than any log."""
-    body = b'{"path":"a/b","inputs":{' + b",".join(
-        b'"%d":1' % number for number in range(300_000)
-    )
+@pytest.mark.parametrize(
+    ("member", "piece", "number"),
+    [
+        ("{%b}", b'"%d":1', 500_000),
+        ("[%b]", b"{}", 500_000),
+        ("[%b]", b"[" * 60 + b"]" * 60, 10_000),
+        ("[%b]", b'{"":""}', 500_000),
+    ],
+    ids=["members", "objects", "arrays", "texts"],
+)
+def test_a_body_of_a_million_parts_is_refused(client, member, piece, number):
+    """It would cost more memory than any log, and others a minute of waiting."""
+    pieces = (piece % each if b"%" in piece else piece for each in range(number))
+    body = member.encode() % b",".join(pieces)
 
-    assert problems(client.post("/prompts/log", content=body + b"}}"))
+    answer = client.post("/prompts/log", content=b'{"path":"a/b","inputs":%b}' % body)
+
+    assert problems(answer) == {("body",)}
+    assert answer.json()["detail"][0]["type"] == "too_long"
+
+
+@pytest.mark.parametrize(
+    "text", ["12:30:45 [x] {y}\n", 'say: \\"{x}\\"\\\\', "[" * 9], ids=repr
+)
+def test_a_text_may_be_full_of_signs(client, post, text):
+    """A listing, or JSON in a text: what is said is one part, however it is written."""
+    said = text * (3_000_000 // len(text))
+
+    made = post(path="a/b", output=said, inputs={"a": said})
+
+    assert client.get(f"/logs/{made['id']}").json()["output"] == said
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"path":"a","messages":[%b]}' % b",".join([b"1"] * 1_000_000),
+        b'{"path":"a","messages":[%b]}' % b",".join([b"{}"] * 400_000),
+        b'{"path":"a",%b}' % b",".join(b'"%d":1' % n for n in range(200_000)),
+    ],
+    ids=["numbers", "messages", "members"],
+)
+def test_a_million_mistakes_are_told_in_a_short_answer(client, body):
+    """The first of them: a person learns from these, and memory is not without end."""
+    answer = client.post("/prompts/log", content=body)
+
+    assert answer.status_code == 422
+    assert 50 <= len(answer.json()["detail"]) <= 200
+    assert len(answer.content) < 50_000
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
 """Checks of decoded JSON: the parts that request shapes are put together from.
 
 Its law: a check only looks; it appends every problem it finds and changes
-nothing. All problems of a body are found in one pass, since a client that learns
-of them one at a time posts the same log again and again.
+nothing. The problems of a body are found in one pass, since a client that learns
+of them one at a time posts the same log again and again; but no more than a person
+would read, since a body of 10 MB can have five million.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from promptscribe.schema import JSONValue
 
 Location: TypeAlias = tuple[str | int, ...]
+
+MOST_PROBLEMS: Final = 100
+"""After so many, no further item of a list and no further member is looked at."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -118,6 +122,8 @@ def list_of(check_item: Check) -> Check:
             found.append(Problem(where, "Input should be a valid list", "list_type"))
             return
         for index, item in enumerate(value):
+            if len(found) >= MOST_PROBLEMS:
+                return
             check_item(item, (*where, index), found)
 
     return check

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 _PROTOBUF: Final = "application/x-protobuf"
 _SMALL_BYTES: Final = 64 * 1024
 
-MAX_KEYS: Final = 2_000_000
-"""Keys of a JSON upload, or colons in its texts: a batch of prompts is full of them."""
+MAX_PARTS: Final = 2_000_000
+"""Members, objects and arrays of a JSON upload: each attribute of a span has five."""
 
 _CODES: Final = {400: 3, 413: 8, 503: 14}
 """INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAVAILABLE (google.rpc.Code)."""
@@ -105,7 +105,7 @@ class OtlpRoutes:
 
 def _read(content: bytes, *, is_protobuf: bool) -> list[Span]:
     if not is_protobuf:
-        return list(otlp.read_upload(decode_body(content, MAX_KEYS)))
+        return list(otlp.read_upload(decode_body(content, MAX_PARTS)))
     try:
         upload = protobuf.decode(content)
     except ValueError as wrong:

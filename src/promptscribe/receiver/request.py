@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from promptscribe.receiver.check import (
+    MOST_PROBLEMS,
     Problem,
     check_boolean,
     check_identifier,
@@ -227,6 +228,8 @@ def log_problems(kind: FileKind, body: JSONValue) -> list[Problem]:
     get = body.get
     quick = kind == "prompt" and fits(body)
     for name in CHECKED_APART if quick else body:
+        if len(found) >= MOST_PROBLEMS:
+            break
         value = get(name)
         if quick and value is None:
             continue
