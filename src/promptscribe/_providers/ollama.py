@@ -36,9 +36,9 @@ def interpret(response: JSONValue) -> ResponseFacts:
     body = table(response)
     message = body.get("message")
     if not isinstance(message, dict):  # generate has no message
-        message = {"content": text(body.get("response"))}
-        message["thinking"] = body.get("thinking")
-        message["images"] = [body.get("image")]
+        said, drawn = text(body.get("response")), body.get("image")
+        message = {"content": said, "thinking": body.get("thinking")}
+        message |= {"images": [drawn]}
     return answered(
         [read_answer(message)],
         finish_reason=word(body.get("done_reason")),

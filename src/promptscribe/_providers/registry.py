@@ -163,7 +163,7 @@ def join(chunks: list[JSONValue]) -> JSONValue:
             whole = shape.join(chunks)
             is_its_own = shape.is_chunk(chunks[0]) or _says_something(shape, whole)
             return whole if is_its_own else given
-    if all(map(anthropic.detect, chunks)):
+    if chunks and all(map(anthropic.detect, chunks)):
         return anthropic.add_up(tables(chunks))  # its tool runner gives them
     return given
 
