@@ -112,7 +112,9 @@ HOSTILE = (
     "\"'><a href=\"javascript:alert(4)\" onmouseover='alert(5)' autofocus "
     "onfocus=alert(6)>x</a>{{7*7}}${7*7}<!--<iframe srcdoc='<script>alert(7)</script>'>"
 )
-STRANGE_SCRIPT = "script:not([src='/static/htmx/htmx.min.js'])"
+STRANGE_SCRIPT = (
+    "script:not([src='/static/htmx/htmx.min.js'], [src='/static/pages.js'])"
+)
 LINK = "javascript:alert(8)"
 NASTY = {HOSTILE: HOSTILE, "list": [HOSTILE, {HOSTILE: LINK}], LINK: LINK}
 MESSAGE = {
@@ -281,6 +283,63 @@ def test_the_first_log_appears_by_itself(browser, tmp_path):
     httpx.post(f"{running.url}/prompts/log", json={"path": "first/log"})
 
     expect(page.locator("tbody tr")).to_contain_text("first/log")
+    page.close()
+    running.stop()
+
+
+def test_a_page_says_when_the_receiver_is_gone_and_when_it_is_back(browser, tmp_path):
+    """What is asked for in place fails where it is seen, until it works again."""
+    db = tmp_path / "gone.db"
+    running = start_in_thread(db=db)
+    port = int(running.url.rpartition(":")[2])
+    httpx.post(f"{running.url}/prompts/log", json={"path": "some/log"})
+    page = browser.new_page(base_url=running.url)
+    page.goto("/")
+    trouble = page.get_by_role("alert")
+    expect(trouble).to_be_hidden()
+
+    running.stop()
+    page.get_by_label("Path").fill("some/log")
+    expect(trouble).to_contain_text("does not answer")
+    running = start_in_thread(db=db, port=port)
+    expect(trouble).to_be_hidden()
+    expect(page.locator("tbody tr")).to_have_count(1)
+
+    page.close()
+    running.stop()
+
+
+def test_a_page_says_what_is_wrong_with_what_it_asked_for(browser, site):
+    """As the page of an error would, had the form led there."""
+    page = browser.new_page(base_url=site)
+    page.goto("/")
+    page.evaluate("document.querySelector('[name=start_date]').type = 'text'")
+
+    page.get_by_text("More filters").click()
+    page.get_by_label("from (UTC)").fill("x")
+
+    expect(page.get_by_role("alert")).to_contain_text("query start_date: Input should")
+    page.get_by_label("from (UTC)").fill("")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    page.close()
+
+
+@pytest.mark.parametrize("log_id", [".", "..", "a/../b", "a//b/."])
+def test_a_log_of_any_id_is_opened_by_a_click(browser, tmp_path, log_id):
+    """Ids that a browser takes for folders, too; as a page and as JSON."""
+    running = start_in_thread(db=tmp_path / "ids.db")
+    body = {"path": "some/log", "log_id": log_id}
+    httpx.post(f"{running.url}/prompts/log", json=body)
+    page = browser.new_page(base_url=running.url)
+
+    page.goto("/")
+    page.get_by_role("link", name="some/log").click()
+    expect(page.locator(".waterfall tbody tr")).to_have_count(1)
+    page.get_by_role("link", name="some/log").first.click()
+    expect(page.locator(".sub code")).to_have_text(log_id)
+    page.get_by_role("link", name="As JSON").click()
+    expect(page.locator("body")).to_contain_text(f'"log_id":"{log_id}"')
+
     page.close()
     running.stop()
 

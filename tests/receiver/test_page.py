@@ -109,6 +109,40 @@ def test_one_log_is_shown_in_full(client, post):
     assert "<h2>Output</h2>" not in page  # the conversation ends with it
 
 
+def test_what_tells_of_news_is_a_page_for_whoever_goes_there(client, post):
+    """Only the page's own script gets the piece that it puts in its place."""
+    post(path="app/call")
+
+    piece = client.get("/?after=5", headers={"HX-Request": "true"}).text
+    page = client.get("/?after=5").text
+
+    assert "1 new" in piece
+    assert "<html" not in piece
+    assert "<html" in page
+    assert "1 new" not in page
+
+
+def test_a_file_with_times_beyond_the_calendar_is_read(client, post, tmp_path):
+    """As earlier receivers took them: they are shown as the calendar's edge."""
+    made = post(path="app/call", log_id="x", start_time=1, end_time=2)
+    with closing(sqlite3.connect(tmp_path / "logs.db")) as connection, connection:
+        connection.execute(
+            "UPDATE logs SET created_us = ?, start_us = ?, end_us = ?",
+            (2**62, -(2**62), 2**62),
+        )
+        connection.execute("UPDATE versions SET created_us = ?", (2**62,))
+        connection.execute("UPDATE files SET created_us = ?", (-(2**62),))
+
+    for path in ("/", "/?view=logs", "/log/x", "/trace/x", "/library"):
+        assert client.get(path).status_code == 200, path
+    assert client.get(f"/library/{made['prompt_id']}").status_code == 200
+    log = client.get("/logs/x").json()
+    assert log["created_at"] == "9999-12-31T23:59:59.999999Z"
+    assert log["start_time"] == "0001-01-01T00:00:00.000000Z"
+    assert client.get("/logs").json()["total"] == 1
+    assert client.get("/prompts").json()["total"] == 1
+
+
 @pytest.mark.parametrize(
     "page", ["/", "/?view=logs", "/?search=alert", "/trace/x", "/log/x"]
 )
@@ -153,7 +187,7 @@ def test_hostile_text_stays_text(client, post, page):
 
     assert answer.status_code == 200
     text = answer.text
-    assert text.count("<script") == 1  # our own
+    assert text.count("<script") == 2  # those of every page
     assert "<img src=x" not in text
     assert "onerror=alert(1)>" not in text
     assert ">49" not in text

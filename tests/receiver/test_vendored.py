@@ -10,12 +10,13 @@ from promptscribe.receiver.template import HERE
 HTMX = HERE / "static" / "htmx"
 
 
-def test_the_one_script_is_what_its_makers_published():
-    """The file has the hash that is written beside it, and no other is there."""
-    (script,) = HERE.rglob("*.js")
+def test_the_one_foreign_script_is_what_its_makers_published():
+    """The file has the hash that is written beside it; another one is ours."""
+    script, ours = sorted(HERE.rglob("*.js"))
     said = re.search(r"sha256 (\w{64})", (HTMX / "SOURCE").read_text("utf-8"))[1]
 
     assert script == HTMX / "htmx.min.js"
+    assert ours == HERE / "static" / "pages.js"
     assert hashlib.sha256(script.read_bytes()).hexdigest() == said
 
 
@@ -25,12 +26,15 @@ def test_its_licence_is_with_it():
 
 
 def test_no_template_has_a_script_or_a_style_of_its_own():
-    """The policy would refuse it: one script, one sheet, both from here."""
+    """The policy would refuse it: two scripts, one sheet, all from here."""
     for template in HERE.joinpath("templates").glob("*.html"):
         text = template.read_text("utf-8")
         assert re.findall(r"<script[^>]*>", text) in (
             [],
-            ['<script src="/static/htmx/htmx.min.js" defer>'],
+            [
+                '<script src="/static/htmx/htmx.min.js" defer>',
+                '<script src="/static/pages.js" defer>',
+            ],
         )
         assert not re.search(r"<style|\sstyle=|\son\w+=|hx-on|hx-vals|js:", text)
     assert Path(promptscribe.receiver.__file__).parent == HERE

@@ -5,16 +5,16 @@ Its law: pure functions; an unknown value is a dash and never a zero.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+
+from promptscribe.receiver.instant import moment_of
 
 if TYPE_CHECKING:
     from promptscribe.schema import JSONValue
 
 UNKNOWN: Final = "–"  # noqa: RUF001 - an en dash, set apart from a minus
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def duration(microseconds: int | None) -> str:
@@ -56,13 +56,13 @@ def moment(instant_us: int | None) -> str:
     """Return a time of day with its date, UTC: ``2026-11-25 02:42:05``."""
     if instant_us is None:
         return UNKNOWN
-    when = _EPOCH + timedelta(microseconds=instant_us)
+    when = moment_of(instant_us)
     return when.isoformat(sep=" ", timespec="seconds")[:-6]
 
 
 def full_moment(instant_us: int) -> str:
     """Return a time to the millisecond, UTC."""
-    when = _EPOCH + timedelta(microseconds=instant_us)
+    when = moment_of(instant_us)
     return f"{when.isoformat(sep=' ', timespec='milliseconds')[:-6]} UTC"
 
 

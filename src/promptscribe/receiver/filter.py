@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from starlette.datastructures import QueryParams
+    from starlette.requests import Request
 
 W = TypeVar("W", bound=str)
 
@@ -144,3 +145,11 @@ def log_query(params: QueryParams, default_size: int = 10) -> LogQuery:
     )
     reader.finish()
     return query
+
+
+def log_id_of(request: Request) -> str:
+    """Return which log an address names: in its path, else as ``?id=``.
+
+    The path can have every id but ``.`` and ``..``, which clients take away.
+    """
+    return str(request.path_params["id"]) or request.query_params.get("id", "")

@@ -30,7 +30,7 @@ def parse_instant(value: JSONValue) -> int:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         # A day's edge far east or west may lie outside of UTC's years.
-        return min(max((moment - _EPOCH) // _MICROSECOND, _FIRST_US), _LAST_US)
+        return _within((moment - _EPOCH) // _MICROSECOND)
     except (OverflowError, TypeError) as error:
         raise ValueError(str(error)) from error
 
@@ -43,7 +43,19 @@ def _moment(value: JSONValue) -> datetime:
     return _EPOCH + timedelta(seconds=value)
 
 
+def _within(instant_us: int) -> int:
+    return min(max(instant_us, _FIRST_US), _LAST_US)
+
+
+def moment_of(instant_us: int) -> datetime:
+    """Return µs since 1970 as a time in UTC, between the years 1 and 9999.
+
+    A file may hold others, which came before such were kept within these.
+    """
+    return _EPOCH + timedelta(microseconds=_within(instant_us))
+
+
 def format_instant(instant_us: int) -> str:
     """Return µs since 1970 as UTC text, always with six digits and a Z."""
-    moment = _EPOCH + timedelta(microseconds=instant_us)
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    text = moment_of(instant_us).isoformat(timespec="microseconds")
+    return text.replace("+00:00", "Z")

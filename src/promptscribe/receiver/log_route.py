@@ -15,7 +15,7 @@ from starlette.routing import Route
 from promptscribe.receiver.answer import failure, json_answer, refusal, unprocessable
 from promptscribe.receiver.body import read_body
 from promptscribe.receiver.check import Problem
-from promptscribe.receiver.filter import log_query
+from promptscribe.receiver.filter import log_id_of, log_query
 from promptscribe.receiver.ingest import BadRequest, decode_body, read_change
 from promptscribe.receiver.record import log_text, page_text
 from promptscribe.receiver.trace import Tree
@@ -105,7 +105,7 @@ class LogRoutes:
 
     async def read(self, request: Request) -> Response:
         """Answer one log with everything below it."""
-        return await self._answer(request.path_params["id"])
+        return await self._answer(log_id_of(request))
 
     async def _answer(self, log_id: str) -> Response:
         log = await self._store.read_log(log_id)

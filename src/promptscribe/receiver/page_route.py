@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from promptscribe.receiver.conversation import conversation
-from promptscribe.receiver.filter import EQUAL, log_query
+from promptscribe.receiver.filter import EQUAL, log_id_of, log_query
 from promptscribe.receiver.template import HERE
 from promptscribe.receiver.trace import Tree, cost_of, total
 from promptscribe.receiver.waterfall import waterfall
@@ -114,7 +114,9 @@ class PageRoutes:
             size=query.size or PAGE_SIZE,
         )
         after = params.get("after", "")
-        if after.isascii() and after.isdecimal():
+        # Only for the page's own script: by itself what it gets is no page.
+        is_asked = "hx-request" in request.headers
+        if is_asked and after.isascii() and after.isdecimal():
             return await self._news(params, query)
         page = await self._store.find_logs(query)
         # A trace is added up as a whole; in a list of logs each stands for itself.
@@ -157,7 +159,7 @@ class PageRoutes:
 
     async def trace(self, request: Request) -> Response:
         """Show the whole trace of any of its logs."""
-        log = await self._store.read_log(request.path_params["id"])
+        log = await self._store.read_log(log_id_of(request))
         if log is None:
             return await self._missing(request)
         outlines = await self._store.read_outlines(
@@ -174,7 +176,7 @@ class PageRoutes:
 
     async def log(self, request: Request) -> Response:
         """Show one log in full."""
-        log = await self._store.read_log(request.path_params["id"])
+        log = await self._store.read_log(log_id_of(request))
         if log is None:
             return await self._missing(request)
         versions = await self._store.read_versions([log.version_id])
@@ -203,7 +205,7 @@ class PageRoutes:
 
     async def _missing(self, request: Request) -> Response:
         return await self._templates.page(
-            "missing.html", 404, what="log", name=request.path_params["id"]
+            "missing.html", 404, what="log", name=log_id_of(request)
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import jinja2
 from starlette.responses import HTMLResponse
@@ -38,6 +39,7 @@ class Templates:
             "MOST_HITS": MOST_HITS,
         }
         self._environment.filters |= {name: getattr(figure, name) for name in _FILTERS}
+        self._environment.filters["address"] = address_of
 
     async def page(
         self, template: str, status: int = 200, /, **values: object
@@ -48,3 +50,15 @@ class Templates:
         )
         # A lone surrogate cannot come in; should one be here, the page still goes out.
         return HTMLResponse(text.encode("utf-8", "replace"), status)
+
+
+def address_of(log_id: str, room: str) -> str:
+    """Return where a log is found, as a link says it.
+
+    Args:
+        log_id: Any id.
+        room: ``log`` or ``trace`` for a page, ``logs`` for JSON.
+    """
+    if log_id in {".", ".."}:  # to a browser these are folders, however they are quoted
+        return f"/{room}/?id={log_id}"
+    return f"/{room}/{quote(log_id, safe='')}"
