@@ -98,6 +98,17 @@ def test_records_of_single_messages_are_in_the_log(emit, chat, captured_logs):
     assert (log.output, log.finish_reason) == ("Ho", "stop")
 
 
+def test_what_is_thought_of_an_answer_is_in_its_log(emit, chat, captured_logs):
+    """An evaluation that is told of while the call's span runs."""
+    with chat():
+        emit("gen_ai.evaluation.result", **{"gen_ai.evaluation.name": "tone"})
+
+    (log,) = captured_logs
+    (event,) = log.metadata["otel"]["events"]
+    assert event["name"] == "gen_ai.evaluation.result"
+    assert event["attributes"]["gen_ai.evaluation.name"] == "tone"
+
+
 def test_what_a_record_says_is_kept_under_the_log_s_rules(emit, chat, captured_logs):
     """Not saved, it is not written."""
     with log_context(save=False), chat():

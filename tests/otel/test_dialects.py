@@ -105,6 +105,22 @@ def test_a_member_is_read_from_its_attribute(make_span, attributes, member, valu
     assert read(make_span({**CHAT, **attributes}))[member] == value
 
 
+def test_an_event_that_no_dialect_reads_is_kept_as_it_came(make_span):
+    """What somebody thinks of the answer; no key, and nothing of each chunk."""
+    span = make_span(CHAT)
+    said = {"gen_ai.evaluation.name": "relevance", "gen_ai.evaluation.score.value": 0.9}
+    span.events = [
+        Event(name="llm.content.completion.chunk"),
+        Event(name="gen_ai.evaluation.result", attributes={**said, "api_key": "k"}),
+        Event(name="exception", attributes={"exception.message": "no"}),
+    ]
+
+    told = read(span)["metadata"]["otel"]
+    assert told["events"] == [{"name": "gen_ai.evaluation.result", "attributes": said}]
+    kept = translation.withhold(read(span))["metadata"]["otel"]
+    assert "events" not in kept
+
+
 def test_a_version_of_somebody_s_is_no_version_of_the_server_s(make_span):
     """``gen_ai.prompt.version`` goes to the metadata, and back out from there."""
     log = read(make_span({**CHAT, "gen_ai.prompt.version": "v3"}))

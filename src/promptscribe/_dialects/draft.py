@@ -122,11 +122,14 @@ class Draft:
 
     def rest(self) -> JSONObject:
         """Return the attributes that nobody understood; no headers, no credentials."""
-        return {
-            name: value
-            for name, value in self.attributes.items()
-            if name not in self._used and not _SECRET.search(name)
-        }
+        return public(
+            {n: value for n, value in self.attributes.items() if n not in self._used}
+        )
+
+
+def public(attributes: JSONObject) -> JSONObject:
+    """Return attributes without those that are never copied."""
+    return {name: v for name, v in attributes.items() if not _SECRET.search(name)}
 
 
 def structure(value: JSONValue) -> JSONValue:

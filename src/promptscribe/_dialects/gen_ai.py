@@ -135,6 +135,9 @@ _EVENT_ROLES: Final = {
 EVENTS: Final = frozenset({*_EVENT_ROLES, "gen_ai.choice", DETAILS_EVENT})
 """Names of events that carry content, whether of a span's or records beside it."""
 
+EVALUATION: Final = "gen_ai.evaluation.result"
+"""Event with what somebody thinks of an answer: a score, a label, the reasons."""
+
 
 def is_call(span: Span) -> bool | None:
     """Say whether a span is the call of a model: by its operation, else by its look."""

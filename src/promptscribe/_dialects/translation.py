@@ -18,7 +18,7 @@ from promptscribe._dialects import (
     traceloop,
     vercel,
 )
-from promptscribe._dialects.draft import USAGE, Draft
+from promptscribe._dialects.draft import USAGE, Draft, public
 from promptscribe._providers.value import add, text, word
 from promptscribe._wire import member
 from promptscribe._wire.path import fit_path
@@ -71,6 +71,15 @@ SIGNS: Final = (
     "traceloop.",
 )
 """What names of attributes begin with where a dialect is spoken."""
+
+MOST_EVENTS: Final = 64
+"""Events of a span that are kept as they came."""
+
+_READ: Final = gen_ai.EVENTS | {
+    "exception",
+    "gen_ai.content.prompt",
+    "gen_ai.content.completion",
+}
 
 
 def is_call(span: Span) -> bool:
@@ -215,11 +224,30 @@ def _add_metadata(draft: Draft) -> None:
         told["beneath"] = below
     if rest:
         told["attributes"] = rest
+    events = _unread(span)
+    if events:
+        told["events"] = events
     if span.dropped:
         told["dropped_attributes"] = span.dropped
         draft.put("metadata.truncated", value=True)
     draft.put("metadata.otel", told)
     draft.put("metadata", dict(draft.section("metadata")))
+
+
+def _unread(span: Span) -> list[JSONValue]:
+    """Return events that no dialect reads: evaluations, retries, an application's own.
+
+    But for those of each chunk of a stream, which say no more than that it came.
+    """
+    kept = [
+        event
+        for event in span.events
+        if event.name not in _READ and not event.name.lower().endswith("chunk")
+    ]
+    return [
+        {"name": event.name, "attributes": public(event.attributes)}
+        for event in kept[:MOST_EVENTS]
+    ]
 
 
 def _usage(usage: dict[str, Any]) -> dict[str, JSONValue]:

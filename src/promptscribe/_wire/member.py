@@ -211,5 +211,6 @@ def without_content(metadata: schema.JSONObject) -> schema.JSONObject:
     kept = {k: v for k, v in metadata.items() if k not in {"traceback", "choices"}}
     otel = kept.get("otel")
     if type(otel) is dict:
-        kept["otel"] = {k: v for k, v in otel.items() if k != "attributes"}
+        said = {"attributes", "events"}
+        kept["otel"] = {k: v for k, v in otel.items() if k not in said}
     return kept

@@ -20,6 +20,8 @@ from promptscribe.otel.reading import read_attributes
 NAME: Final = "event.name"
 """Attribute with a record's name, before it had a field of its own."""
 
+_TOLD: Final = gen_ai.EVENTS | {gen_ai.EVALUATION}
+
 
 class DetailsProcessor:
     """A processor of log records, of any version of the SDK."""
@@ -32,7 +34,7 @@ class DetailsProcessor:
             name = getattr(record, "event_name", None)
             if name is None and attributes:
                 name = attributes.get(NAME)
-            if name in gen_ai.EVENTS:
+            if name in _TOLD:
                 said = read_attributes(attributes)
                 body = read_attributes(getattr(record, "body", None))
                 told = Event(name=name, attributes={**said, **body})
