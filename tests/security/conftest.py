@@ -32,6 +32,7 @@ def run(tmp_path):
             | {
                 "PROMPTSCRIBE_BASE_URL": url,
                 "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path / "journal"),
+                "PROMPTSCRIBE_FLUSH_TIMEOUT": "30",  # a busy machine's exit is slow
             }
             | environment,
             capture_output=True,

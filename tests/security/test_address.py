@@ -104,7 +104,7 @@ def test_no_answer_leads_a_log_elsewhere(server, tmp_path):
     )
     for mark in range(5):
         call(mark)
-        promptscribe.force_flush(5)
+        promptscribe.force_flush(30)
     with_other.close()
 
     assert promptscribe.stats().delivered == 5

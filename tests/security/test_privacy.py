@@ -11,6 +11,7 @@ TOKEN = "sk-canary0123456789abcdefgh"  # noqa: S105 - that is the point
 CANARIES = [EMAIL, "canary.person", CARD, TOKEN, "canary0123456789"]
 
 PROGRAM = f"""
+import os
 import promptscribe
 from promptscribe import log_prompt
 
@@ -44,7 +45,7 @@ except ValueError:
     pass
 with log_prompt("privacy/block", inputs={{"mark": 5, "text": TEXT}}) as log:
     log.update(output=TEXT, metadata={{"who": TEXT}}, user=TEXT)
-print(promptscribe.force_flush(3))
+print(promptscribe.force_flush(float(os.environ["WAIT"])))
 """
 
 
@@ -55,10 +56,12 @@ def test_redacted_data_leaves_the_process_in_no_way(
 ):
     """Not to the journal, the wire, the dead-letter file, stdout or stderr."""
     server.judge = lambda _seen: Reply(422 if fate == "refused" else 200)
+    wait = "30"
     if fate == "down":
         server.close()
+        wait = "0"  # the exit waits until that is known
 
-    done = run(f"REDACTOR = {redactor!r}\n{PROGRAM}", server.url)
+    done = run(f"REDACTOR = {redactor!r}\n{PROGRAM}", server.url, WAIT=wait)
 
     files = [p for p in (tmp_path / "journal").rglob("*") if p.is_file()]
     kept = b"".join(path.read_bytes() for path in files)
@@ -88,7 +91,7 @@ def test_what_a_server_says_cannot_forge_lines_of_a_log(run, tmp_path):
         "import promptscribe\n"
         "call = promptscribe.log_prompt(path='a/b')(lambda q: q)\n"
         "call('\\x1b[2J\\nforged line')\n"
-        "print(promptscribe.force_flush(3).rejected)\n",
+        "print(promptscribe.force_flush(30).rejected)\n",
         with_garbage.url,
     )
     with_garbage.close()

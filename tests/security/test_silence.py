@@ -38,7 +38,7 @@ def call(mark):
 for mark in range(20):
     call(mark)
 stage("flush")
-promptscribe.force_flush(5)
+promptscribe.force_flush(30)
 stage("exit")
 call(20)
 """
@@ -74,7 +74,7 @@ for number in range(50):
     call(mark)
 if os.environ["THEN"] == "die":
     os.kill(os.getpid(), signal.SIGKILL)
-print(promptscribe.force_flush(5))
+print(promptscribe.force_flush(30))
 """
 
 

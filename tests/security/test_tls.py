@@ -13,9 +13,10 @@ import promptscribe
 from promptscribe.errors import ConfigurationError
 
 PROGRAM = """
+import os
 import promptscribe
 promptscribe.log_prompt(path="tls/call")(lambda mark: "secret answer")(1)
-print(promptscribe.force_flush(3))
+print(promptscribe.force_flush(float(os.environ.get("WAIT", 30))))
 """
 
 YESTERDAY = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
@@ -76,6 +77,7 @@ def test_a_server_that_cannot_prove_who_it_is_gets_nothing(
         url,
         SSL_CERT_FILE=str(tmp_path / "ca.pem"),
         PROMPTSCRIBE_API_KEY="canary",
+        WAIT="0",  # the exit waits until the server is known to be of no use
     )
 
     assert "pending=1" in done.stdout

@@ -41,5 +41,5 @@ def told(act, folder, **settings):
             journal_dir=folder / "sent", transport=transport, export=True, **settings
         )
         act()
-        promptscribe.force_flush(5)
+        promptscribe.force_flush(30)
     return Told(kept, transport)
