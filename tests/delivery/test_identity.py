@@ -89,6 +89,52 @@ def test_the_very_first_tree_hangs_together_as_well(seed, tmp_path):
     assert sorted(p for p in kin if p) == sorted([*roots, *roots])
 
 
+def test_no_child_waits_for_a_parent_that_was_refused(seed, tmp_path):
+    """It is among the dead letters and never gets an id; children go without it."""
+    take = seed.server.judge
+    seed.server.judge = lambda seen: (
+        Reply(413) if seen.log["path"] == "test/parent" else take(seen)
+    )
+    promptscribe.configure(
+        base_url=seed.server.url, journal_dir=tmp_path / "journal", export=True
+    )
+    child(0)
+    promptscribe.force_flush(60)  # from here on it is known
+    parent(1)
+
+    result = promptscribe.force_flush(60)
+
+    assert (result.delivered, result.rejected, result.pending) == (3, 1, 0)
+    assert not any("trace_parent_id" in log for log in seed.logs.values())
+
+
+def test_an_answer_that_has_all_of_the_log_tells_its_id_as_well(seed, tmp_path):
+    """Some servers answer with what they have stored."""
+    take = seed.server.judge
+
+    def echo(seen):
+        reply = take(seen)
+        if reply.status == 200:
+            said = {"inputs": "x" * 100_000, **json.loads(reply.body)}
+            reply.body = json.dumps(said).encode()
+        return reply
+
+    seed.server.judge = echo
+    promptscribe.configure(
+        base_url=seed.server.url, journal_dir=tmp_path / "journal", export=True
+    )
+    child(0)
+    promptscribe.force_flush(60)
+    parent(1)
+
+    result = promptscribe.force_flush(60)
+
+    assert (result.delivered, result.pending) == (4, 0)
+    (root,) = (i for i, log in seed.logs.items() if log["path"] == "test/parent")
+    kin = [log.get("trace_parent_id") for log in seed.logs.values()]
+    assert [p for p in kin if p] == [root, root]
+
+
 def test_a_child_finds_its_parent_that_another_process_delivered(seed, tmp_path):
     """The map of ids lies in the journal."""
     folder = tmp_path / "journal"

@@ -492,6 +492,30 @@ def test_what_is_said_of_a_whole_request_is_said_of_each_log(head, body, tmp_pat
     assert sorted(log["inputs"]["mark"] for log in server.sent) == list(range(8))
 
 
+def test_a_status_for_each_log_is_one_for_each_log_behind_207_too(tmp_path):
+    """Multi-Status, as WebDAV calls it: one of them was refused."""
+
+    def reply(server, connection, path, sent):
+        if path == "/health":
+            respond(connection, b"200 OK", MANY)
+            return True
+        marks = [json.loads(line)["inputs"]["mark"] for line in sent.split(b"\n")]
+        lines = [b'{"status": 422}' if m == 3 else b'{"status": 200}' for m in marks]
+        respond(connection, b"207 Multi-Status", b"\n".join(lines))
+        return True
+
+    server = OddServer(reply)
+    promptscribe.configure(
+        base_url=f"http://127.0.0.1:{server.port}", journal_dir=tmp_path, export=True
+    )
+    for mark in range(8):
+        answer(mark)
+    result = promptscribe.force_flush(60)
+    server.close()
+
+    assert (result.delivered, result.rejected, result.pending) == (7, 1, 0)
+
+
 def test_a_line_too_deep_to_be_read_is_no_answer_for_its_log_alone(tmp_path):
     """The others of the same request are delivered."""
     deep = b"[" * 200_000

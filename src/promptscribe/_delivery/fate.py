@@ -158,6 +158,8 @@ class Fate:
             return True
         if not self._bury(parcel.request, status, words):
             return False
+        self._identity.forgo(parcel)
+        self._identity.keep()
         parcel.record.acknowledge()
         self._ledger.add("rejected", reason)
         self._ledger.warn(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _OURS: Final = "log_"
 _REFUSALS: Final = ("extra", "not permitted", "unexpected", "unknown", "forbidden")
+_NONE: Final = ""
+"""Stands for the server's id of a log that it refused."""
 _LONGEST_WAIT: Final = 600.0
 """Seconds that a child waits for its parent, which ends after it: as long as the
 longest agents run. Then it goes without."""
@@ -30,7 +32,7 @@ class Ids(Protocol):
     """Keeps the ids that a server gave; see the journal's id map."""
 
     def get(self, log_id: str) -> str | None:
-        """Return the server's id of a log, or None."""
+        """Return the server's id of a log, or None; "" of one that it refused."""
         ...
 
     def add(self, given: Mapping[str, str]) -> None:
@@ -94,6 +96,11 @@ class Identity:
             self.is_servers = True
             self._learnt[log_id] = given
 
+    def forgo(self, parcel: Parcel) -> None:
+        """Take note that the server never gets a log: no child has to wait for it."""
+        if parcel.log_id:
+            self._learnt[parcel.log_id] = _NONE
+
     def keep(self) -> None:
         """Have what was learnt outlive the process; before logs are acknowledged."""
         if self._learnt:
@@ -117,9 +124,10 @@ class Identity:
                 parcel.waiting_since = parcel.waiting_since or now
                 if now - parcel.waiting_since < _LONGEST_WAIT:
                     return False
-                del body["trace_parent_id"]
-            else:
+            if given:
                 body["trace_parent_id"] = given
+            else:
+                del body["trace_parent_id"]
         parcel.log_id = str(body.pop("log_id", ""))
         parcel.body = json.dumps(body).encode()
         return True

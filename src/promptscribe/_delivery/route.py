@@ -31,6 +31,10 @@ BOMB_RATIO: Final = 100
 _ANSWER_BYTES: Final = 8 << 20
 _STORED_LINE: Final = b'{"status":200,'
 
+_EACH: Final = frozenset({200, 207})
+"""Statuses of a bulk answer that has a line for each log; WebDAV has a name for that
+(RFC 4918, 11.1), and a server that uses it for one that was refused means it."""
+
 STORED: Final = Answer(200, {})
 """What nearly every line of a bulk answer says: one object for them all."""
 
@@ -202,14 +206,14 @@ class Bulk:
             self.is_missing = True
             batch.outcomes = [None] * count
             return
-        lines = answer.body.splitlines() if answer.status == 200 else []
+        lines = answer.body.splitlines() if answer.status in _EACH else []
         if len(lines) == count:
             short = _STORED_LINE if self.is_terse else ()
             batch.outcomes = [
                 STORED if line.startswith(short) else _outcome(line) for line in lines
             ]
             return
-        if answer.status == 200:  # not what was announced: the contract's route is
+        if answer.status in _EACH:  # not what was announced: the contract's route is
             self.is_missing = True
             batch.outcomes = [None] * count
             return

@@ -54,7 +54,7 @@ class Request(NamedTuple):
     query: Mapping[str, str]
     body: bytes
     headers: Mapping[str, str] = MappingProxyType({})
-    answer_bytes: int = 2000
+    answer_bytes: int = _ANSWER_BYTES
 
 
 class Answer(NamedTuple):

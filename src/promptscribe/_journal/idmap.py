@@ -68,7 +68,7 @@ class IdMap:
                 os.close(fd)
 
     def _find(self, log_id: str) -> str | None:
-        return self._ids.get(log_id) or self._older.get(log_id)
+        return self._ids.get(log_id, self._older.get(log_id))
 
     def _remember(self, given: Mapping[str, str]) -> None:
         self._ids.update(given)
