@@ -361,3 +361,53 @@ def test_what_comes_after_a_block_of_tests_is_not_taken_for_the_blocks(
     promptscribe.force_flush(60)
 
     assert len(server.requests) == 1
+
+
+TOLD_TO_STOP = """
+import signal, sys
+from promptscribe import log_prompt
+
+@log_prompt
+def call(value):
+    return value
+
+class Stop(Exception):
+    pass
+
+def handle(*_):
+    call("from the handler")
+    raise {how}
+
+class Signal:
+    def find_spec(self, name, path=None, target=None):
+        if name == "promptscribe._runtime.pipeline":
+            sys.meta_path.remove(self)
+            signal.raise_signal(signal.SIGTERM)
+
+signal.signal(signal.SIGTERM, handle)
+sys.meta_path.insert(0, Signal())
+try:
+    call("the first")
+except Stop:
+    call("a later one")
+"""
+
+
+@pytest.mark.parametrize("how", ["SystemExit", "Stop"])
+def test_what_a_handler_logs_that_ends_the_first_call_is_kept(tmp_path, how):
+    """A worker that is told to stop while it loads what its first log takes."""
+    journal = tmp_path / "journal"
+    settings = {
+        "PROMPTSCRIBE_JOURNAL_DIR": str(journal),
+        "PROMPTSCRIBE_EXPORT": "false",
+    }
+
+    subprocess.run(
+        [sys.executable, "-c", TOLD_TO_STOP.format(how=how)],
+        env=os.environ | settings,
+        check=True,
+    )
+
+    written = b"".join(p.read_bytes() for p in journal.rglob("*") if p.is_file())
+    assert b"from the handler" in written
+    assert (b"a later one" in written) is (how == "Stop")

@@ -153,21 +153,25 @@ class Runtime:
 
     def flush(self, timeout: float) -> FlushResult:
         """Wait until everything recorded so far is delivered."""
-        left = _countdown(timeout)
+        left = _clock.countdown(timeout)
         for pipeline in self._reached():
             pipeline.flush(left())
         return self.result()
 
     def deliver(self, timeout: float) -> None:
         """Wait until what was recorded so far is delivered, or cannot be just now."""
-        left = _countdown(timeout)
+        left = _clock.countdown(timeout)
         for pipeline in list(self._pipelines):
             pipeline.deliver(left())
 
     def shutdown(self, timeout: float, *, eager: bool) -> FlushResult:
         """Flush, stop the background threads, and leave the rest in the journal."""
-        left = _countdown(timeout)
-        results = [p.close(left(), eager=eager) for p in self._reached()]
+        pipelines, left = self._reached(), _clock.countdown(timeout)
+        for pipeline in pipelines:
+            pipeline.settle(left(), eager=eager)
+        for pipeline in pipelines:  # all at once: of a hundred keys each takes a moment
+            pipeline.stop(left())
+        results = [p.close(left(), eager=eager) for p in pipelines]
         return add_up(results, self.ledger)
 
     def after_fork(self) -> None:
@@ -198,9 +202,8 @@ class Runtime:
             yield
         finally:
             self._early = None
-        append = self.append or nowhere
-        for frame in early:
-            append(*frame)
+            for frame in early:  # if it ended this, all starts once more for its logs
+                (self.append or nowhere)(*frame)
 
     def _apply(self, settings: _config.Settings) -> None:
         self._settings = settings
@@ -322,12 +325,6 @@ def _follow_threads(asked: bool) -> None:
     """Have threads take the current log along, or no longer: by name, from above."""
     if asked or _THREADS in sys.modules:
         import_module(_THREADS).follow(asked)
-
-
-def _countdown(timeout: float) -> Callable[[], float]:
-    """Return a function that says how many of *timeout* seconds are left."""
-    end = _clock.SystemClock.monotonic_ns() + int(timeout * 1e9)
-    return lambda: max((end - _clock.SystemClock.monotonic_ns()) / 1e9, 0.0)
 
 
 def nowhere(kind: int, payload: bytes) -> bool:  # noqa: ARG001 - an Append
