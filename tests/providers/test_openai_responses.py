@@ -1,5 +1,7 @@
 """What is special in OpenAI's responses API."""
 
+from tests.providers import documented as d
+
 from promptscribe._providers.registry import interpret, join
 
 
@@ -30,6 +32,19 @@ def test_a_compaction_answers_with_what_it_was_given():
     assert facts.output is None
     assert facts.output_message["content"] == [kept]
     assert (facts.usage.prompt_tokens, facts.usage.output_tokens) == (100, 20)
+
+
+def test_mistrals_events_of_the_responses_api_are_in_an_envelope():
+    """Its SDK yields ``{event, data}``; a cut or failed stream is read as well."""
+    events = d.OPENAI_RESPONSE_STREAM
+    broken = [*events[:-1], {"type": "error", "code": "server_error", "message": "no"}]
+
+    for stream in (events, events[:-1], broken, events[-1:]):
+        enclosed = [{"event": event["type"], "data": event} for event in stream]
+        assert interpret(join(enclosed)) == interpret(join(stream))
+    whole = {"event": events[-1]["type"], "data": events[-1]}
+    assert interpret(whole) == interpret(d.OPENAI_RESPONSE)
+    assert interpret(whole).usage.prompt_tokens == 328
 
 
 def test_azure_marks_its_responses():

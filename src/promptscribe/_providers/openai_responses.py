@@ -1,4 +1,4 @@
-"""OpenAI's responses API, and the responses of its realtime API.
+"""OpenAI's responses API, which others speak, and what its realtime API responds.
 
 Its law: pure. Sources: https://platform.openai.com/docs/api-reference/responses/object,
 https://platform.openai.com/docs/api-reference/responses-streaming and
@@ -18,6 +18,7 @@ from promptscribe._providers.stream import merge, sealed, total, turns
 from promptscribe._providers.value import (
     at,
     count,
+    event_data,
     first,
     rows,
     table,
@@ -95,7 +96,8 @@ def carried(event: JSONValue) -> JSONValue:
     if isinstance(event, dict) and event.keys() >= RUN:
         answers = tables(event["raw_responses"])
         return {"object": "response"} | _added(answers) if answers else None
-    return at(event, "response") if at(event, "type") in ENDS else None
+    told = event_data(event)
+    return at(told, "response") if at(told, "type") in ENDS else None
 
 
 def _added(answers: list[JSONObject]) -> JSONObject:
@@ -106,7 +108,7 @@ def _added(answers: list[JSONObject]) -> JSONObject:
 
 def is_chunk(chunk: JSONValue) -> bool:
     """Say whether *chunk* is an event of a response's stream."""
-    return (word(at(chunk, "type")) or "").startswith("response.")
+    return (word(at(event_data(chunk), "type")) or "").startswith("response.")
 
 
 def interpret(response: JSONValue) -> ResponseFacts:
@@ -178,11 +180,12 @@ def join(chunks: list[JSONValue]) -> JSONValue:
 
     Several, of a generator that asks again once the tools have answered, become one.
     """
-    answers = [_join(turn) for turn in turns(filter(is_chunk, chunks), _begins)]
+    events = [event_data(chunk) for chunk in chunks]
+    answers = [_join(turn) for turn in turns(filter(is_chunk, events), _begins)]
     whole = answers[-1]
     if answers[1:]:
         whole = whole | _added(answers)
-    broken = [event for event in chunks if at(event, "type") == FAILED]
+    broken = [event for event in events if at(event, "type") == FAILED]
     if broken:
         whole["error"] = broken[0].get("error") or broken[0]
     return whole
