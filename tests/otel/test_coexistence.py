@@ -240,7 +240,7 @@ def beside(environment):
             env={**os.environ, "OTEL_SERVICE_NAME": "shop", "LOGFIRE_TOKEN": ""},
             capture_output=True,
             text=True,
-            timeout=110,
+            timeout=500,
             check=False,
         )
         assert result.returncode == 0, result.stderr[-3000:]
@@ -339,7 +339,7 @@ def test_however_many_instrumentations_tell_of_a_call_it_is_one_log(environment,
         [python, PROGRAM.with_name("several.py"), *names],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=500,
         check=False,
     )
     assert result.returncode == 0, result.stderr[-3000:]

@@ -15,6 +15,7 @@ PYTEST += ["-m", "not slow"]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # a thousand tests, on a busy machine
 def test_everything_holds_with_wrapt_in_plain_python():
     """What wrapt has a part in: objects that stand for others, streams, stdout."""
     promises = sorted(map(str, Path(__file__).parent.glob("test_never_disturbs*.py")))
@@ -37,7 +38,7 @@ def test_everything_holds_with_wrapt_in_plain_python():
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=500,
     )
 
     assert kind.stdout.strip() == "function"
