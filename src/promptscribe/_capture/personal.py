@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from promptscribe._capture.digit_run import find_runs
 from promptscribe._capture.pattern import late
 
 SMALLEST_CARD: Final = 10**12
@@ -50,8 +51,6 @@ _ISSUER: Final = late(
     re.VERBOSE,
 )
 _FOURS: Final = late(r"\d{4}(\D)\d{4}\1\d{4}\1\d{4}")
-_FEWEST: Final = 13
-"""Digits of a card's number."""
 _NO_DIGITS: Final = bytes(set(range(256)) - set(b"0123456789"))
 _FIGURES: Final = bytes.maketrans(b"0123456789", bytes(range(10)))
 _DOUBLED: Final = bytes.maketrans(b"0123456789", bytes([0, 2, 4, 6, 8, 1, 3, 5, 7, 9]))
@@ -69,8 +68,6 @@ def hide_cards(text: str, mark: str) -> str:
 
     Numbers with no issuer's beginning, such as times, stay, and so do digests.
     """
-    if text.isascii() and len(text.encode().translate(None, _NO_DIGITS)) < _FEWEST:
-        return text
     known: dict[str, bool] = {}
 
     def hide(found: re.Match[str]) -> str:
@@ -88,7 +85,13 @@ def hide_cards(text: str, mark: str) -> str:
         quote = before.group().split(":")[0].strip() if before else ""
         return f"{quote}{mark}{quote}"
 
-    return _CARD.sub(hide, text)
+    pieces: list[str] = []
+    done = 0
+    for start, end in find_runs(text):
+        for found in _CARD.finditer(text, max(start, done), end):
+            pieces += text[done : found.start()], hide(found)
+            done = found.end()
+    return "".join([*pieces, text[done:]]) if pieces else text
 
 
 def is_card_number(number: float) -> bool:

@@ -36,12 +36,23 @@ def find_words(text: str) -> Iterator[int]:
     regions = list(_before_signs(text))
     if not regions:
         return
-    lowered = text.lower()
-    if len(lowered) != len(text):  # a letter that is two in lower case
-        lowered = "".join(c.lower() if c.isascii() else c for c in text)
+    lowered = lower(text)
     for start, end in regions:
         for found in _WORD.finditer(lowered, start, end):
             yield found.start()
+
+
+def lower(text: str) -> str:
+    """Return a text in lower case, each letter in its place."""
+    return text.replace("\u0130", "i").lower()  # the one letter that would become two
+
+
+def find_all(text: str, word: str) -> Iterator[int]:
+    """Return where in a text a word is."""
+    at = text.find(word)
+    while at >= 0:
+        yield at
+        at = text.find(word, at + 1)
 
 
 def _before_signs(text: str) -> Iterator[tuple[int, int]]:
