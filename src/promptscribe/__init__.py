@@ -76,6 +76,9 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     value: object = getattr(import_module(f"{__name__}.{home}"), name)
+    if home.startswith("_capture"):
+        # So that `stats` tells of a program that by then can open no file, too.
+        import_module(f"{__name__}._runtime.control")
     globals()[name] = value
     return value
 

@@ -71,6 +71,12 @@ class SystemClock:
     monotonic_ns = staticmethod(time.monotonic_ns)
 
 
+def countdown(timeout: float) -> Callable[[], float]:
+    """Return a function that says how many of *timeout* seconds are left."""
+    end = SystemClock.monotonic_ns() + int(timeout * 1e9)
+    return lambda: max((end - SystemClock.monotonic_ns()) / 1e9, 0.0)
+
+
 def format_log_id(trace_id: int, span_id: int) -> str:
     """Return the id of the log that a W3C trace id and span id name.
 

@@ -14,6 +14,7 @@ import promptscribe
 from promptscribe import log_prompt
 from promptscribe._delivery import retry
 from promptscribe._journal import deadletter
+from promptscribe._runtime import pipeline
 from promptscribe._runtime.state import runtime
 from promptscribe.testing import MemoryTransport
 
@@ -606,3 +607,33 @@ def test_a_small_cap_has_room_for_large_logs(deliver):
     result = promptscribe.force_flush(0)
     assert result.pending + result.dropped == 40
     assert result.pending >= 10
+
+
+def test_of_many_keys_all_threads_are_asked_to_end_before_one_is_waited_for(
+    tmp_path, monkeypatch
+):
+    """One after the other, each that hangs would hold up the program's end."""
+    monkeypatch.setattr(pipeline, "_STOPPING", 2.0)
+    monkeypatch.setattr(pipeline, "_LONGEST_STOP", 2.0)
+    is_second_closed = threading.Event()
+
+    class Hangs(MemoryTransport):
+        """Answers once the other one has been closed."""
+
+        def send(self, request):
+            assert is_second_closed.wait(60)
+            return super().send(request)
+
+    class Second(MemoryTransport):
+        def close(self):
+            is_second_closed.set()
+
+    first = Hangs()
+    settings = {"journal_dir": tmp_path, "export": True}
+    promptscribe.configure(**settings, api_key="one", transport=first)
+    call(1)
+    promptscribe.configure(api_key="two", transport=Second())
+    call(1, 1)
+    result = promptscribe.shutdown(4)
+
+    assert (result.delivered, result.pending) == (2, 0)

@@ -91,3 +91,39 @@ def test_what_gets_the_numbers_of_ours_is_neither_closed_nor_written_to(
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout) == [[], [0, 0]], ended.stderr
     assert len(server.stored) == 3000
+
+
+WITHOUT = """
+import os, resource
+from promptscribe import log_prompt
+
+upper = log_prompt(str.upper)
+free = os.dup(0)
+os.close(free)
+limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+said = upper("as without a log")
+import promptscribe
+told = promptscribe.stats()
+resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+print(said, dict(told.reasons))
+"""
+
+
+@pytest.mark.slow
+def test_where_no_file_can_be_opened_that_is_told(tmp_path):
+    """A first call needs files of ours; the program's own goes on, and is counted."""
+    ended = subprocess.run(
+        [sys.executable, "-c", WITHOUT],
+        env={
+            **clean_environment(),
+            "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path / "journal"),
+            "PROMPTSCRIBE_BASE_URL": "http://127.0.0.1:9",
+        },
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.stdout == "AS WITHOUT A LOG {'recording_failed': 1}\n", ended.stderr

@@ -228,20 +228,24 @@ class Exporter:
                 progress.wait(asked)
                 late = max(late, time.monotonic() - before - asked)
 
+    def ask_to_stop(self, timeout: float) -> None:
+        """Have the thread end in *timeout* seconds at most; does not wait for it."""
+        if not self._stopping:
+            self._stop_by = time.monotonic() + max(timeout, _LAST_MOMENT)
+            self._stopping = True
+        self.wake()
+
     def stop(self, timeout: float) -> bool:
         """Stop the thread; say whether it has ended.
 
         A daemon thread inside OpenSSL while the interpreter goes down can crash the
         process, so this waits a moment.
         """
-        timeout = max(timeout, _LAST_MOMENT)
-        self._stop_by = time.monotonic() + timeout
-        self._stopping = True
-        self.wake()
+        self.ask_to_stop(timeout)
         thread = self._thread
         if thread is None or thread is threading.current_thread():
             return True
-        thread.join(timeout + _LAST_MOMENT)
+        thread.join(max(self._stop_by + _LAST_MOMENT - time.monotonic(), 0.0))
         return not thread.is_alive()
 
     def _run(self) -> None:

@@ -41,6 +41,7 @@ _CHORES_EVERY: Final = 5.0
 _STOPPING: Final = 0.2
 """Seconds of the time for closing that are kept for stopping the thread: with a server
 that hangs and four busy threads the end of a program came 0.12 s late without."""
+_LONGEST_STOP: Final = 0.5
 
 
 class Pipeline:
@@ -281,19 +282,24 @@ class Pipeline:
         if self.settings.export and not goal.is_reached():
             self._exporter.flush(goal, timeout, eager=True, once=True)
 
-    def close(self, timeout: float, *, eager: bool) -> FlushResult:
-        """Deliver what can be delivered in time, and leave the rest on disk."""
-        stopping = min(_STOPPING, timeout / 2)
-        deadline = time.monotonic() + timeout - stopping / 3
-        result = self.result()
+    def settle(self, timeout: float, *, eager: bool) -> None:
+        """Deliver what can be delivered in time, as `close` comes next."""
         if self.settings.export:
             is_vital = self.writer.supply.is_deleted() or any(
                 segment.path is None for segment in tuple(self.writer.segments)
             )
             goal = Goal(self.result, everything=eager, is_vital=is_vital)
-            self._exporter.flush(goal, timeout - stopping, eager=eager)
-            result = self.result()
-        if self._exporter.stop(min(deadline - time.monotonic(), 0.5)):
+            self._exporter.flush(goal, timeout - _reserve(timeout), eager=eager)
+
+    def stop(self, timeout: float) -> None:
+        """Have the thread end, without waiting for it: there may be many."""
+        self._exporter.ask_to_stop(min(timeout - _reserve(timeout) / 3, _LONGEST_STOP))
+
+    def close(self, timeout: float, *, eager: bool) -> FlushResult:
+        """Deliver what can be delivered in time, and leave the rest on disk."""
+        deadline = time.monotonic() + timeout - _reserve(timeout) / 3
+        self.settle(timeout, eager=eager)
+        if self._exporter.stop(min(deadline - time.monotonic(), _LONGEST_STOP)):
             self.writer.seal()
             self._reader.take(1)  # has it notice the seal; nothing is acknowledged
             self.clean()
@@ -306,10 +312,9 @@ class Pipeline:
             self.writer.close()
             for segment in self._left:
                 segment.release()
-            result = self.result()
         else:
             self._tell_heirs()  # the thread, which would, may not come to it any more
-        return result
+        return self.result()
 
     def _keep_to_cap(self) -> None:
         held = sum(count_bytes(root) for root in self._heritage.roots())
@@ -332,6 +337,10 @@ class Pipeline:
                     pass
             self._heritage.account(reader)
         self.writer.supply.allowance = most - held
+
+
+def _reserve(timeout: float) -> float:
+    return min(_STOPPING, timeout / 2)
 
 
 def _render(start: bytes | None, end: bytes | None) -> Content | None:
