@@ -1,7 +1,8 @@
 """The span processor: a call is in the journal before its span's ``end()`` returns.
 
 Its law: no batch, no thread, no queue of its own. Spans that no dialect is spoken in
-cost some hundred nanoseconds.
+cost 5 µs, where the SDK itself takes 12 (ten attributes; Python 3.11, SDK 1.45): what
+they stand under has to be known, for the calls inside of them.
 """
 
 from __future__ import annotations
