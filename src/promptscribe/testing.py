@@ -159,7 +159,8 @@ class MemoryTransport:
         if self.status is None:
             raise Unreachable("the server in memory is down")
         self.requests.append(request)
-        return Answer(self.status, self.headers, b"{}")
+        named = json.dumps({"id": json.loads(request.body).get("log_id")})
+        return Answer(self.status, self.headers, named.encode())
 
     def close(self) -> None:
         """Do nothing."""

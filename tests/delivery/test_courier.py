@@ -429,6 +429,21 @@ def test_what_of_the_refused_cannot_be_read_is_told(lab, command):
     assert (lab.root / deadletter.UNREADABLE).read_bytes() == first[:40] + b"\n"
 
 
+def test_what_a_stranger_refuses_stays(lab, command):
+    """A page says nothing of a log: it is about the address, and told."""
+    lab.server.judge = lambda seen: Reply(422)
+    lab.run("flush", 10)
+    lab.server.judge = lambda seen: Reply(
+        404, {"Content-Type": "text/html"}, b"<html>", whole=True
+    )
+
+    code, said = command("journal", "replay")
+
+    assert code == 1
+    assert "promptscribe: the server answers 404" in said
+    assert {entry["status"] for entry in deadletter.read(lab.root)} == {422}
+
+
 def test_what_is_refused_again_stays(lab, command):
     """Nothing is lost by trying."""
     lab.server.judge = lambda seen: Reply(422)

@@ -268,7 +268,7 @@ class Desk:
         for parcel, outcome in each:  # none are left where all were stored
             if outcome is None:
                 back.append(parcel)
-            elif outcome is STORED or self._fate.confirm(parcel, outcome):
+            elif outcome is STORED or self._fate.confirm(batch, parcel, outcome):
                 delivered.append(parcel.record)
                 self._fate.count_passed()
             else:

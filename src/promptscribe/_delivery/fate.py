@@ -6,6 +6,7 @@ the server refuses for good is buried, counted, and done with; any other goes ag
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +36,7 @@ _MOST_IN_DOUBT: Final = 16
 version that is not there is its log's fault, a path that is not there is a server that
 is being replaced, and both are 404. The rest is kept until one passes; the dead-letter
 file has room for these at a mebibyte each."""
+_ID: Final = re.compile(rb'"id"\s*:\s*"')
 
 
 class Fate:
@@ -65,7 +67,7 @@ class Fate:
         self._in_doubt = 0
         self._is_confirmed = True
 
-    def confirm(self, parcel: Parcel, outcome: Outcome) -> bool:
+    def confirm(self, batch: Batch, parcel: Parcel, outcome: Outcome) -> bool:
         """Take note that the server has a log, and how it calls it; False if not."""
         if outcome is None or isinstance(outcome, Unreachable):
             return False
@@ -73,7 +75,7 @@ class Fate:
             verdict = retry.judge(outcome.status, outcome.headers, now=0.0)
             if verdict.fate != "delivered":
                 return False
-        if outcome.body[:1] != b"{":
+        if not _names_log(outcome, is_line=batch.route.is_bulk):
             self._note_unconfirmed()
         self._identity.learn(parcel, outcome)
         return True
@@ -112,15 +114,17 @@ class Fate:
     def _note_unconfirmed(self) -> None:
         """Say once that nothing but the status speaks for a log's being stored.
 
-        The contract's answer is an object with its id. But servers of one's own often
-        say nothing, or "ok"; to send them all again for ever would store all again.
+        The contract's answer is an object with its id; whatever listens at a wrong
+        address may say 200, too. But servers of one's own often say nothing, or "ok";
+        to send them all again for ever would store all again.
         """
         self._ledger.note("unconfirmed")
         if self._is_confirmed:
             self._is_confirmed = False
             self._ledger.warn(
                 "unconfirmed",
-                "the server takes logs without naming them: is it the right address?",
+                "the server takes logs without naming them, they count as delivered:"
+                " is it the right address?",
             )
 
     def _bury_refused(self, batch: Batch, parcel: Parcel, outcome: Outcome) -> bool:
@@ -199,3 +203,13 @@ class Fate:
         else:
             wait = max(wait, self.pause(outcome, 1))
         self._tray.set_aside(parcel, time.monotonic() + wait)
+
+
+def _names_log(answer: Answer, *, is_line: bool) -> bool:
+    """Say whether an answer shows that the server knows what a log is.
+
+    A line of a bulk answer does by being one, and 409 speaks of an id by itself.
+    """
+    if answer.body[:1] != b"{":
+        return False
+    return is_line or answer.status == 409 or _ID.search(answer.body) is not None

@@ -61,6 +61,10 @@ _FATES: Final[dict[Subject, Fate]] = {
     "all": "again",
 }
 
+_STRANGERS: Final = frozenset({"content", "doubt", "log"})
+_TO_TLS: Final = b"Client sent an HTTP request to an HTTPS server"
+"""Go's words (net/http, ``server.go``), without a type; others have a page for it."""
+
 FIRST_DELAY: Final = 0.2
 LONGEST_DELAY: Final = 30.0
 LONGEST_DELAY_REFUSED: Final = 5.0
@@ -147,6 +151,21 @@ def is_of_one(outcome: Answer | Unreachable) -> TypeGuard[Answer]:
         and _is_about(outcome, "doubt", "all")
         and read_retry_after(outcome.headers, now=0.0) is None
     )
+
+
+def is_strangers(answer: Answer) -> bool:
+    """Say whether a refusal comes from somebody who knows nothing of logs.
+
+    The contract's and OTLP's answers are JSON or protobuf. A page, or a plain text, is
+    what a web server has for any address, a proxy, a port that wants https. But of the
+    size of a body such a one may speak, and of the key: nginx, firewalls.
+    """
+    subject = _subject(answer.status)
+    if subject not in _STRANGERS or answer.status == 413 or answer.body[:1] == b"{":
+        return False
+    kind = answer.headers.get("content-type", "").lower()
+    is_page = answer.body.lstrip()[:1] == b"<" or answer.body.startswith(_TO_TLS)
+    return is_page or (bool(answer.body) and kind.startswith("text/"))
 
 
 def _subject(status: int) -> Subject:

@@ -127,7 +127,8 @@ def replay() -> tuple[int, int, int]:
             request = Request("/prompts/log", entry["query"], body)
             answer = transport.send(request)
             fate = retry.judge(answer.status, answer.headers, now=0.0).fate
-            if fate in {"again", "hold"} and not retry.is_in_doubt(answer):
+            is_kept = fate in {"again", "hold"} and not retry.is_in_doubt(answer)
+            if is_kept or retry.is_strangers(answer):
                 raise Unreachable(f"the server answers {answer.status}")
             is_repeat = retry.is_repeat(answer, entry["body"].get("log_id"))
             if fate == "delivered" or is_repeat:

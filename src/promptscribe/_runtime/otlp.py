@@ -111,9 +111,10 @@ class OtlpTransport:
             self._note_refusal(refused, len(logs), why)
         if self._metrics is not None:
             self._metrics.send(logs)
-        if is_bulk:
+        if is_bulk or not logs:
             return Answer(200, answer.headers, b"\n".join([_STORED] * len(lines)))
-        return Answer(200, answer.headers, _STORED)
+        named = msgspec.json.encode({"id": logs[0].log_id})
+        return Answer(200, answer.headers, named)
 
     def close(self) -> None:
         """Close the connections."""
