@@ -94,6 +94,21 @@ def test_a_server_that_fails_for_a_while_costs_nothing(sink, deliver, status):
     assert result.reasons[f"retry_http_{status}"] > 0
 
 
+@pytest.mark.parametrize("status", [500, 502, 503, 429])
+def test_who_is_told_of_a_server_that_fails_is_told_that_logs_are_kept(
+    sink, deliver, status, caplog
+):
+    """Once, however often it fails."""
+    sink.judge = lambda _seen: Reply(status, whole=True)
+    deliver()
+    call(1)
+    while f"the server answers {status}" not in caplog.text:
+        promptscribe.force_flush(0.1)
+    wait_for_more(sink, 2)
+
+    assert caplog.text.count("logs are kept, and sent again") == 1
+
+
 @pytest.mark.slow
 def test_retry_after_is_honoured(sink, deliver):
     """After a 429 nothing is sent before the time that the server asked for."""
@@ -282,7 +297,7 @@ def test_one_log_that_a_firewall_stops_holds_up_no_other(sink, deliver):
         return Reply(403, whole=True)
 
     def holds():
-        return promptscribe.stats().reasons["hold_http_403"]
+        return promptscribe.stats().reasons.get("hold_http_403", 0)
 
     sink.judge = judge
     deliver()

@@ -7,7 +7,7 @@ wants another key, is asked again for as long as the journal has room.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from promptscribe._delivery import retry
 from promptscribe.errors import Unreachable
@@ -15,6 +15,10 @@ from promptscribe.errors import Unreachable
 if TYPE_CHECKING:
     from promptscribe._delivery.ledger import Ledger
     from promptscribe._delivery.transport import Answer
+
+
+_UNKNOWN_HOST: Final = b"does not answer to this host name"
+"""Words of our receiver's guard, which are not those of a wrong key."""
 
 
 class Circuit:
@@ -47,8 +51,13 @@ class Circuit:
         self.retry_at = 0.0
         self.is_held = False
 
-    def open(self, outcome: Answer | Unreachable) -> float:
-        """Leave the server alone for a while; return how long, in seconds."""
+    def open(self, outcome: Answer | Unreachable, *, is_sure: bool = True) -> float:
+        """Leave the server alone for a while; return how long, in seconds.
+
+        Args:
+            outcome: What it said.
+            is_sure: Whether that was said to all; else the next log is soon tried.
+        """
         if isinstance(outcome, Unreachable):
             self._ledger.warn(
                 "unreachable",
@@ -62,13 +71,17 @@ class Circuit:
             self.is_key_refused |= outcome.status in retry.KEY_REFUSED
             self._ledger.warn(
                 "hold",
-                "the server answers %d: logs are kept until key and address are right",
+                "the server answers %d: logs are kept until key and address are right"
+                + _advise(outcome),
                 outcome.status,
             )
-            return self._wait(
-                f"hold_{verdict.reason}", retry.HOLD_DELAY, retry.HOLD_DELAY
-            )
-        self._ledger.warn("again", "the server answers %d", outcome.status)
+            wanted = retry.HOLD_DELAY if is_sure else None
+            return self._wait(f"hold_{verdict.reason}", wanted, retry.HOLD_DELAY)
+        self._ledger.warn(
+            "again",
+            "the server answers %d: logs are kept, and sent again until it takes them",
+            outcome.status,
+        )
         if verdict.retry_after is not None:
             self.asked_until = time.monotonic() + verdict.retry_after
         return self._wait(
@@ -91,3 +104,10 @@ class Circuit:
         self.retry_at = max(self.retry_at, now + wait)
         self.is_open = True
         return wait
+
+
+def _advise(outcome: Answer) -> str:
+    """Return what may mend it; nothing of what a server says is quoted."""
+    if _UNKNOWN_HOST in outcome.body:
+        return " (a receiver of ours: start it with --allow-host and its name here)"
+    return ""

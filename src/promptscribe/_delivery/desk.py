@@ -15,12 +15,7 @@ from promptscribe._delivery.circuit import Circuit
 from promptscribe._delivery.fate import Fate
 from promptscribe._delivery.identity import Identity
 from promptscribe._delivery.parcel import Batch
-from promptscribe._delivery.retry import (
-    is_about_content,
-    is_about_key,
-    is_about_server,
-    is_of_one,
-)
+from promptscribe._delivery.retry import is_about_content, is_about_server
 from promptscribe._delivery.route import STORED, Bulk, Inquiry, OneByOne
 from promptscribe._delivery.transport import Unanswered
 from promptscribe._delivery.tray import Tray
@@ -259,16 +254,18 @@ class Desk:
         return False
 
     def _settle(self, batch: Batch) -> None:
-        back: list[Parcel] = []
         delivered: list[Found] = []
-        each = zip(batch.parcels, batch.outcomes, strict=True)
+        each = list(zip(batch.parcels, batch.outcomes, strict=True))
+        # First, for who asks whether there are others.
+        self._tray.put_back([parcel for parcel, outcome in each if outcome is None])
         if batch.parcels and all(o is STORED for o in batch.outcomes):
             delivered = [parcel.record for parcel, _ in each]
             self._fate.count_passed(len(delivered))
-        for parcel, outcome in each:  # none are left where all were stored
+            each = []
+        for parcel, outcome in each:
             if outcome is None:
-                back.append(parcel)
-            elif outcome is STORED or self._fate.confirm(batch, parcel, outcome):
+                continue
+            if outcome is STORED or self._fate.confirm(batch, parcel, outcome):
                 delivered.append(parcel.record)
                 self._fate.count_passed()
             else:
@@ -277,30 +274,27 @@ class Desk:
             self._identity.keep()
             self._source.acknowledge(delivered)
             self._ledger.add("delivered", None, len(delivered))
-        self._tray.put_back(back)
         self._adapt(batch)
 
     def _split(self, batch: Batch) -> None:
         """Have half as many travel together after a request failed as a whole.
 
         At once where one log in it may be the reason, 500 for all: a short program
-        would end in the pause, and the next one come to the same log. Where the key
-        was good a moment ago, 403 is as likely a firewall's word on one log.
+        would end in the pause, and the next one come to the same log. The newer ones go
+        first: those that are refused each time gather where the journal begins.
         """
-        outcome = batch.outcomes[0]
+        outcome, parcels = batch.outcomes[0], batch.parcels
         assert outcome is not None  # noqa: S101 - a whole request had one outcome
         if not is_about_server(outcome):
-            for parcel in batch.parcels:
-                parcel.most = max(len(batch.parcels) // 2, 1)
-        self._tray.put_back(batch.parcels)
-        if is_about_content(outcome):
+            half = len(parcels) // 2
+            for parcel in parcels:
+                parcel.most = half
+            parcels = parcels[-half:] + parcels[:-half]
+        self._tray.put_back(parcels)
+        if is_about_content(outcome) or self._fate.may_go_on(outcome, len(parcels)):
             return
-        was_good = self._fate.passed and not self.circuit.is_open
-        if is_of_one(outcome) or (was_good and is_about_key(outcome)):
-            self._fate.count_again(outcome, len(batch.parcels))
-        else:
-            self._fate.pause(outcome, len(batch.parcels))
-            self._window = 1
+        self._fate.pause(outcome, len(parcels))
+        self._window = 1
 
     def _adapt(self, batch: Batch) -> None:
         """Choose how the next logs go by how these did."""

@@ -15,7 +15,9 @@ from promptscribe._delivery.retry import (
     is_about_content,
     is_about_key,
     is_about_server,
+    is_forbidden,
     is_in_doubt,
+    is_of_one,
 )
 from promptscribe.errors import Unreachable
 
@@ -36,6 +38,8 @@ _MOST_IN_DOUBT: Final = 16
 version that is not there is its log's fault, a path that is not there is a server that
 is being replaced, and both are 404. The rest is kept until one passes; the dead-letter
 file has room for these at a mebibyte each."""
+_MOST_FORBIDDEN: Final = 8
+"""Logs in a row of which 403 may be said by a firewall: then it is about the key."""
 _ID: Final = re.compile(rb'"id"\s*:\s*"')
 
 
@@ -64,7 +68,7 @@ class Fate:
         self._identity = identity
         self._bury = bury
         self._doubted = -1  # nothing passed yet, and nothing failed
-        self._in_doubt = 0
+        self._in_doubt = self._forbidden = 0
         self._is_confirmed = True
 
     def confirm(self, batch: Batch, parcel: Parcel, outcome: Outcome) -> bool:
@@ -97,19 +101,28 @@ class Fate:
     def count_passed(self, logs: int = 1) -> None:
         """Take note that the server does its work."""
         self.passed += logs
-        self._in_doubt = 0
+        self._in_doubt = self._forbidden = 0
         if self._circuit.is_open:
             self._circuit.close()
 
-    def pause(self, outcome: Answer | Unreachable, logs: int) -> float:
-        """Leave the server alone for a while; return how long, in seconds."""
+    def pause(
+        self, outcome: Answer | Unreachable, logs: int, *, is_sure: bool = True
+    ) -> float:
+        """Leave the server alone for a while; see `Circuit.open`."""
         self._ledger.add("retried", None, logs)
-        return self._circuit.open(outcome)
+        return self._circuit.open(outcome, is_sure=is_sure)
 
-    def count_again(self, outcome: Answer, logs: int) -> None:
-        """Take note that many logs go again at once, in smaller requests."""
-        self._ledger.add("retried", None, logs)
-        self._ledger.note(f"retry_http_{outcome.status}")
+    def may_go_on(self, outcome: Answer | Unreachable, logs: int) -> bool:
+        """Say whether others may go at once, since it may be one log's fault.
+
+        If so, take note that as many are sent again.
+        """
+        is_few = self._forbidden < _MOST_FORBIDDEN
+        if is_of_one(outcome) or (is_few and is_forbidden(outcome)):
+            self._ledger.add("retried", None, logs)
+            self._ledger.note(f"retry_http_{outcome.status}")
+            return True
+        return False
 
     def _note_unconfirmed(self) -> None:
         """Say once that nothing but the status speaks for a log's being stored.
@@ -177,11 +190,14 @@ class Fate:
     def _set_aside(self, parcel: Parcel, outcome: Outcome) -> None:
         """Have a log wait for its next turn, and the others too if it is not its own.
 
-        It is its own if others passed since it failed the last time. What is said of
-        the key makes no log poison, however often: keys are changed.
+        It is its own if others passed since it failed the last time; a 403 that it had
+        before tells of no other, either. What is said of the key makes no log poison,
+        however often: keys are changed.
         """
         assert outcome is not None  # noqa: S101 - it was tried
         is_own = 0 <= parcel.passed < self.passed and not is_about_server(outcome)
+        if is_forbidden(outcome) and not self._circuit.is_open:
+            is_own = parcel.passed >= 0
         is_key = is_about_key(outcome)
         parcel.passed = self.passed
         parcel.strikes += is_own and not is_key
@@ -196,12 +212,16 @@ class Fate:
         is_of_all = is_key or is_about_server(outcome)
         is_first = not is_of_all and self._doubted < self.passed
         self._doubted = self.passed
+        is_few = self._forbidden < _MOST_FORBIDDEN
+        is_firewalls = is_few and is_forbidden(outcome) and not is_own
+        self._forbidden += is_firewalls
+        is_first |= is_firewalls and self._tray.has_any()
         if is_own:
             self._ledger.add("retried", None)
         elif is_first and not isinstance(outcome, Unreachable):
             self._ledger.add("retried", f"retry_http_{outcome.status}")
         else:
-            wait = max(wait, self.pause(outcome, 1))
+            wait = max(wait, self.pause(outcome, 1, is_sure=not is_firewalls))
         self._tray.set_aside(parcel, time.monotonic() + wait)
 
 

@@ -107,12 +107,17 @@ def is_about_server(outcome: Answer | Unreachable) -> bool:
     return _is_about(outcome, "server")
 
 
-def is_about_key(outcome: Answer | Unreachable) -> TypeGuard[Answer]:
-    """Say whether an answer tells of the key; or of one log, for all a firewall says.
-
-    One that finds an attack in a prompt answers 403, too.
-    """
+def is_about_key(outcome: Answer | Unreachable) -> bool:
+    """Say whether an answer tells of the key; or of one log: see `is_forbidden`."""
     return _is_about(outcome, "key")
+
+
+def is_forbidden(outcome: Answer | Unreachable) -> TypeGuard[Answer]:
+    """Say whether an answer is 403: of the key, or of one log.
+
+    A firewall that finds an attack in a prompt says so.
+    """
+    return not isinstance(outcome, Unreachable) and outcome.status == 403
 
 
 def is_repeat(answer: Answer, log_id: object) -> bool:
