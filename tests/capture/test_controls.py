@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import gc
+import weakref
 
 import pytest
 from pydantic import SecretStr
@@ -100,6 +102,28 @@ def test_a_transform_that_fails_costs_the_output_not_the_call(caplog):
 
     assert "secret" not in repr(logs)
     assert "output failed" in logs[0].output
+
+
+def test_a_transform_that_fails_holds_on_to_nothing():
+    """The result is free as soon as its caller lets go of it."""
+
+    class Result:
+        pass
+
+    @log_prompt(output_transform=lambda result: result.missing)
+    def call():
+        return Result()
+
+    gc.collect()
+    gc.disable()
+    try:
+        with captured_logs() as logs:
+            held = weakref.ref(call())
+
+        assert held() is None
+    finally:
+        gc.enable()
+    assert len(logs) == 1
 
 
 @pytest.mark.parametrize("how", ["capture", "save"])

@@ -47,6 +47,8 @@ def who_is_warned(d):
         bot = type("Bot", (), {"old": d(old)})()
         for call in (d(old), bot.old, d(functools.partial(old)), d(d(old))):
             call()
+        promptly(d)(old)()
+        printing(d)(old)()
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -110,7 +112,7 @@ def who_is_warned_while_something_runs(d):
             seen.append((record.pathname, record.funcName, record.lineno))
 
     async def main():
-        for decorate in (d, lambda f: d(d(f)), promptly(d)):
+        for decorate in (d, lambda f: d(d(f)), promptly(d), printing(d)):
             await let_run(decorate)
 
     keep = Keep()
@@ -127,6 +129,11 @@ def who_is_warned_while_something_runs(d):
 def promptly(d):
     """Have what is decorated deliver at its end, if it is decorated."""
     return log_prompt(flush=True) if d is log_prompt else d
+
+
+def printing(d):
+    """Have what is decorated record what it prints, if it is decorated."""
+    return log_prompt(capture_stdout=True) if d is log_prompt else d
 
 
 @row

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from promptscribe._capture import generator, iterator, wrapper
 from promptscribe._capture.arguments import has_receiver, make_binder, unwrapped
+from promptscribe._capture.guise import passing
 from promptscribe._capture.importlib_bootstrap import LoggedFunction
 from promptscribe._capture.logged import (
     LoggedCall,
@@ -80,6 +81,7 @@ def _with_options(declared: Plan, kind: str, call: Call) -> Call:
     return call
 
 
+@passing
 def _around_function(declared: Plan, bind: Binder) -> Call:
     """Return what calls a function, for what is put around that."""
 

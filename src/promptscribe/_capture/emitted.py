@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from promptscribe._capture import failure
+from promptscribe._capture.guise import passing
 from promptscribe._clock import join_log_id
 from promptscribe._runtime.state import runtime
 
@@ -106,10 +107,12 @@ class Steps:
         self._generator = generator
         self._recording = recording
 
+    @passing
     def send(self, value: Any) -> Any:
         """Make a step."""
         return self._step(self._generator.send, value)
 
+    @passing
     def throw(self, error: BaseException) -> Any:
         """Raise an error in the body."""
         return self._step(self._generator.throw, error)
@@ -122,6 +125,7 @@ class Steps:
         """Raise an error in the asynchronous body."""
         return self._await(self._generator.athrow(error))
 
+    @passing
     def _step(self, step: Callable[[Any], Any], value: Any) -> Any:
         recording = self._recording()
         if recording is None:
@@ -132,6 +136,7 @@ class Steps:
         finally:
             recording.leave()
 
+    @passing
     async def _await(self, step: Awaitable[Any]) -> Any:
         recording = self._recording()
         if recording is None:

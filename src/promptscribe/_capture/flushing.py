@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from promptscribe._capture import failure
 from promptscribe._capture.context import reset
 from promptscribe._capture.generator import hide_frame
-from promptscribe._capture.guise import driver_for
+from promptscribe._capture.guise import driver_for, passing
 from promptscribe._capture.tape import ABANDONED
 from promptscribe._runtime.state import runtime
 
@@ -75,6 +75,7 @@ class Flush:
             await deliver_async()
 
 
+@passing
 def around(call: Callable[[Any, Any, Any], Any]) -> Callable[[Any, Any, Any], Any]:
     """Return a wrapper of functions like *call* that delivers the log of each call."""
 

@@ -11,12 +11,19 @@ traceback, as `generator.hide_frame` does. So that frame says what it stands for
 from __future__ import annotations
 
 from inspect import CO_ITERABLE_COROUTINE
-from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
-from typing import TYPE_CHECKING, Any, Final
+from types import (
+    AsyncGeneratorType,
+    CodeType,
+    CoroutineType,
+    FunctionType,
+    GeneratorType,
+)
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType
+
+F = TypeVar("F", bound="Callable[..., Any]")
 
 _PASSED: Final = "importlib_bootstrap"
 _OF_CALLERS: Final = frozenset({"warn", "stacklevel"})
@@ -84,6 +91,21 @@ def _passed(name: str) -> str:
     if name[:1] == "<":  # one that is typed in: <stdin>
         return f"<{_PASSED} {name[1:]}"
     return f"{folder}{slash}{_PASSED}/../{file}"
+
+
+def passing(function: F) -> F:
+    """Have `warnings` and `logging` pass over a function of ours, and those in it.
+
+    For what options put between a caller and a function, beside `importlib_bootstrap`.
+    """
+    target: Any = function
+    target.__code__ = _as_passed(target.__code__)
+    return function
+
+
+def _as_passed(code: CodeType) -> CodeType:
+    inner = (_as_passed(c) if type(c) is CodeType else c for c in code.co_consts)
+    return code.replace(co_filename=_passed(code.co_filename), co_consts=tuple(inner))
 
 
 def _tells_of_callers(code: CodeType) -> bool:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from promptscribe._capture import failure
 from promptscribe._capture.context import current, reset
 from promptscribe._capture.generator import hide_frame
-from promptscribe._capture.guise import is_awaited, named_as
+from promptscribe._capture.guise import is_awaited, named_as, passing
 from promptscribe._capture.rule import rules_of
 from promptscribe._capture.sink import Sink, sink, stage
 from promptscribe._runtime.state import runtime
@@ -113,6 +113,7 @@ def close_block(log: Recording) -> None:
     capture.finish()
 
 
+@passing
 def capturing(
     call: Callable[[Any, Any, Any], Any], kind: str
 ) -> Callable[[Any, Any, Any], Any]:
@@ -150,6 +151,7 @@ def capturing(
     return captured
 
 
+@passing
 def _run_function(capture: Capture, function: Any, args: Any, kwargs: Any) -> Any:
     """Call a function."""
     with capture:
@@ -161,6 +163,7 @@ def _run_coroutine(capture: Capture, function: Any, args: Any, kwargs: Any) -> A
     return _await(capture, function(*args, **kwargs))
 
 
+@passing
 async def _await(capture: Capture, made: Any) -> Any:
     try:
         with capture:
@@ -179,6 +182,7 @@ def _run_generator(capture: Capture, function: Any, args: Any, kwargs: Any) -> A
 
 
 @coroutine
+@passing
 def _delegate(capture: Capture, made: Any) -> Any:
     """Run a coroutine that is a generator, as `_await` does."""
     try:
@@ -217,6 +221,7 @@ class Steps:
         self.__name__ = generator.__name__
         self.__qualname__ = generator.__qualname__
 
+    @passing
     def send(self, value: Any) -> Any:
         """Make a step."""
         try:
@@ -225,6 +230,7 @@ class Steps:
             hide_frame(error)
             raise
 
+    @passing
     def throw(self, thrown: BaseException) -> Any:
         """Make a step that begins with an exception."""
         try:
@@ -234,6 +240,7 @@ class Steps:
             hide_frame(error)
             raise
 
+    @passing
     def _step(self, step: Callable[..., Any], *value: Any) -> Any:
         self._capture.resume()
         try:
@@ -261,6 +268,7 @@ class AsyncSteps(Steps):
         """Make a step that begins with an exception."""
         return self._await(self._generator.athrow(thrown))
 
+    @passing
     async def _await(self, step: Any) -> Any:
         self._capture.resume()
         try:

@@ -114,7 +114,10 @@ class Withholding(_Base):
             kept = {record.MARK: "output failed"} if returned else None
         super()._end(kept is not None, kept, error, stream)
         if problem is not None:  # the log has its end, also if this raises
-            failure.note("output_failed", problem)
+            try:
+                failure.note("output_failed", problem)
+            finally:
+                problem = None  # its frames, with the result in them, hold this one
 
     def _result(self, result: Any, *, is_stream: bool) -> Any:
         transform = self._plan.options.output_transform

@@ -17,7 +17,7 @@ from promptscribe._capture import failure, generator, stream
 from promptscribe._capture.arguments import without_names
 from promptscribe._capture.beginning import begin
 from promptscribe._capture.context import current
-from promptscribe._capture.guise import disguise
+from promptscribe._capture.guise import disguise, passing
 from promptscribe._capture.stream_kind import kind_of
 from promptscribe._runtime.state import nowhere as _nowhere
 from promptscribe._runtime.state import runtime
@@ -86,6 +86,7 @@ def settle(recording: Recording, result: Any) -> Any:
     return result
 
 
+@passing
 def calling(declared: Plan, bind: Binder) -> Callable[..., Any]:
     """Return what calls a function that is marked as one that gives coroutines.
 
