@@ -116,3 +116,27 @@ def test_a_receiver_is_not_recorded_where_the_arguments_do_not_fit(function):
     assert [log.inputs for log in logs] == [
         {"args": ["why", "this", "too"], "kwargs": {"nonsense": 1}}
     ]
+
+
+async def ask(*args, style):
+    return args, style
+
+
+def steps(*args, style):
+    yield args, style
+
+
+@pytest.mark.parametrize("body", [ask, steps])
+def test_a_receiver_among_others_hides_no_argument_that_is_missing(body):
+    """As undecorated, the call itself is refused, not what it makes."""
+    bot = type("Bot", (), {"ask": log_prompt(body)})()
+
+    with captured_logs() as logs:
+        with pytest.raises(TypeError, match="missing 1 required keyword-only"):
+            bot.ask("why")
+        read(bot.ask("why", style="long"))
+
+    assert [log.inputs for log in logs] == [
+        {"args": ["why"], "kwargs": {}},
+        {"args": ["why"], "style": "long"},
+    ]

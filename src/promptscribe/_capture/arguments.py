@@ -37,8 +37,6 @@ def make_binder(function: Callable[..., Any], *, receives: bool = False) -> Bind
     except (ValueError, TypeError):
         return nameless
     parameters = list(signature.parameters.values())
-    if receives and parameters and parameters[0].kind is parameters[0].VAR_POSITIONAL:
-        return nameless
     if any(keyword.iskeyword(p.name) for p in parameters):
         return nameless
     binder = _compile(parameters, skipped=int(receives))
@@ -105,7 +103,12 @@ def _compile(parameters: list[inspect.Parameter], *, skipped: int) -> Binder:
         previous = parameter
     if previous is not None and previous.kind is previous.POSITIONAL_ONLY:
         signature.append("/")
-    names = ", ".join(f"{p.name!r}: {p.name}" for p in parameters[skipped:])
+    named = [(p.name, p.name) for p in parameters]
+    if skipped and parameters and parameters[0].kind is parameters[0].VAR_POSITIONAL:
+        named[0] = (parameters[0].name, f"{parameters[0].name}[1:]")
+    else:
+        del named[:skipped]
+    names = ", ".join(f"{name!r}: {value}" for name, value in named)
     source = f"def bind({', '.join(signature)}):\n    return {{{names}}}\n"
     namespace: dict[str, Any] = defaults
     exec(source, namespace)  # noqa: S102 - built from identifiers alone
