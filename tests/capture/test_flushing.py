@@ -22,8 +22,9 @@ from promptscribe import ConfigurationError, log_prompt
 
 pytestmark = pytest.mark.slow
 
-LONG = 60
-"""Seconds that nothing here takes, unless it waits for what it must not."""
+LONG = 600
+"""Seconds that nothing here takes on any machine, unless it waits for what it must
+not: what has to be waited for comes at once."""
 
 FROZEN = """
 import asyncio, os, signal, sys
@@ -311,6 +312,7 @@ def test_busy_threads_of_trio_do_not_hold_it_up(server, configured):
     """It waits for its own delivery, not for the program's other work."""
     trio = pytest.importorskip("trio")
     has_ended = threading.Event()
+    was_let_go = []
 
     @log_prompt(path="flush/coroutine", flush=True)
     async def answer():
@@ -323,19 +325,18 @@ def test_busy_threads_of_trio_do_not_hold_it_up(server, configured):
 
             def work():
                 is_busy.set()
-                return has_ended.wait(LONG / 4)
+                was_let_go.append(has_ended.wait(LONG))
 
             nursery.start_soon(trio.to_thread.run_sync, work)
             while not is_busy.is_set():
                 await trio.lowlevel.checkpoint()
             await answer()
-            stored = paths(server), has_ended.is_set()
+            stored = paths(server), list(was_let_go)
             has_ended.set()
         return stored
 
-    begun = time.monotonic()
-    assert trio.run(main) == (["flush/coroutine"], False)
-    assert time.monotonic() - begun < LONG / 4
+    assert trio.run(main) == (["flush/coroutine"], [])
+    assert was_let_go == [True]  # the thread was busy until then
 
 
 def test_who_is_cancelled_is_not_held_up(server, configured):
