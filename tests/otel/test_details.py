@@ -98,6 +98,19 @@ def test_records_of_single_messages_are_in_the_log(emit, chat, captured_logs):
     assert (log.output, log.finish_reason) == ("Ho", "stop")
 
 
+def test_records_that_may_not_say_what_was_said_are_no_messages(
+    emit, chat, captured_logs
+):
+    """Without content capture there is one for each message all the same."""
+    with chat():
+        emit("gen_ai.user.message")
+        emit("gen_ai.tool.message", {"id": "call_1"})
+        emit("gen_ai.choice", {"index": 0, "finish_reason": "stop", "message": {}})
+
+    (log,) = captured_logs
+    assert (log.messages, log.output, log.finish_reason) == (None, None, "stop")
+
+
 def test_what_is_thought_of_an_answer_is_in_its_log(emit, chat, captured_logs):
     """An evaluation that is told of while the call's span runs."""
     with chat():

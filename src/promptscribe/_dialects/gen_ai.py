@@ -196,7 +196,10 @@ def _read_events(draft: Draft) -> None:
         attributes = event.attributes
         role = _EVENT_ROLES.get(event.name)
         if role is not None:
-            said.append({"role": role, **_unpacked(attributes)})
+            message = _unpacked(attributes)
+            # Without content capture each message is told of, and nothing of it.
+            if any(message.get(name) for name in ("content", "tool_calls")):
+                said.append({"role": role, **message})
         elif event.name == "gen_ai.choice":
             message = structure(attributes.get("message"))
             body = message if isinstance(message, dict) else _unpacked(attributes)
