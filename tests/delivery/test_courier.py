@@ -97,6 +97,28 @@ def test_drain_says_when_it_could_not(lab, command):
     assert lab.count().lost == 0
 
 
+def test_drain_leaves_a_server_alone_that_asks_for_it(lab, command):
+    """It looks every fifth of a second; that is no reason to ask as often."""
+    asked = []
+
+    def judge(seen):
+        asked.append(seen)
+        return Reply(429, {"Retry-After": "3600"}, whole=True)
+
+    lab.down()
+    lab.run("sigkill")
+    lab.up()
+    lab.server.judge = judge
+    code, said = command("drain", "--timeout", "8")
+    lab.server.judge = lambda _seen: Reply()
+    lab.restart()
+
+    assert code == 1
+    assert "pending 100" in said
+    assert len(asked) <= 1
+    assert lab.count().lost == 0
+
+
 def test_drain_does_not_take_what_it_has_not_counted_for_nothing(lab, command):
     """Neither where the time is too short, nor where there is much to be counted."""
     lab.down()

@@ -8,11 +8,11 @@ import threading
 import time
 
 import pytest
-from tests.promises.faults_server import Reply, Server
+from tests.promises.faults_server import BULK, MANY, RECORDS, Reply, Server
 
 import promptscribe
 from promptscribe import log_prompt
-from promptscribe._delivery import retry
+from promptscribe._delivery import desk, retry
 from promptscribe._journal import deadletter
 from promptscribe._runtime import pipeline
 from promptscribe._runtime.state import runtime
@@ -126,6 +126,28 @@ def test_retry_after_is_honoured(sink, deliver):
     sink.wait(lambda: len(sink.stored) == 3)
 
     assert times[1] - times[0] >= 0.95e9
+
+
+def test_no_flush_asks_before_the_time_that_a_server_asked_for(sink, deliver):
+    """Nor do many; but with another key it is asked at once."""
+
+    def judge(seen):
+        if seen.headers["x-api-key"] == "right":
+            return Reply()
+        return next(refusals, Reply(429, {"Retry-After": "3600"}, whole=True))
+
+    refusals = iter([Reply(401, whole=True)])
+    sink.judge = judge
+    deliver(api_key="wrong")
+    call(5)
+    for _ in range(4):  # the first one is refused, the second one asked for an hour
+        promptscribe.force_flush(0.5)
+    asked = len(sink.requests)
+    promptscribe.configure(api_key="right")
+    result = promptscribe.force_flush(60)
+
+    assert asked <= 2
+    assert (result.delivered, result.pending) == (5, 0)
 
 
 @pytest.mark.parametrize("value", ["0", "Thu, 01 Jan 1970 00:00:00 GMT"])
@@ -467,6 +489,29 @@ def test_a_bulk_route_that_goes_away_is_done_without(deliver, sink):
     settle(sink, 100)
 
     assert marks(sink) == list(range(100))
+
+
+@pytest.mark.parametrize("sink", [MANY, RECORDS], indirect=True)
+def test_a_bulk_route_that_comes_back_is_used_again(deliver, sink, monkeypatch):
+    """Another version ran there for a while, or a proxy had nobody to ask."""
+    monkeypatch.setattr(desk, "_ASK_AGAIN", 0.01)
+    deliver()
+    call(10)
+    settle(sink, 10)
+    offer, sink.offer = sink.offer, None
+    count = 10
+    while sum(seen.path == BULK for seen in sink.requests[-20:]):
+        call(10, count)
+        count += 10
+        settle(sink, count)
+    sink.offer = offer
+    while sink.requests[-1].path != BULK:
+        call(1, count)
+        count += 1
+        settle(sink, count)
+
+    assert marks(sink) == list(range(count))
+    assert set(sink.arrivals.values()) == {1}
 
 
 def test_an_answer_that_makes_no_sense_loses_nothing(deliver, sink):

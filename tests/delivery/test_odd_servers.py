@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import json
+import math
 import socket
 import threading
 import time
@@ -16,7 +17,9 @@ import promptscribe
 from promptscribe import log_prompt, record_log
 from promptscribe._delivery import transport as transports
 from promptscribe._delivery.retry import LONGEST_RETRY_AFTER, read_retry_after
+from promptscribe._runtime.state import runtime
 from promptscribe.receiver.server import start_in_thread
+from promptscribe.testing import isolated
 
 
 @log_prompt(path="odd/call")
@@ -675,3 +678,36 @@ def test_a_key_that_changes_while_a_server_keeps_silent_costs_no_time(tmp_path):
 
     assert (result.delivered, result.pending) == (1, 0)
     assert spent[0] < 0.25  # before, all that it was given
+
+
+def test_an_exit_does_not_wait_for_a_server_that_is_not_well(tmp_path):
+    """It was cut off, and now it is asked again what it offers: that is no log."""
+    asked = []
+
+    def answer_to(seen):
+        asked.append(seen)
+        if len(asked) > 1:
+            server.said.wait(60)
+        return Reply(None)
+
+    server = Mute()
+    server.answer = answer_to
+    took = math.inf
+    for turn in range(5):  # a busy machine may make one late, or many, but not all
+        asked.clear()
+        with isolated():
+            promptscribe.configure(
+                base_url=server.url, journal_dir=tmp_path / str(turn), export=True
+            )
+            answer(1)
+            while len(asked) < 2:
+                threading.Event().wait(0.01)
+            begun = time.monotonic()
+            runtime.shutdown(2.0, eager=False)
+            took = min(took, time.monotonic() - begun)
+        if took < 0.4:
+            break
+    server.said.set()
+    server.close()
+
+    assert took < 0.4  # before, never less than half a second

@@ -8,11 +8,11 @@ import threading
 
 import pytest
 from tests.environment import clean_environment
-from tests.promises.faults_server import Server
+from tests.promises.faults_server import BULK, Reply, Server
 
 import promptscribe
 from promptscribe import log_prompt
-from promptscribe._delivery import transport
+from promptscribe._delivery import desk, transport
 
 SHORT = """
 import promptscribe
@@ -96,6 +96,41 @@ def test_logs_are_delivered_where_no_thread_can_be_started(sink, deliver):
 
     assert (result.delivered, result.pending) == (50, 0)
     assert set(sink.arrivals.values()) == {1}
+
+
+@pytest.mark.usefixtures("no_senders")
+def test_what_a_server_offers_is_asked_though_no_thread_was_free_for_it(
+    deliver, monkeypatch, sink
+):
+    """The only one was bringing a log there when it was time to ask."""
+
+    @log_prompt(path="alone")
+    def answer(mark):
+        return "answer"
+
+    def judge(seen):
+        if not seen.path.endswith(BULK):
+            threading.Event().wait(0.15)
+        return Reply()
+
+    def answer_to(seen):
+        is_ill = seen.path == "/health" and next(ill, None) is not None
+        return Reply(503, body=b"{}") if is_ill else take(seen)
+
+    monkeypatch.setattr(desk, "_ASK_AGAIN", 0.05)
+    take, ill = sink.answer, iter(range(2))
+    sink.offer, sink.judge, sink.answer = {"bulk": True}, judge, answer_to
+    deliver()
+    mark = 0
+    while not any(seen.path == BULK for seen in sink.requests) and mark < 300:
+        for _ in range(10):
+            answer(mark)
+            mark += 1
+        promptscribe.force_flush(60)
+
+    assert mark < 300
+    assert promptscribe.force_flush(60).pending == 0
+    assert len(sink.stored) == mark
 
 
 def test_a_limit_of_threads_that_is_reached_for_a_moment_stops_no_delivery(

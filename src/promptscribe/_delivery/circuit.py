@@ -47,9 +47,13 @@ class Circuit:
         self._failures = 0
 
     def hurry(self) -> None:
-        """Ask again now."""
-        self.retry_at = 0.0
+        """Ask again now, or when the time is over that the server has asked for."""
+        self.retry_at = self.asked_until
         self.is_held = False
+
+    def forget(self) -> None:
+        """Take note that it is asked with another key from now on."""
+        self.asked_until = 0.0
 
     def open(self, outcome: Answer | Unreachable, *, is_sure: bool = True) -> float:
         """Leave the server alone for a while; return how long, in seconds.

@@ -86,6 +86,7 @@ class Desk:
         self._unanswered = 0
         self._asked_at: float | None = None
         self._ask_again_at = math.inf
+        self._had_bulk = False
         self._window = 1
         self._retired: list[Transport] = []
         self._first_by = 0.0
@@ -102,6 +103,7 @@ class Desk:
 
     def use_transport(self, transport: Transport) -> None:
         """Send what comes from now on another way."""
+        self.circuit.forget()
         self._retired.append(self._transport)
         self._transport = transport
         self._route = None
@@ -121,18 +123,18 @@ class Desk:
         next_due = self._tray.look(now)
         if now < self.circuit.retry_at:
             return self.circuit.retry_at - now
-        while self._logs_out < self._window:
+        while self.logs_out < self._window:
             batch = self._next_batch()
             if batch is None or not self._dispatch(batch):
                 break
-        if self._logs_out >= self._window:
+        if self.logs_out >= self._window:
             return 60.0  # the answer will wake us
         if self._route is None and self._asked_at is not None:
             return max(self._asked_at + _LONGEST_SILENCE - now, 0.0)
         return next_due
 
     @property
-    def _logs_out(self) -> int:
+    def logs_out(self) -> int:
         """Batches on their way, without the question what the server offers."""
         return self._senders.in_flight - (self._asked_at is not None)
 
@@ -190,8 +192,11 @@ class Desk:
                 gzip=inquiry.offer.gzip,
                 packing=self._packing if is_read else None,
             )
+            self._had_bulk = True
         else:
             self._route = OneByOne(self._transport)
+            if self._had_bulk:  # and may have it again: it is being replaced
+                self._ask_again_at = time.monotonic() + _ASK_AGAIN
 
     def _next_batch(self) -> Batch | None:
         now = time.monotonic()
@@ -223,7 +228,7 @@ class Desk:
 
         A topmost one: of a child the parent's name may be one that it does not know.
         """
-        if self._logs_out:
+        if self.logs_out:
             return []
         if (top := self._tray.next_top(route)) is not None:
             return [top]
@@ -250,6 +255,7 @@ class Desk:
             return True
         if isinstance(batch.route, Inquiry):
             self._asked_at = None
+            self._ask_again_at = time.monotonic() + _ASK_AGAIN
         self._tray.put_back(batch.parcels)
         return False
 
@@ -299,17 +305,22 @@ class Desk:
     def _adapt(self, batch: Batch) -> None:
         """Choose how the next logs go by how these did."""
         route = self._route
-        is_missing = isinstance(route, Bulk) and route.is_missing
-        if is_missing or self._fate.is_one_by_one:
-            self._fate.is_one_by_one = False
-            self._route = OneByOne(self._transport)  # for good: see the route
-            self._window = 1
+        if isinstance(route, Bulk) and route.is_missing:
+            self._ask_again_at = time.monotonic() + _ASK_AGAIN
+            self._send_one_by_one()
+        elif self._fate.is_one_by_one or (isinstance(route, Bulk) and route.is_another):
+            self._send_one_by_one()
         if isinstance(batch.route, Bulk):
             batch.route.is_terse = self._identity.is_ours
         if self.circuit.is_open:
             self._window = 1
         else:
             self._widen(batch)
+
+    def _send_one_by_one(self) -> None:
+        self._fate.is_one_by_one = False
+        self._route = OneByOne(self._transport)
+        self._window = 1
 
     def _widen(self, batch: Batch) -> None:
         """Have more on their way where the server is what everybody waits for."""

@@ -38,6 +38,9 @@ _NEXT: Final = 0.5
 """The same, while there are more than can be taken over at a time."""
 _LAST_MOMENT: Final = 0.05
 """Seconds that stopping takes at least: for answers that are just coming in."""
+_LAST_WORD: Final = 0.15
+"""Seconds that it takes at most where a server is not well, or owes no answer to a log:
+together with the rest an exit takes 0.3 then."""
 
 
 class Source(Protocol):
@@ -323,8 +326,11 @@ class Exporter:
         desk = self.desk
         if desk is None:
             return
-        while self._senders.in_flight and time.monotonic() < self._stop_by:
-            self._listen(self._stop_by - time.monotonic())
+        stop_by = self._stop_by
+        if desk.circuit.is_open or not desk.logs_out:
+            stop_by = min(stop_by, time.monotonic() + _LAST_WORD)
+        while self._senders.in_flight and time.monotonic() < stop_by:
+            self._listen(stop_by - time.monotonic())
             desk.settle()
         self._source.clean()
         self._senders.stop(desk.close)

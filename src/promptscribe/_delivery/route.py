@@ -138,6 +138,7 @@ class Bulk:
 
     Attributes:
         is_missing: Whether the server turned out not to have the route.
+        is_another: Whether it has another one there, which may have stored the logs.
         is_terse: Whether nobody asks for the ids in its answers any more.
     """
 
@@ -148,7 +149,7 @@ class Bulk:
     def __init__(
         self, transport: Transport, *, gzip: bool, packing: Packing | None
     ) -> None:
-        self.is_missing = False
+        self.is_missing = self.is_another = False
         self.is_terse = False
         self._packing = packing
         self._is_unread = False
@@ -214,7 +215,7 @@ class Bulk:
             ]
             return
         if answer.status in _EACH:  # not what was announced: the contract's route is
-            self.is_missing = True
+            self.is_another = True
             batch.outcomes = [None] * count
             return
         if retry.judge(answer.status, {}, now=0.0).fate == "delivered":
