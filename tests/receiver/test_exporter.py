@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from promptscribe.__main__ import main
 from promptscribe.receiver import sqlite_read
 from promptscribe.receiver.exporter import export_files, export_lines, slug
 from promptscribe.receiver.importer import import_humanloop, import_lines
@@ -51,6 +52,17 @@ def lines(path):
 
     text = path.read_text("utf-8")
     return [plain(json.loads(line)) for line in text.splitlines()]
+
+
+def test_a_tree_for_stdout_is_no_folder_of_that_name(
+    filled, tmp_path, monkeypatch, capsys
+):
+    """Whoever types a dash is told how lines are written there."""
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["export", "-", "--db", "logs.db"]) == 1
+    assert "for stdout there is --jsonl -" in capsys.readouterr().err
+    assert not (tmp_path / "-").exists()
 
 
 def test_lines_exported_and_imported_are_the_same(filled, tmp_path):

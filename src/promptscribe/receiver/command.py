@@ -219,6 +219,8 @@ def _export(arguments: argparse.Namespace) -> int:
 
     if arguments.directory is None and arguments.jsonl is None:
         raise ConfigurationError("DIR", "give a folder, or --jsonl and a file")
+    if arguments.directory == Path("-"):
+        raise ConfigurationError("DIR", "is a folder; for stdout there is --jsonl -")
     _require("--db", arguments.db)
     if arguments.directory is not None:
         arguments.directory.mkdir(parents=True, exist_ok=True)
