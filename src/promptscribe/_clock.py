@@ -29,13 +29,25 @@ _last_text: tuple[int, str] = 0, "1970-01-01T00:00:00"
 """The same for `to_text`."""
 
 getrandbits = _random.getrandbits
-
-os.register_at_fork(after_in_child=_random.seed)
+_seeded_in = os.getpid()
 
 
 def reseed() -> None:
-    """Seed the ids anew, in a process that was forked without Python's hooks."""
+    """Seed the ids anew, in a forked child: else they are those of its siblings."""
+    global _seeded_in  # noqa: PLW0603 - the fork is the process's
     _random.seed()
+    _seeded_in = os.getpid()
+
+
+os.register_at_fork(after_in_child=reseed)
+
+
+def reseed_in_child() -> bool:
+    """Seed the ids anew if nobody did, and say so: uWSGI forks without hooks."""
+    is_due = _seeded_in != os.getpid()
+    if is_due:
+        reseed()
+    return is_due
 
 
 def new_trace(wall_ns: int) -> bytes:

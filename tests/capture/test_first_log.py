@@ -411,3 +411,45 @@ def test_what_a_handler_logs_that_ends_the_first_call_is_kept(tmp_path, how):
     written = b"".join(p.read_bytes() for p in journal.rglob("*") if p.is_file())
     assert b"from the handler" in written
     assert (b"a later one" in written) is (how == "Stop")
+
+
+FORKED_IN_C = """
+import ctypes, os
+from promptscribe import current_log, log_prompt, record_log
+
+@log_prompt
+def call():
+    return current_log().id
+
+def record():
+    return record_log("a", output="yes")
+
+for _ in range(3):
+    if ctypes.PyDLL(None).fork() == 0:
+        os.write(1, {what}().encode() + b"\\n")
+        os._exit(0)
+    os.wait()
+"""
+
+
+@pytest.mark.parametrize("what", ["call", "record"])
+def test_children_that_were_forked_in_c_before_any_log_have_ids_of_their_own(
+    tmp_path, what
+):
+    """As uWSGI does it. Before, but for the millisecond their first ids were alike."""
+    settings = {
+        "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path / "journal"),
+        "PROMPTSCRIBE_EXPORT": "false",
+    }
+
+    run = subprocess.run(
+        [sys.executable, "-c", FORKED_IN_C.format(what=what)],
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    ids = run.stdout.split()
+    assert len(ids) == 3
+    assert len({log_id[-37:] for log_id in ids}) == 3

@@ -183,6 +183,7 @@ def record_log(path: str | None = None, **members: Unpack[schema.LogDetails]) ->
     check_names(dict(members))
     outer = current.get()
     given: dict[str, Any] = {"path": path, **members} if path else dict(members)
+    _clock.reseed_in_child()  # before: a log that is whole is not begun again
     key = new_key()
     trace = outer.trace if outer is not None else None
     if trace is None and ambient.MODULE in ambient.modules:

@@ -19,6 +19,7 @@ from promptscribe import _clock, _config
 from promptscribe._delivery.ledger import Ledger, add_up
 from promptscribe._fork import ForkLock
 from promptscribe._interrupt import note_again
+from promptscribe._journal import frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -235,6 +236,8 @@ class Runtime:
     def take_first(self, first: _First, kind: int, payload: bytes) -> bool | None:
         """Start the pipeline with the first frame, then get out of the way."""
         with self._lock:
+            if _clock.reseed_in_child() and kind == frame.START:
+                return None  # its ids are those of the first logs of other children
             if self._early is not None:
                 self._early.append((kind, payload))
                 return True
