@@ -352,8 +352,9 @@ def test_one_that_passes_has_not_all_buried_that_were_refused_like_it(
     sink.judge = lambda seen: Reply(200 if mark_of(seen) == 60 else 404)
     folder = deliver()
     call(100)
-    sink.wait(lambda: sink.stored)
-    held = promptscribe.force_flush(0.5)
+    sink.wait(lambda: promptscribe.stats().delivered)
+    wait_for_more(sink, 50)
+    held = promptscribe.stats()
     sink.judge = lambda _seen: Reply()
 
     result = settle(sink, 100 - 2 * 16)

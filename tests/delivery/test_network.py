@@ -230,9 +230,10 @@ def test_while_a_server_is_not_well_one_request_at_a_time_asks(sink, deliver):
     is_ill.set()
     for mark in range(300, 1500):
         answer(mark)
-    result = promptscribe.force_flush(2)
+    promptscribe.force_flush(0)  # asks at once
     # Before come those that were on their way as it began.
     sink.wait(lambda: max(when_ill[-3:], default=2) == 1)
+    result = promptscribe.stats()
     is_well_again.set()
     after = promptscribe.force_flush(60)
 
@@ -242,8 +243,12 @@ def test_while_a_server_is_not_well_one_request_at_a_time_asks(sink, deliver):
 
 
 def test_what_fails_together_is_one_failure(sink, deliver, monkeypatch):
-    """A proxy that blinks while many requests are on their way costs no long pause."""
+    """A proxy that blinks while many requests are on their way costs no long pause.
+
+    After one failure it is 0.2 s at most; after twelve, 204 s at least.
+    """
     monkeypatch.setattr(retry, "FIRST_DELAY", 0.2)
+    monkeypatch.setattr(retry, "LONGEST_DELAY", 1e6)
     is_ill, is_well_again, refused = threading.Event(), threading.Event(), []
     crowd = threading.Barrier(1 if sink.offer else 12)
 
@@ -262,12 +267,10 @@ def test_what_fails_together_is_one_failure(sink, deliver, monkeypatch):
     deliver(sink.url, calls=900, timeout=0)
     sink.wait(lambda: len(sink.stored) > 300)
     is_ill.set()
-    is_well_again.wait(60)
-    ended = time.monotonic()
+    assert is_well_again.wait(60)
     sink.wait(lambda: len(sink.stored) == 900)
 
     assert len(refused) >= crowd.parties
-    assert time.monotonic() - ended < 15
 
 
 @pytest.mark.parametrize("status", [401, 302])
