@@ -93,6 +93,42 @@ def test_what_gets_the_numbers_of_ours_is_neither_closed_nor_written_to(
     assert len(server.stored) == 3000
 
 
+FORKS = """
+import os, sys, time
+import promptscribe
+from promptscribe._runtime.state import runtime
+
+promptscribe.configure(base_url=sys.argv[1])
+promptscribe.log_prompt(len)("x")
+promptscribe.force_flush(30)
+while runtime._pipelines[0]._exporter.desk.is_busy:  # it has asked what is offered
+    time.sleep(0.01)
+if child := os.fork():
+    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+with os.scandir("/proc/self/fd") as numbers:
+    files = [os.readlink(number.path) for number in numbers if int(number.name) > 2]
+os._exit(any(file.startswith("socket:") for file in files))
+"""
+
+
+@pytest.mark.slow
+def test_a_forked_child_has_no_connection_of_its_parents(tmp_path):
+    """The server would not see it end; and a daemon's own file may get its number."""
+    server = Server(offer={"bulk": True})
+    ended = subprocess.run(
+        [sys.executable, "-c", FORKS, server.url],
+        env=clean_environment() | {"PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path / "j")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    server.close()
+
+    assert ended.returncode == 0, ended.stderr
+    assert len(server.stored) == 1
+
+
 WITHOUT = """
 import os, resource
 from promptscribe import log_prompt

@@ -3,12 +3,16 @@
 Its law: nothing is sent through a number, and none is closed, that is another's by now.
 A program may close all its descriptors, as daemons do; what it opens next has their
 numbers, and a connection that is kept alive would go on in there.
+
+A forked child closes them at once: by the time that the garbage collector comes for
+them, it may be such a program.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+import weakref
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import socket
@@ -24,6 +28,7 @@ class Sockets:
         self._known: dict[socket.socket, tuple[int, int]] = {}
         """Which file each is; changed, and copied, in one step at a time."""
         self._last: socket.socket | None = None
+        _all.add(self)
 
     def note(self, response: Any) -> None:
         """Take note of the socket that a response came through."""
@@ -52,6 +57,15 @@ class Sockets:
             if self._is_gone(one):
                 one.detach()
 
+    def abandon(self) -> None:
+        """Close them in a forked child; they stay the parent's.
+
+        Past the connections' owner: another thread may have had its lock.
+        """
+        self.let_go()
+        for one in tuple(self._known):
+            one.close()
+
     def _is_gone(self, one: socket.socket) -> bool:
         known = self._known.get(one)
         return known is not None and one.fileno() >= 0 and _file(one) != known
@@ -63,3 +77,14 @@ def _file(one: socket.socket) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+_all: Final[weakref.WeakSet[Sockets]] = weakref.WeakSet()
+
+
+def _abandon_all() -> None:
+    for sockets in tuple(_all):
+        sockets.abandon()
+
+
+os.register_at_fork(after_in_child=_abandon_all)

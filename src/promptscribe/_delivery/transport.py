@@ -169,7 +169,7 @@ class HttpTransport:
 
     def _exchange(self, method: str, asked: Request) -> tuple[Any, bytes]:
         with _importing:
-            if self._line is not None and self._line.sockets.are_gone():
+            if (line := self._line) is not None and line.sockets.are_gone():
                 self.close()
             line = self._line or self._connect()
         httpx = line.httpx
