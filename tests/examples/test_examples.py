@@ -25,6 +25,7 @@ def run(tmp_path):
         environment = clean_environment("OPENAI_") | {
             "PROMPTSCRIBE_BASE_URL": receiver.url,
             "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path / "journal"),
+            "PROMPTSCRIBE_FLUSH_TIMEOUT": "60",  # a busy machine's exit is slow
         }
         done = subprocess.run(
             [sys.executable, "-W", "error", *command],
@@ -35,7 +36,7 @@ def run(tmp_path):
             check=False,
         )
         assert (done.returncode, done.stderr) == (0, "")
-        with httpx.Client(base_url=receiver.url) as client:
+        with httpx.Client(base_url=receiver.url, timeout=60) as client:
             records = client.get("/logs", params={"size": 50}).json()["records"]
         return done.stdout, sorted(records, key=lambda log: log["start_time"])
 

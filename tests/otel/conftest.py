@@ -37,7 +37,7 @@ def recorded():
 @pytest.fixture(scope="session")
 def http():
     """One client for all: its TLS context alone costs 30 ms."""
-    with httpx.Client() as client:
+    with httpx.Client(timeout=60) as client:
         yield client
 
 

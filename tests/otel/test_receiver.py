@@ -579,7 +579,7 @@ def restarted(tmp_path):
     def step(*requests):
         running = start_in_thread(db=tmp_path / "logs.db")
         try:
-            with httpx.Client(base_url=running.url) as client:
+            with httpx.Client(base_url=running.url, timeout=60) as client:
                 return [request(client) for request in requests]
         finally:
             running.stop()
@@ -709,7 +709,10 @@ def two(tmp_path):
     """Two receivers, each a process of its own, on one file."""
     with ExitStack() as stack:
         running = [stack.enter_context(serving(tmp_path / "logs.db")) for _ in range(2)]
-        yield [stack.enter_context(httpx.Client(base_url=one.url)) for one in running]
+        yield [
+            stack.enter_context(httpx.Client(base_url=one.url, timeout=60))
+            for one in running
+        ]
 
 
 @pytest.mark.slow

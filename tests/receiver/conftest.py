@@ -37,7 +37,7 @@ def receiver(tmp_path, stopping):
 @pytest.fixture(scope="session")
 def session():
     # One for all: a client's TLS context alone costs 30 ms.
-    with httpx.Client() as shared:
+    with httpx.Client(timeout=60) as shared:
         yield shared
 
 

@@ -97,7 +97,7 @@ def bodies(draw, names):
 @pytest.fixture(scope="module")
 def anywhere(tmp_path_factory):
     running = start_in_thread(db=tmp_path_factory.mktemp("any") / "logs.db")
-    with httpx.Client(base_url=running.url) as session:
+    with httpx.Client(base_url=running.url, timeout=60) as session:
         session.post("/prompts/log", json={"path": "a/b", "log_id": "x"})
         yield session
     running.stop()

@@ -37,7 +37,7 @@ def browser():
 def site(tmp_path_factory):
     """A receiver with a trace, two versions, an error, and a hostile log a kind."""
     running = start_in_thread(db=tmp_path_factory.mktemp("site") / "logs.db")
-    with httpx.Client(base_url=running.url) as client:
+    with httpx.Client(base_url=running.url, timeout=60) as client:
         fill(client)
     yield running.url
     running.stop()

@@ -35,7 +35,7 @@ def db(tmp_path):
 def test_keys_are_made_listed_and_revoked(db):
     """A running receiver asks for a key with the next request, and knows it gone."""
     receiver = start_in_thread(db=db)
-    with httpx.Client(base_url=receiver.url) as client:
+    with httpx.Client(base_url=receiver.url, timeout=60) as client:
         assert client.get("/logs").status_code == 200
 
         key = promptscribe("keys", "add", "ci", "--scope", "read", "--db", db)

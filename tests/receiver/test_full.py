@@ -43,7 +43,7 @@ CALL = {
 def fill(url):
     """Post until nothing goes any more; return the names that were taken."""
     taken = []
-    with httpx.Client(base_url=url) as client:
+    with httpx.Client(base_url=url, timeout=60) as client:
         for number in range(2000):
             body = {"path": f"p{number}", "log_id": f"{number}", "output": "x" * 3000}
             answer = client.post("/prompts/log", json=body)
@@ -69,7 +69,7 @@ def fill(url):
 def kept(db):
     """What a receiver with room finds: logs, and files that have a log."""
     running = start_in_thread(db=db)
-    with httpx.Client(base_url=running.url) as client:
+    with httpx.Client(base_url=running.url, timeout=60) as client:
         logs = client.get("/logs", params={"size": 10_000}).json()["records"]
         files = client.get("/files", params={"size": 10_000}).json()
         after = client.post("/prompts/log", json={"path": "room", "log_id": "room"})
@@ -120,7 +120,7 @@ def test_a_quota_is_a_full_disk_until_something_is_deleted(tmp_path):
     """507 with Retry-After; deleting logs makes room again."""
     running = start_in_thread(db=tmp_path / "logs.db", max_bytes=BYTES)
     taken = fill(running.url)
-    with httpx.Client(base_url=running.url) as client:
+    with httpx.Client(base_url=running.url, timeout=60) as client:
         answer = client.post("/prompts/log", json={"path": "a", "output": "x" * 9000})
         assert answer.status_code == 507
         client.delete("/logs", params={"id": taken[:50]})
@@ -133,7 +133,7 @@ def test_a_damaged_file_is_503_and_clients_keep_their_logs(tmp_path, stopping, c
     """An SDK would throw away what a 500 answers; whoever runs it is told, once."""
     path = tmp_path / "logs.db"
     running = start_in_thread(db=path)
-    with httpx.Client(base_url=running.url) as client:
+    with httpx.Client(base_url=running.url, timeout=60) as client:
         client.post("/prompts/log", json={"path": "a"}).raise_for_status()
     running.stop()
     content = bytearray(path.read_bytes())
@@ -141,7 +141,7 @@ def test_a_damaged_file_is_503_and_clients_keep_their_logs(tmp_path, stopping, c
     path.write_bytes(content)
 
     damaged = start_in_thread(db=path)
-    with httpx.Client(base_url=damaged.url) as client:
+    with httpx.Client(base_url=damaged.url, timeout=60) as client:
         answers = [client.post("/prompts/log", json={"path": "a"}) for _ in range(3)]
         answers.append(client.post("/v1/traces", json=CALL))
         answers.append(client.get("/logs"))

@@ -81,7 +81,7 @@ def test_a_fault_is_told_and_counted_and_the_next_look_deletes(aged, caplog):
 def test_what_was_deleted_is_in_the_metrics(aged):
     """Counted where everything else is."""
     running = start_in_thread(db=aged, keep_days=30)
-    with httpx.Client(base_url=running.url) as client:
+    with httpx.Client(base_url=running.url, timeout=60) as client:
         while not (deleted := counted(client.get("/metrics").text, "deleted")):
             pass  # pytest has a time limit
     running.stop()

@@ -187,7 +187,7 @@ def test_fifty_first_logs_at_once_make_one_prompt_and_one_version(receiver):
     answers = []
 
     def race(number):
-        with httpx.Client(base_url=receiver.url) as session:
+        with httpx.Client(base_url=receiver.url, timeout=60) as session:
             barrier.wait()
             body = {"path": "race/me", "prompt": KERNEL, "output": str(number)}
             answers.append(session.post("/prompts/log", json=body).json())

@@ -35,7 +35,7 @@ BODY = {"path": "a/b", "prompt": {"model": "m"}, "log_id": "{id}", "output": "x"
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
     running = start_in_thread(db=tmp_path_factory.mktemp("schema") / "logs.db")
-    with httpx.Client(base_url=running.url) as session:
+    with httpx.Client(base_url=running.url, timeout=60) as session:
         session.post("/prompts/log", json=BODY | {"log_id": "0"})
         session.post("/tools/log", json={"path": "a/t", "trace_parent_id": "0"})
         session.post("/flows/log", json={"path": "f", "flow": {"attributes": {}}})

@@ -24,7 +24,7 @@ def kill_under_load(db, round_number):
     acknowledged = []
 
     def load(number):
-        with httpx.Client(base_url=process.url) as session:
+        with httpx.Client(base_url=process.url, timeout=60) as session:
             for count in range(100_000):
                 name = f"log-{round_number}-{number}-{count}"
                 body = {"path": "load", "log_id": name, "output": "x" * 2000}
@@ -55,7 +55,7 @@ def test_a_killed_receiver_has_every_log_that_it_acknowledged(tmp_path):
     acknowledged = [name for n in range(4) for name in kill_under_load(db, n)]
 
     after = start_in_thread(db=db)
-    with httpx.Client(base_url=after.url) as session:
+    with httpx.Client(base_url=after.url, timeout=60) as session:
         page = session.get("/logs", params={"size": 10_000}).json()
         roots = session.get("/logs", params={"roots": "true", "size": 0}).json()
     after.stop()
