@@ -30,8 +30,8 @@ thousands of folders, and to look into a thousand took 20 ms."""
 
 _SHARE: Final = 32
 _SHARE_TO_FOLLOW: Final = 5
-"""One lane for so many files that the process may open, as each takes up to three: 32
-of 1024, and for who does nothing else 204."""
+"""One lane for so many files that the process may open, as each takes up to three where
+locks and mappings keep descriptors: 32 of 1024, and for who does nothing else 204."""
 
 
 class Heritage:

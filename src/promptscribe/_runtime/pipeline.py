@@ -293,7 +293,7 @@ class Pipeline:
 
     def stop(self, timeout: float) -> None:
         """Have the thread end, without waiting for it: there may be many."""
-        self._exporter.ask_to_stop(min(timeout - _reserve(timeout) / 3, _LONGEST_STOP))
+        self._exporter.ask_to_stop(min(timeout * 2 / 3, _LONGEST_STOP))
 
     def close(self, timeout: float, *, eager: bool) -> FlushResult:
         """Deliver what can be delivered in time, and leave the rest on disk."""
