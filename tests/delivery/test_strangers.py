@@ -16,6 +16,7 @@ STRANGERS = {  # name: status, header, body
     **{f"page {s}": (s, HTML, PAGE) for s in (400, 404, 405, 407, 410, 415, 422, 451)},
     "untyped": (404, {}, PAGE),
     "text": (404, {"Content-Type": "text/plain; charset=utf-8"}, b"404 page not found"),
+    "nothing": (404, {}, b""),
     "tls": (400, {}, b"Client sent an HTTP request to an HTTPS server.\n"),
     "xml": (405, {"Content-Type": "application/xml"}, b'<?xml version="1.0"?><Error/>'),
 }

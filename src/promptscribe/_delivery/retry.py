@@ -162,15 +162,18 @@ def is_strangers(answer: Answer) -> bool:
     """Say whether a refusal comes from somebody who knows nothing of logs.
 
     The contract's and OTLP's answers are JSON or protobuf. A page, or a plain text, is
-    what a web server has for any address, a proxy, a port that wants https. But of the
-    size of a body such a one may speak, and of the key: nginx, firewalls.
+    what a web server has for any address, a proxy, a port that wants https; some say
+    404 without a word. But of the size of a body such a one may speak, and of the key:
+    nginx, firewalls.
     """
     subject = _subject(answer.status)
     if subject not in _STRANGERS or answer.status == 413 or answer.body[:1] == b"{":
         return False
+    if not answer.body:
+        return subject == "doubt"
     kind = answer.headers.get("content-type", "").lower()
     is_page = answer.body.lstrip()[:1] == b"<" or answer.body.startswith(_TO_TLS)
-    return is_page or (bool(answer.body) and kind.startswith("text/"))
+    return is_page or kind.startswith("text/")
 
 
 def _subject(status: int) -> Subject:

@@ -233,7 +233,7 @@ def _require_known(answer: Answer) -> None:
     """
     if retry.is_strangers(answer):
         raise Unreachable(
-            f"somebody else answers, with status {answer.status} and a page or a text: "
+            f"somebody else answers, with status {answer.status} and not with JSON: "
             "is this the right address, and http or https?"
         )
 
