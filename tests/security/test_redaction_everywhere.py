@@ -5,9 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import subprocess
+import sys
+from base64 import b64encode
 
 import pydantic
 import pytest
+from tests.environment import clean_environment
 from tests.security.told import told
 
 import promptscribe
@@ -82,6 +86,37 @@ def test_headers_are_redacted_by_their_names(tmp_path):
 
     check(found, 1, "canary", "Canary")
     assert found.logs[0]["inputs"]["headers"][0][1] == ["Accept", "text/html"]
+
+
+HEADERS_AS_BYTES = """
+import promptscribe
+from promptscribe.testing import MemoryTransport
+
+server = MemoryTransport()
+promptscribe.configure(
+    journal_dir="journal", transport=server, export=True, redact=True
+)
+headers = [(b"authorization", b"Bearer canary"), (b"accept", b"*/*")]
+promptscribe.log_prompt(path="a")(lambda headers: None)(headers)
+promptscribe.force_flush(30)
+print(server.bodies[0]["inputs"])
+"""
+
+
+def test_headers_as_bytes_are_kept_where_python_compares_no_bytes(tmp_path):
+    """``python -bb``, and headers as ASGI has them."""
+    done = subprocess.run(
+        [sys.executable, "-bb", "-c", HEADERS_AS_BYTES],
+        cwd=tmp_path,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert b64encode(b"*/*").decode() in done.stdout
+    assert b64encode(b"Bearer canary").decode() not in done.stdout
 
 
 def test_of_very_much_the_beginning_is_read_and_the_rest_is_not_kept(tmp_path):

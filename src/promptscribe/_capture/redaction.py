@@ -306,7 +306,9 @@ def _clean_name(name: str) -> str:
 
 def _is_secret(name: str, item: Any, beside: dict[Any, Any]) -> bool:
     level = secrecy(name)
-    if level == NONE or item is None or item == "" or type(item) is bool:
+    if level == NONE or item is None or type(item) is bool:
+        return False
+    if type(item) is str and not item:  # ``python -bb`` compares no bytes with ""
         return False
     if type(item) in {int, float}:
         return not keeps_numbers(name)
