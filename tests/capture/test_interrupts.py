@@ -84,3 +84,54 @@ def test_no_log_stays_current(call, tmp_path):
     )
 
     assert ended.stdout == "0\n"
+
+
+LATE = """
+import signal, sys
+from promptscribe import log_prompt
+
+@log_prompt
+def ask(question):
+    return question
+
+class Late(Exception):
+    pass
+
+def on_alarm(*_):
+    raise Late
+
+def strike(frame, event, argument):
+    global left
+    if frame.f_code.co_name == "is_plain" and event == "call":
+        left -= 1
+        if left < 0:
+            sys.setprofile(None)
+            signal.raise_signal(signal.SIGALRM)
+
+ask(["why"])
+signal.signal(signal.SIGALRM, on_alarm)
+for left in (0, 1):  # the first value is what is asked, the second what is answered
+    sys.setprofile(strike)
+    try:
+        ask(["why"])
+    except Late:
+        print("late")
+"""
+
+
+def test_a_time_limit_ends_the_call_also_while_values_are_looked_at(tmp_path):
+    """Before, one in six that struck in our code was taken for an odd value."""
+    settings = {
+        "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path / "journal"),
+        "PROMPTSCRIBE_EXPORT": "false",
+    }
+
+    run = subprocess.run(
+        [sys.executable, "-c", LATE],
+        env=clean_environment() | settings,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert run.stdout.split() == ["late", "late"], run.stderr

@@ -15,6 +15,7 @@ from promptscribe._capture.controlled import begin_controlled
 from promptscribe._capture.plain import encode_plain, is_plain
 from promptscribe._capture.recording import START, Recording, raw
 from promptscribe._clock import getrandbits, new_trace
+from promptscribe._interrupt import let_through
 from promptscribe._runtime.state import runtime
 from promptscribe._wire.record import KEY_TOP_BIT
 
@@ -96,8 +97,8 @@ def begin(
             given is None or is_plain(given)
         ):
             payload = _encode(first)
-    except Exception:  # noqa: BLE001, S110 - an odd value: the slow way takes it
-        pass
+    except Exception as problem:  # noqa: BLE001 - an odd value: the slow way takes it
+        let_through(problem)
     if not payload or len(payload) > _LARGE:
         payload = _encode((*first[:6], raw(inputs), raw(given)))
     kept = append(START, payload)

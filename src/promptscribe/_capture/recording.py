@@ -14,6 +14,7 @@ from promptscribe import schema
 from promptscribe._capture import failure, snapshot
 from promptscribe._capture.plain import LONGEST, encode_plain, is_plain
 from promptscribe._clock import join_log_id
+from promptscribe._interrupt import let_through
 from promptscribe._runtime.state import runtime
 from promptscribe._wire.record import REQUEST, RESPONSE, STREAM
 
@@ -228,8 +229,8 @@ class Recording:
             is_text = type(result) is str and len(result) <= LONGEST
             if is_text or is_plain(result):
                 payload = _encode(last)
-        except Exception:  # noqa: BLE001, S110 - an odd value: the slow way takes it
-            pass
+        except Exception as problem:  # noqa: BLE001 - the slow way takes an odd value
+            let_through(problem)
         if not payload or len(payload) > snapshot.LARGE:
             payload = _encode((*last[:3], raw(result), *last[4:]))
         if self._first is None:
