@@ -70,7 +70,7 @@ def _hold(fd: int, folder: Path) -> Lock:
             check_limit(1)
             os.ftruncate(fd, 1)
         mapping = map_open(fd, 1, mmap.ACCESS_READ)
-    except (OSError, ValueError):
+    except (OSError, ValueError, AttributeError):  # files without names are Linux's
         return Descriptor(fd)
     os.close(fd)
     return mapping

@@ -63,8 +63,9 @@ def _load() -> Callable[[mmap.mmap, int, int], bool] | None:
 
         # It keeps the interpreter lock: a caller of the user's may need a segment now.
         system = ctypes.PyDLL(None)
-        system_map = system.mmap
-    except Exception:  # noqa: BLE001 - left out, or forbidden by SELinux: a MemoryError
+        system_map, keep = system.mmap, system.Py_IncRef
+        get_buffer, release = system.PyObject_GetBuffer, system.PyBuffer_Release
+    except Exception:  # noqa: BLE001 - left out, linked in unseen, or forbidden by SELinux
         return None
     system_map.restype = ctypes.c_void_p
     system_map.argtypes = [
@@ -74,14 +75,14 @@ def _load() -> Callable[[mmap.mmap, int, int], bool] | None:
 
     def map_over(place: mmap.mmap, protection: int, fd: int) -> bool:
         view = ctypes.create_string_buffer(256)  # a Py_buffer, 80 bytes; address first
-        system.PyObject_GetBuffer(ctypes.py_object(place), view, 0)
+        get_buffer(ctypes.py_object(place), view, 0)
         address = ctypes.c_void_p.from_buffer(view).value
-        system.PyBuffer_Release(view)
+        release(view)
         how: Any = protection, mmap.MAP_SHARED | _MAP_FIXED, fd, 0
         if system_map(address, len(place), *how) == address:
             return True
         # What was reserved may be another's by now: nobody must give it back.
-        system.Py_IncRef(ctypes.py_object(place))
+        keep(ctypes.py_object(place))
         return False
 
     return map_over
