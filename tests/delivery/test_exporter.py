@@ -425,6 +425,26 @@ def test_a_conflict_over_our_own_id_is_an_acknowledgement(sink, deliver):
     assert (result.delivered, result.rejected) == (5, 0)
 
 
+@pytest.mark.parametrize("lost", [Reply(None, store=True), Reply(502, store=True)])
+def test_a_conflict_after_a_lost_answer_needs_no_words(sink, deliver, lost):
+    """A server of one's own may say 409 and nothing more."""
+
+    def judge(seen):
+        if mark_of(seen) != 3:
+            return Reply()
+        is_there = seen.log["log_id"] in sink.stored
+        return Reply(409, body=b"{}") if is_there else lost
+
+    sink.judge = judge
+    deliver()
+    call(5)
+
+    result = promptscribe.force_flush(60)
+
+    assert (result.delivered, result.rejected, result.pending) == (5, 0, 0)
+    assert marks(sink) == list(range(5))
+
+
 def test_a_conflict_over_anything_else_is_kept_for_a_person(sink, deliver):
     """409 also says that a path is a tool's there: nobody has stored that log."""
     refusal = Reply(409, body=b'{"detail": "test/answer is a tool, not a prompt"}')

@@ -13,7 +13,7 @@ from promptscribe import log_prompt
 HTML = {"Content-Type": "text/html"}
 PAGE = b"\r\n<html><title>The plain HTTP request was sent to HTTPS port</title></html>"
 STRANGERS = {  # name: status, header, body
-    **{f"page {s}": (s, HTML, PAGE) for s in (400, 404, 405, 407, 410, 415, 422, 451)},
+    **{f"page {s}": (s, HTML, PAGE) for s in (400, 404, 405, 407, 410, 415, 451)},
     "untyped": (404, {}, PAGE),
     "text": (404, {"Content-Type": "text/plain; charset=utf-8"}, b"404 page not found"),
     "nothing": (404, {}, b""),
@@ -77,7 +77,7 @@ def test_who_it_may_be_is_told(sink, deliver, caplog):
 def test_a_page_for_one_log_alone_holds_up_no_other(sink, deliver):
     """A server of one's own that has pages for errors: at last that log is poison."""
     sink.judge = lambda seen: (
-        Reply(400, HTML, PAGE, whole=True) if mark_of(seen) == 7 else Reply()
+        Reply(404, HTML, PAGE, whole=True) if mark_of(seen) == 7 else Reply()
     )
     deliver()
     call(20)
@@ -91,6 +91,29 @@ def test_a_page_for_one_log_alone_holds_up_no_other(sink, deliver):
 
     assert (result.delivered, result.reasons["poison"]) == (count - 1, 1)
     assert marks(sink) == [m for m in range(count) if m != 7]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize(
+    ("header", "body"),
+    [(HTML, PAGE), ({"Content-Type": "text/plain"}, b"no"), ({}, b"")],
+    ids=["page", "text", "nothing"],
+)
+def test_a_server_that_takes_logs_may_refuse_one_in_any_words(
+    sink, deliver, status, header, body
+):
+    """Of one's own, say, whose framework has a page for each status."""
+    sink.judge = lambda seen: (
+        Reply(status, header, body, whole=True) if mark_of(seen) == 7 else Reply()
+    )
+    deliver()
+    call(20)
+
+    result = promptscribe.force_flush(60)
+
+    assert (result.delivered, result.rejected, result.pending) == (19, 1, 0)
+    assert result.reasons[f"http_{status}"] == 1
+    assert marks(sink) == [m for m in range(20) if m != 7]
 
 
 def test_a_route_that_a_proxy_does_not_know_is_done_without(sink, deliver):

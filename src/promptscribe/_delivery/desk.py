@@ -15,7 +15,11 @@ from promptscribe._delivery.circuit import Circuit
 from promptscribe._delivery.fate import Fate
 from promptscribe._delivery.identity import Identity
 from promptscribe._delivery.parcel import Batch
-from promptscribe._delivery.retry import is_about_content, is_about_server
+from promptscribe._delivery.retry import (
+    is_about_content,
+    is_about_server,
+    leaves_open,
+)
 from promptscribe._delivery.route import STORED, Bulk, Inquiry, OneByOne
 from promptscribe._delivery.transport import Unanswered
 from promptscribe._delivery.tray import Tray
@@ -144,6 +148,7 @@ class Desk:
             self._hang_up(self._retired.pop())
         for batch in self._senders.collect():
             self.attempts += 1
+            self._fate.look_who_answers(batch)
             if isinstance(batch.route, Inquiry):
                 self._choose_route(batch.route)  # a late one, of before, is as good
             elif batch.is_whole and len(batch.parcels) > 1:
@@ -291,6 +296,9 @@ class Desk:
         """
         outcome, parcels = batch.outcomes[0], batch.parcels
         assert outcome is not None  # noqa: S101 - a whole request had one outcome
+        if leaves_open(outcome):
+            for parcel in parcels:
+                parcel.may_be_stored = True
         if not is_about_server(outcome):
             half = len(parcels) // 2
             for parcel in parcels:

@@ -71,6 +71,11 @@ class Fate:
         self._in_doubt = self._forbidden = 0
         self._is_confirmed = True
 
+    def look_who_answers(self, batch: Batch) -> None:
+        """Take what a stranger says for no answer: it is not about a log."""
+        if batch.is_whole or not batch.route.is_bulk:
+            batch.outcomes = [self._unless_strangers(one) for one in batch.outcomes]
+
     def confirm(self, batch: Batch, parcel: Parcel, outcome: Outcome) -> bool:
         """Take note that the server has a log, and how it calls it; False if not."""
         if outcome is None or isinstance(outcome, Unreachable):
@@ -90,6 +95,7 @@ class Fate:
         One that was packed goes again as the contract has it, unless the server is not
         well: what is said of it then is what counts.
         """
+        parcel.may_be_stored |= retry.leaves_open(outcome)
         is_of_log = not is_about_server(outcome)
         if batch.is_whole:
             is_of_log = is_about_content(outcome)
@@ -123,6 +129,16 @@ class Fate:
             self._ledger.note(f"retry_http_{outcome.status}")
             return True
         return False
+
+    def _unless_strangers(self, outcome: Outcome) -> Outcome:
+        if outcome is None or isinstance(outcome, Unreachable):
+            return outcome
+        if not retry.is_strangers(outcome, is_known=self.passed > 0):
+            return outcome
+        return Unreachable(
+            f"somebody else answers, with status {outcome.status} and not with JSON: "
+            "is this the right address, and http or https?"
+        )
 
     def _note_unconfirmed(self) -> None:
         """Say once that nothing but the status speaks for a log's being stored.

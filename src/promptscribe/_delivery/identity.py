@@ -81,7 +81,10 @@ class Identity:
 
     def is_repeat(self, parcel: Parcel, answer: Answer) -> bool:
         """Say whether a log was refused since the server has it by that very id."""
-        return retry.is_repeat(answer, _member(parcel.body, "log_id"))
+        if answer.status != 409:
+            return False
+        log_id = _member(parcel.body, "log_id")
+        return retry.is_repeat(answer, log_id, may_be_stored=parcel.may_be_stored)
 
     def learn(self, parcel: Parcel, answer: Answer) -> None:
         """Look at the answer to a log that was delivered."""

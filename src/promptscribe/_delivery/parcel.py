@@ -65,6 +65,7 @@ class Parcel:
         waiting_since: When it began to wait for its parent, or 0.
         is_packed: Whether it is to travel as the journal has it; then path, query and
             body are empty.
+        may_be_stored: Whether it was sent, and nobody said what became of it.
     """
 
     record: Found
@@ -77,6 +78,7 @@ class Parcel:
     log_id: str | None = None
     waiting_since: float = 0.0
     is_packed: bool = False
+    may_be_stored: bool = False
 
     @property
     def size(self) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, Literal, TypeGuard
 
+from promptscribe._delivery.transport import Unanswered
 from promptscribe.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ _FATES: Final[dict[Subject, Fate]] = {
     "all": "again",
 }
 
-_STRANGERS: Final = frozenset({"content", "doubt", "log"})
+_STRANGERS: Final = frozenset({"content", "doubt"})
 _TO_TLS: Final = b"Client sent an HTTP request to an HTTPS server"
 """Go's words (net/http, ``server.go``), without a type; others have a page for it."""
 
@@ -120,7 +121,7 @@ def is_forbidden(outcome: Answer | Unreachable) -> TypeGuard[Answer]:
     return not isinstance(outcome, Unreachable) and outcome.status == 403
 
 
-def is_repeat(answer: Answer, log_id: object) -> bool:
+def is_repeat(answer: Answer, log_id: object, *, may_be_stored: bool = False) -> bool:
     """Say whether a server refuses a log since it has it: by the log's own id.
 
     Ids are random: that can only be our own first attempt, stored although its answer
@@ -129,11 +130,20 @@ def is_repeat(answer: Answer, log_id: object) -> bool:
     Args:
         answer: What the server said.
         log_id: The log's id, as it was sent; anything but a text is none.
+        may_be_stored: Whether the log was sent before, and nobody said what became of
+            it; then it takes no words.
     """
     if answer.status != 409:
         return False
     is_named = type(log_id) is str and log_id.encode() in answer.body
-    return is_named or b"log_id" in answer.body
+    return may_be_stored or is_named or b"log_id" in answer.body
+
+
+def leaves_open(outcome: Answer | Unreachable) -> bool:
+    """Say whether a log may be stored all the same: not where nobody listened."""
+    if isinstance(outcome, Unreachable):
+        return isinstance(outcome, Unanswered)
+    return outcome.status >= 500
 
 
 def is_about_content(outcome: Answer | Unreachable) -> bool:
@@ -158,16 +168,22 @@ def is_of_one(outcome: Answer | Unreachable) -> TypeGuard[Answer]:
     )
 
 
-def is_strangers(answer: Answer) -> bool:
+def is_strangers(answer: Answer, *, is_known: bool) -> bool:
     """Say whether a refusal comes from somebody who knows nothing of logs.
 
     The contract's and OTLP's answers are JSON or protobuf. A page, or a plain text, is
     what a web server has for any address, a proxy, a port that wants https; some say
-    404 without a word. But of the size of a body such a one may speak, and of the key:
-    nginx, firewalls.
+    404 without a word.
+
+    Args:
+        answer: The refusal.
+        is_known: Whether logs have passed there: then 400 is about one, however it is
+            put. 404 is not: a proxy says so while its server is being replaced.
     """
     subject = _subject(answer.status)
-    if subject not in _STRANGERS or answer.status == 413 or answer.body[:1] == b"{":
+    if subject not in _STRANGERS or answer.body[:1] == b"{":
+        return False
+    if subject == "content" and is_known:
         return False
     if not answer.body:
         return subject == "doubt"

@@ -118,7 +118,6 @@ class OneByOne:
         for parcel in batch.parcels:
             try:
                 answer = self._transport.send(parcel.request)
-                _require_known(answer)
             except Unreachable as problem:
                 outcomes.append(problem)
                 break
@@ -166,10 +165,12 @@ class Bulk:
         begun = time.monotonic()
         packing = self._packing if batch.parcels[0].is_packed else None
         try:
-            self._read(self._transport.send(self._request(batch, packing)), batch)
+            answer = self._transport.send(self._request(batch, packing))
         except Unreachable as problem:
             batch.is_whole = True
             batch.outcomes = [problem] * len(batch.parcels)
+        else:
+            self._read(answer, batch)
         batch.seconds = time.monotonic() - begun
 
     def _request(self, batch: Batch, packing: Packing | None) -> Request:
@@ -206,7 +207,6 @@ class Bulk:
             self.is_missing = True
             batch.outcomes = [None] * count
             return
-        _require_known(answer)
         lines = answer.body.splitlines() if answer.status in _EACH else []
         if len(lines) == count:
             short = _STORED_LINE if self.is_terse else ()
@@ -223,19 +223,6 @@ class Bulk:
         else:
             batch.is_whole = True
         batch.outcomes = [answer] * count
-
-
-def _require_known(answer: Answer) -> None:
-    """Take no page, or other text, for an answer about a log.
-
-    Raises:
-        Unreachable: It is one.
-    """
-    if retry.is_strangers(answer):
-        raise Unreachable(
-            f"somebody else answers, with status {answer.status} and not with JSON: "
-            "is this the right address, and http or https?"
-        )
 
 
 def as_line(query: Mapping[str, str], body: bytes) -> bytes:

@@ -128,7 +128,7 @@ def replay() -> tuple[int, int, int]:
             answer = transport.send(request)
             fate = retry.judge(answer.status, answer.headers, now=0.0).fate
             is_kept = fate in {"again", "hold"} and not retry.is_in_doubt(answer)
-            if is_kept or retry.is_strangers(answer):
+            if is_kept or retry.is_strangers(answer, is_known=taken > 0):
                 raise Unreachable(f"the server answers {answer.status}")
             is_repeat = retry.is_repeat(answer, entry["body"].get("log_id"))
             if fate == "delivered" or is_repeat:
