@@ -85,7 +85,7 @@ def test_a_file_that_may_not_be_opened_waits_and_is_told(lab):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 def test_two_users_that_share_a_journal_lose_nothing(lab):
     """The second one cannot use the folder of the first: memory, and it says so."""
-    lab.run("plain", 1000)
+    lab.run("flush", 1000)
     (lab.folder / "journal").chmod(0o777)
     lab.run("other_user", 1000)
     (_, report) = lab.reports
@@ -100,7 +100,7 @@ def test_two_users_that_share_a_journal_lose_nothing(lab):
 @pytest.mark.parametrize("trap", ["writable for all", "a link"])
 def test_a_journal_that_others_can_change_is_not_used(lab, trap):
     """Nothing is written there; the logs arrive all the same, and one line says so."""
-    lab.run("plain", 10)
+    lab.run("flush", 10)
     root = lab.root
     planted = lab.folder / "planted"
     before = sorted(root.rglob("*"))
