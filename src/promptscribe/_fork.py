@@ -27,13 +27,15 @@ class ForkLock:
     """A re-entrant lock that is free in every forked child.
 
     Attributes:
+        mutex: The lock itself, to be entered: a ``with`` that runs Python leaves it
+            locked where a signal's handler raises just as it is entered.
         is_torn: Whether this process is the child of one that had it locked all the
             while that the fork waited: what it guards may be half done.
     """
 
     def __init__(self) -> None:
         self.is_torn = False
-        self._lock = threading.RLock()
+        self.mutex = threading.RLock()
         self._forking: list[int] = []
         """Threads that have it locked for a fork; twice, if a signal's handler forks
         in the middle of that."""
@@ -43,26 +45,20 @@ class ForkLock:
             after_in_child=self._after_in_child,
         )
 
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *_problem: object) -> None:
-        self._lock.release()
-
     def _before_fork(self) -> None:
-        if self._lock.acquire(timeout=_LONGEST):
+        if self.mutex.acquire(timeout=_LONGEST):
             self._forking.append(threading.get_ident())
 
     def _after_in_parent(self) -> None:
         if threading.get_ident() in self._forking:
             self._forking.remove(threading.get_ident())
-            self._lock.release()
+            self.mutex.release()
 
     def _after_in_child(self) -> None:
         self.is_torn = threading.get_ident() not in self._forking
         if self.is_torn:
             self._forking.clear()
-            self._lock = threading.RLock()
+            self.mutex = threading.RLock()
         else:  # nobody else has it, and what a signal interrupted goes on here, too
             self._after_in_parent()
 

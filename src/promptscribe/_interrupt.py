@@ -23,7 +23,10 @@ def let_through(problem: BaseException) -> None:
     the user is waiting for it.
     """
     if issubclass(type(problem), KeyboardInterrupt) or _is_from_signal(problem):
-        raise problem
+        try:
+            raise problem
+        finally:
+            del problem  # it holds this frame, and all that the call had with it
 
 
 def note_again() -> None:

@@ -135,3 +135,119 @@ def test_a_time_limit_ends_the_call_also_while_values_are_looked_at(tmp_path):
     )
 
     assert run.stdout.split() == ["late", "late"], run.stderr
+
+
+CHANGING = """
+import signal, sys
+import promptscribe
+from promptscribe import log_prompt
+
+@log_prompt
+def ask(question):
+    return len(question)
+
+class Late(BaseException):
+    pass
+
+def on_alarm(*_):
+    raise Late
+
+def strike(frame, event, argument):
+    global left, is_changing
+    if frame.f_code.co_name == "_append_slowly" and event in ("call", "return"):
+        is_changing = event == "call"
+    left -= is_changing
+    if left < 0:
+        sys.setprofile(None)
+        signal.raise_signal(signal.SIGALRM)
+
+def fill_segment():
+    global is_changing
+    is_changing = False
+    sys.setprofile(strike)
+    try:
+        for _ in range(100):
+            ask("x" * 20_000)
+    finally:
+        sys.setprofile(None)
+
+ask("")
+signal.signal(signal.SIGALRM, on_alarm)
+struck = []
+for moment in range(50):
+    left = moment
+    try:
+        fill_segment()
+    except Late as problem:
+        struck.append(problem)  # and with it all the frames that it went through
+ended = promptscribe.shutdown(timeout=1)
+print(len(struck), sum(ended.reasons.values()))
+"""
+
+
+def test_a_time_limit_leaves_nothing_locked_while_the_journal_changes_files(tmp_path):
+    """Before, the program waited at its end for a lock that nobody had, for ever."""
+    settings = {
+        "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path / "journal"),
+        "PROMPTSCRIBE_EXPORT": "false",
+    }
+
+    run = subprocess.run(
+        [sys.executable, "-c", CHANGING],
+        env=clean_environment() | settings,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+    assert run.stdout.split() == ["50", "0"], run.stderr
+
+
+LET_GO = """
+import gc, signal, sys, weakref
+from promptscribe import log_prompt
+from promptscribe.testing import captured_logs
+
+class Late(BaseException):
+    pass
+
+@log_prompt
+def ask(question):
+    return "because"
+
+def on_alarm(*_):
+    raise Late
+
+def strike(frame, event, argument):
+    if frame.f_code.co_name == where and event == "call":
+        sys.setprofile(None)
+        signal.raise_signal(signal.SIGALRM)
+
+gc.disable()
+signal.signal(signal.SIGALRM, on_alarm)
+with captured_logs():
+    ask("")
+    for where in sys.argv[1:]:
+        sys.setprofile(strike)
+        try:
+            ask(["why"])
+        except Late as late:
+            struck = weakref.ref(late)
+        print(where, struck() is None)
+"""
+
+
+def test_what_is_let_through_holds_on_to_nothing(tmp_path):
+    """A worker's time limit has all of a call's frames, and values, in its traceback."""
+    places = ["begin", "is_plain", "finish", "append"]
+
+    run = subprocess.run(
+        [sys.executable, "-c", LET_GO, *places],
+        env=clean_environment() | {"PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert run.stdout.splitlines() == [f"{where} True" for where in places]

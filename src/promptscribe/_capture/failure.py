@@ -30,8 +30,10 @@ def note(kind: str, problem: BaseException | str) -> None:
         BaseException: The problem itself, if it is none of ours, see `let_through`.
     """
     if isinstance(problem, BaseException):
-        let_through(problem)
-        problem = name_of(problem)
+        try:
+            let_through(problem)
+        finally:
+            problem = name_of(problem)  # what is let through holds this frame
     runtime.ledger.note(kind)
     runtime.ledger.warn(kind, "%s: %s", kind, problem)
 

@@ -61,8 +61,11 @@ def begin_anew(
 
 
 def finish_anyway(recording: Recording, result: Any, problem: BaseException) -> None:
-    """End a log in whose ending something failed; never raises."""
-    failure.note("recording_failed", problem)
+    """End a log in whose ending something failed; raises what `let_through` does."""
+    try:
+        failure.note("recording_failed", problem)
+    finally:
+        del problem  # what is let through holds this frame
     try:
         recording.finish(result)  # nothing, if it has ended
     except BaseException as again:  # noqa: BLE001 - ours

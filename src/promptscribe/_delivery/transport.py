@@ -168,7 +168,7 @@ class HttpTransport:
         )
 
     def _exchange(self, method: str, asked: Request) -> tuple[Any, bytes]:
-        with _importing:
+        with _importing.mutex:
             if (line := self._line) is not None and line.sockets.are_gone():
                 self.close()
             line = self._line or self._connect()

@@ -24,21 +24,24 @@ import errno
 import os
 import threading
 import zlib
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
 
 from promptscribe import _clock
 from promptscribe._journal import faultpoint, frame, variant
 from promptscribe._journal.appended import AppendedSegment
+from promptscribe._journal.page import Page
 from promptscribe._journal.process import process_mark
 from promptscribe._journal.segment import SEGMENT_BYTES, Segment
 from promptscribe._journal.supply import Supply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from promptscribe._journal.lane import Lane
     from promptscribe._journal.supply import Observer
+
+T = TypeVar("T")
 
 Durability: TypeAlias = Literal["memory", "process", "host", "sync"]
 """What a log survives: nothing, the process's death, and the host's up to half a
@@ -51,41 +54,6 @@ _INLINE_CRC_BYTES: Final = frame.INLINE_CRC_BYTES
 _MOST_RESIDENT: Final = 2
 """Segments whose pages count as the process's: the background thread lets go of those
 that were used up, but it may come late where a burst keeps all processors busy."""
-
-
-class _Page:
-    """Where frames go at the moment; a full one is replaced, never changed back.
-
-    One with a *limit* of 0 sends every frame the slow way: a segment that is
-    appended to, a page that was sealed, no segment at all.
-    """
-
-    __slots__ = ("limit", "map", "offset", "segment")
-
-    def __init__(self, segment: Segment | None) -> None:
-        self.segment = segment
-        self.map: Any = segment.map if segment is not None else None
-        self.offset = frame.SEGMENT_HEADER_BYTES
-        is_mapped = segment is not None and segment.map is not None
-        self.limit = segment.size if segment is not None and is_mapped else 0
-
-    def is_makeshift(self) -> bool:
-        """Say whether frames go to memory alone, or are appended, for now."""
-        segment = self.segment
-        is_appended = isinstance(segment, AppendedSegment)
-        return is_appended or (segment is not None and segment.path is None)
-
-    def lower_end(self, offset: int) -> None:
-        """End at *offset* if that is before where another thread had to go on.
-
-        A file that is appended to ends where its last frame does.
-        """
-        segment = self.segment
-        if segment is None or isinstance(segment, AppendedSegment):
-            return
-        if segment.end is not None and offset < segment.end:
-            segment.end = offset
-            segment.mark_sealed()
 
 
 class Writer:
@@ -126,7 +94,7 @@ class Writer:
         )
         self._observer = observer
         self._lock = threading.Lock()
-        self._page = _Page(None)
+        self._page = Page(None)
         self._changer: int | None = None
         self._deferred: collections.deque[tuple[int, bytes]] = collections.deque()
         self._pid = os.getpid()
@@ -177,7 +145,7 @@ class Writer:
         return True
 
     def _append_slowly(
-        self, kind: int, payload: bytes, page: _Page, offset: int
+        self, kind: int, payload: bytes, page: Page, offset: int
     ) -> bool | None:
         """Append a frame that *page* has no room for; *offset* is where it ended."""
         if self._changer == threading.get_ident():
@@ -185,37 +153,47 @@ class Writer:
             # further down on this very stack, is changing segments.
             self._deferred.append((kind, payload))
             return True
-        with self._changing():
-            if page is not self._page:
-                page.lower_end(offset)
-            if isinstance(self._page.segment, AppendedSegment):
-                if self._write(self._page.segment, kind, payload):
-                    return True
-            elif page is self._page:
-                self._seal(offset)
-            page = self._page
-            if page.offset + len(payload) + 24 > page.limit:
-                self._seal(page.offset)
-                if not self._next_segment(len(payload) + 24):
-                    if kind != frame.START:
-                        self.recorded += 1
-                        if kind == frame.END:
-                            self.cut.append(payload[frame.KEY])
-                        self._observer.dropped("journal_full", 1)
-                    return False
-        return Writer.append(self, kind, payload)
+        kept = self._change(lambda: self._make_room(kind, payload, page, offset))
+        return Writer.append(self, kind, payload) if kept is None else kept
 
-    @contextlib.contextmanager
-    def _changing(self) -> Iterator[None]:
-        """Have nobody else change segments, not even code on this very stack."""
+    def _make_room(
+        self, kind: int, payload: bytes, page: Page, offset: int
+    ) -> bool | None:
+        """Have a page with room for a frame; or say whether that was kept elsewhere."""
+        if page is not self._page:
+            page.lower_end(offset)
+        if isinstance(self._page.segment, AppendedSegment):
+            if self._write(self._page.segment, kind, payload):
+                return True
+        elif page is self._page:
+            self._seal(offset)
+        page = self._page
+        if page.offset + len(payload) + 24 > page.limit:
+            self._seal(page.offset)
+            if not self._next_segment(len(payload) + 24):
+                if kind != frame.START:
+                    self.recorded += 1
+                    if kind == frame.END:
+                        self.cut.append(payload[frame.KEY])
+                    self._observer.dropped("journal_full", 1)
+                return False
+        return None
+
+    def _change(self, change: Callable[[], T]) -> T:
+        """Do what nobody else may meanwhile, not even code on this very stack.
+
+        By a ``with`` on the lock itself: one that is written in Python stays locked if
+        a signal's handler raises just as it is entered.
+        """
         with self._lock:
-            self._changer = threading.get_ident()
             try:
-                yield
+                self._changer = threading.get_ident()
+                result = change()
             finally:
                 self._changer = None
         while self._deferred:
             Writer.append(self, *self._deferred.popleft())
+        return result
 
     def _write(self, segment: AppendedSegment, kind: int, payload: bytes) -> bool:
         """Append a frame to a file; False if the next segment has to take it."""
@@ -242,19 +220,20 @@ class Writer:
         is_deleted = self.supply.is_deleted()
         current = [s for s in (self._page.segment,) if s and not s.is_there()]
         if is_deleted or current:
-            with self._changing():
-                for segment in self.segments if is_deleted else current:
-                    segment.outlive_file()
-                self._seal()
-                if is_deleted:
-                    self.supply.give_up_lane()
+            self._change(lambda: self._outlive(current, is_deleted=is_deleted))
             what = "folder" if is_deleted else "file"
             self._observer.journal_failed("journal_deleted", f"its {what} was removed")
         if self.segments:
             self.supply.prepare()
         if self.supply.has_ready() and self._page.is_makeshift():
-            with self._changing():
-                self._seal()
+            self._change(self._seal)
+
+    def _outlive(self, current: list[Segment], *, is_deleted: bool) -> None:
+        for segment in self.segments if is_deleted else current:
+            segment.outlive_file()
+        self._seal()
+        if is_deleted:
+            self.supply.give_up_lane()
 
     def sync(self) -> None:
         """Have the disk itself hold all so far; gives the interpreter lock away."""
@@ -262,26 +241,32 @@ class Writer:
 
     def seal(self) -> None:
         """End the current segment; the next frame, if one comes, opens a new one."""
-        with self._changing():
-            self._seal()
-            self.supply.put_back()
+        self._change(self._put_back)
 
     def close(self) -> None:
         """Seal, and give the lane back: what is left is for others."""
-        with self._changing():
-            self._seal()
-            for segment in self.segments:
-                segment.truncate()
-            self.segments.clear()
-            self.supply.close()
+        self._change(self._give_back)
 
     def retire(self) -> bool:
         """Give the lane back if it is empty, and say so; the next frame makes one."""
-        with self._changing():
-            if self.segments:
-                return False
-            self.supply.close()
+        return self._change(self._give_back_empty)
+
+    def _put_back(self) -> None:
+        self._seal()
+        self.supply.put_back()
+
+    def _give_back_empty(self) -> bool:
+        if self.segments:
+            return False
+        self.supply.close()
         return True
+
+    def _give_back(self) -> None:
+        self._seal()
+        for segment in self.segments:
+            segment.truncate()
+        self.segments.clear()
+        self.supply.close()
 
     def after_fork(self) -> None:
         """Start afresh in a forked child: segments and lane are the parent's.
@@ -289,7 +274,7 @@ class Writer:
         Only references are dropped. The mapping is shared with the parent, so the
         child must not store one byte into it; nothing is unlocked or unlinked.
         """
-        pid, page, lock = os.getpid(), _Page(None), threading.Lock()
+        pid, page, lock = os.getpid(), Page(None), threading.Lock()
         supply, segments = self.supply.anew(), collections.deque[Segment]()
         # From here to the lock there is no call: of two threads in a child that was
         # forked in C one does the rest, and the other finds all that it needs.
@@ -317,7 +302,7 @@ class Writer:
         The mapping stays: the background thread lets it go, once it has made sure
         that the file is still there to be opened again.
         """
-        fresh = _Page(None)
+        fresh = Page(None)
         # From here to the end's store there is no call, as in `append`: a frame that
         # another thread stores meanwhile would lie behind the end.
         page = self._page
@@ -342,7 +327,7 @@ class Writer:
         if segment is None:
             return False
         self.segments.append(segment)
-        self._page = _Page(segment)
+        self._page = Page(segment)
         with contextlib.suppress(IndexError):  # the reader takes them from the left
             self.segments[-1 - _MOST_RESIDENT].unload()
         self._observer.wake()

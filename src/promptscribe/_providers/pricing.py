@@ -188,7 +188,7 @@ def load_list() -> Any:
     global _is_missing  # noqa: PLW0603 - only ever set
     if _is_missing:
         return None
-    with _importing:
+    with _importing.mutex:
         try:
             return import_module("genai_prices")
         except ImportError:

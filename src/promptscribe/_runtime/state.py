@@ -88,7 +88,7 @@ class Runtime:
     def settings(self) -> _config.Settings:
         """The settings in force, read from everywhere when first asked for."""
         if self._settings is None:
-            with self._lock:
+            with self._lock.mutex:
                 self._apply(_config.resolve(self._code, complain=self._complain))
         assert self._settings is not None  # noqa: S101 - set by _apply
         return self._settings
@@ -99,7 +99,7 @@ class Runtime:
         Raises:
             ConfigurationError: A value is wrong; nothing was changed.
         """
-        with self._lock:
+        with self._lock.mutex:
             merged = self._code | {k: v for k, v in code.items() if v is not None}
             settings = _config.resolve(merged)
             self._code = merged
@@ -114,7 +114,7 @@ class Runtime:
     @contextlib.contextmanager
     def lend(self, append: Append) -> Iterator[None]:
         """Have frames go to *append* for a while, and nowhere else."""
-        with self._lock:
+        with self._lock.mutex:
             before, under = self._for_later(), self._lent_over
             if under is None:
                 self._lent_over = before or nowhere
@@ -122,7 +122,7 @@ class Runtime:
         try:
             yield
         finally:
-            with self._lock:
+            with self._lock.mutex:
                 self.append = before
                 if under is None:
                     self.append, self._lent_over = self._lent_over, None
@@ -132,7 +132,7 @@ class Runtime:
     @contextlib.contextmanager
     def isolate(self) -> Iterator[None]:
         """Have a fresh state for a while: no settings, no servers, own counts."""
-        with self._lock:
+        with self._lock.mutex:
             before = {name: getattr(self, name) for name in self.__slots__}
             before["append"] = self._for_later()
             self._start_over()
@@ -142,7 +142,7 @@ class Runtime:
         finally:
             for pipeline in self._pipelines:
                 pipeline.close(0.0, eager=False)
-            with self._lock:
+            with self._lock.mutex:
                 for name, value in before.items():
                     setattr(self, name, value)
                 known = self._settings
@@ -189,7 +189,7 @@ class Runtime:
 
     def _reached(self) -> list[Pipeline]:
         if not self._pipelines and self.settings.keep and self.settings.enabled:
-            with self._lock:  # to deliver what an earlier process left behind
+            with self._lock.mutex:  # to deliver what an earlier process left behind
                 if self._early is None and not self._pipelines:
                     with self._starting():
                         self._start_pipeline()
@@ -235,7 +235,7 @@ class Runtime:
 
     def take_first(self, first: _First, kind: int, payload: bytes) -> bool | None:
         """Start the pipeline with the first frame, then get out of the way."""
-        with self._lock:
+        with self._lock.mutex:
             if _clock.reseed_in_child() and kind == frame.START:
                 return None  # its ids are those of the first logs of other children
             if self._early is not None:
