@@ -239,7 +239,7 @@ with captured_logs():
 
 
 def test_what_is_let_through_holds_on_to_nothing(tmp_path):
-    """A worker's time limit has all of a call's frames, and values, in its traceback."""
+    """A time limit has all of a call's frames, and its values, in its traceback."""
     places = ["begin", "is_plain", "finish", "append"]
 
     run = subprocess.run(
