@@ -8,6 +8,7 @@ number is the port to listen at.
 from __future__ import annotations
 
 import json
+import re
 import socketserver
 import sys
 
@@ -18,6 +19,7 @@ _OFFERS = {
     "records": {"bulk": True, "records": True, "version": __version__},
 }
 _OFFER = next((_OFFERS[word] for word in sys.argv[1:] if word in _OFFERS), {})
+_LOG_ID = re.compile(rb'"log_id":"([^"]*)"')
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
 
 
@@ -35,7 +37,8 @@ class _Handler(socketserver.StreamRequestHandler):
                     length = int(line.split(b":")[1])
                 line = self.rfile.readline()
             body = self.rfile.read(length)
-            answer = b"{}"
+            named = _LOG_ID.search(body)
+            answer = b'{"id":"%s"}' % named[1] if named else b"{}"
             if first.startswith(b"GET /health"):
                 answer = json.dumps(_OFFER).encode()
             elif first.startswith(b"POST /prompts/logs "):
