@@ -153,33 +153,26 @@ def created(server, connection, path, body):
     return True
 
 
-def empty(server, connection, path, body):
-    if path != "/health":
-        server.store(body)
-    connection.sendall(ok(b""))
-    return True
+def storing(answer):
+    """Return one that stores what it gets, and always says the same."""
+
+    def reply(server, connection, path, body):
+        if path != "/health":
+            server.store(body)
+        connection.sendall(answer)
+        return True
+
+    return reply
 
 
-def no_content(server, connection, path, body):
-    if path != "/health":
-        server.store(body)
-    connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
-    return True
-
-
-def fine(server, connection, path, body):
-    if path != "/health":
-        server.store(body)
-    connection.sendall(ok(b"ok", extra="Content-Type: text/plain\r\n"))
-    return True
-
-
-def foreign(server, connection, path, body):
-    """Some program or other that says of everything that it is well."""
-    if path != "/health":
-        server.store(body)
-    connection.sendall(ok(b'{"status": 200, "id": null, "detail": "fine"}'))
-    return True
+EVER_THE_SAME = {
+    "empty": ok(b""),
+    "no_content": b"HTTP/1.1 204 No Content\r\n\r\n",
+    "fine": ok(b"ok", extra="Content-Type: text/plain\r\n"),
+    # Some program or other that says of everything that it is well.
+    "foreign": ok(b'{"status": 200, "id": null, "detail": "fine"}'),
+    "deep": ok(b'{"":' + b"[" * 3000),  # more brackets than anybody can read
+}
 
 
 def echoing(server, connection, path, body):
@@ -187,14 +180,6 @@ def echoing(server, connection, path, body):
     if path != "/health":
         server.store(body)
     connection.sendall(ok(b'{"json": %s}' % (body or b"{}")))
-    return True
-
-
-def deep(server, connection, path, body):
-    """More brackets than anybody can read."""
-    if path != "/health":
-        server.store(body)
-    connection.sendall(ok(b'{"":' + b"[" * 3000))
     return True
 
 
@@ -210,7 +195,11 @@ def test_each_log_arrives(odd, reply):
     assert marks(server) == list(range(20))
 
 
-@pytest.mark.parametrize("reply", [empty, no_content, fine, foreign, echoing, deep])
+@pytest.mark.parametrize(
+    "reply",
+    [*map(storing, EVER_THE_SAME.values()), echoing],
+    ids=[*EVER_THE_SAME, "echoing"],
+)
 def test_a_server_that_names_no_log_is_believed_and_told_of(odd, reply, caplog):
     """One of one's own may leave the id out; but so does who says 200 to anything."""
     server = odd(reply)

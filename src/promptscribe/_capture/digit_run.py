@@ -33,7 +33,8 @@ _TAIL: Final = 6
 """Characters that are looked at after a run: ``e+15`` of a large float."""
 _FEWEST: Final = 13
 """Digits of a card's number."""
-_NO_DIGITS: Final = bytes(set(range(256)) - set(b"0123456789"))
+NO_DIGITS: Final = bytes(set(range(256)) - set(b"0123456789"))
+"""What `bytes.translate` takes away to leave digits alone."""
 _WIDE: Final = late(r"\d(?<![0-9])")
 """A digit beyond Latin-1, which has none but the usual ones."""
 
@@ -47,7 +48,7 @@ def find_runs(text: str) -> Iterator[tuple[int, int]]:
     if not text.isascii() and _WIDE.search(text):
         yield 0, len(text)
         return
-    if len(said.translate(None, _NO_DIGITS)) < _FEWEST:
+    if len(said.translate(None, NO_DIGITS)) < _FEWEST:
         return
     shape = said.translate(_SHAPE)
     runs: dict[int, int] = {}

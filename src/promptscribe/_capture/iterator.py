@@ -58,11 +58,12 @@ def around_iterator(
     def call(wrapped: Any, args: Any, kwargs: Any) -> Any:
         if runtime.append is None:
             return wrapped(*args, **kwargs)
+        pending = None
         try:
+            pending = Pending(current.get()) if is_twice else None
             inputs = bind(*args, **kwargs)
         except Exception:  # noqa: BLE001 - the function says now what is wrong
             inputs = UNFIT
-        pending = Pending(current.get()) if is_twice else None
         try:  # outside of the handler: it would become the error's context
             made = (
                 wrapped(*args, **kwargs)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from promptscribe._capture.digit_run import find_runs
+from promptscribe._capture.digit_run import NO_DIGITS, find_runs
 from promptscribe._capture.pattern import late
 
 SMALLEST_CARD: Final = 10**12
@@ -51,7 +51,6 @@ _ISSUER: Final = late(
     re.VERBOSE,
 )
 _FOURS: Final = late(r"\d{4}(\D)\d{4}\1\d{4}\1\d{4}")
-_NO_DIGITS: Final = bytes(set(range(256)) - set(b"0123456789"))
 _FIGURES: Final = bytes.maketrans(b"0123456789", bytes(range(10)))
 _DOUBLED: Final = bytes.maketrans(b"0123456789", bytes([0, 2, 4, 6, 8, 1, 3, 5, 7, 9]))
 """Of a digit, and of one that Luhn's sum takes twice: 0.5 µs a number, not 9."""
@@ -105,7 +104,7 @@ def _is_card(said: str) -> bool:
     if said[-3] in "eE+" or said[-4] in "eE":
         said = str(int(float(said)))
     if said.isascii():
-        digits = said.encode().translate(None, _NO_DIGITS)
+        digits = said.encode().translate(None, NO_DIGITS)
     else:
         digits = "".join(str(int(c)) for c in said if c.isdecimal()).encode()
     if not _passes_luhn(digits):

@@ -19,7 +19,6 @@ from promptscribe import _clock, _config
 from promptscribe._delivery.ledger import Ledger, add_up
 from promptscribe._fork import ForkLock
 from promptscribe._interrupt import note_again
-from promptscribe._journal import frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -236,8 +235,11 @@ class Runtime:
     def take_first(self, first: _First, kind: int, payload: bytes) -> bool | None:
         """Start the pipeline with the first frame, then get out of the way."""
         with self._lock.mutex:
-            if _clock.reseed_in_child() and kind == frame.START:
-                return None  # its ids are those of the first logs of other children
+            if _clock.reseed_in_child():
+                from promptscribe._journal import frame
+
+                if kind == frame.START:
+                    return None  # its ids are those of other children's first logs
             if self._early is not None:
                 self._early.append((kind, payload))
                 return True
@@ -310,10 +312,7 @@ class _First:
 
 
 class _Unasked:
-    """Stands for the settings until they are read: the first call has to look.
-
-    Else the first log would be written as if the environment said nothing.
-    """
+    """Stands for the settings until they are read: the first call has to look."""
 
     __slots__ = ("_runtime",)
 
