@@ -11,6 +11,7 @@ import json
 import re
 import socketserver
 import sys
+from typing import Any
 
 from promptscribe import __version__
 
@@ -60,6 +61,11 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
     request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a subject that ends and leaves its connection open."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 if __name__ == "__main__":
