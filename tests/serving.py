@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 _SERVE = """
 import sys
-from promptscribe.receiver.server import serve
-serve(port=0, db=sys.argv[1], announce=lambda url: print(url, flush=True))
+from promptscribe.receiver.server import Receiver, serve
+serve(Receiver(port=0, db=sys.argv[1], announce=lambda url: print(url, flush=True)))
 """
 
 

@@ -210,7 +210,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         print(f"they are kept in {db}; stop it with Ctrl-C", flush=True)
 
     try:
-        server.serve(
+        receiver = server.Receiver(
             arguments.host,
             arguments.port,
             db,
@@ -223,6 +223,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             reader=packed.reader(),
             announce=announce,
         )
+        server.serve(receiver)
     except ConfigurationError as wrong:
         return _fail(f"{_TYPED.get(wrong.name, wrong.name)}: {wrong.problem}")
     except (sqlite3.Error, OSError) as problem:

@@ -29,8 +29,8 @@ from promptscribe.receiver.sqlite_store import SqliteStore
 
 SERVE = """
 import sys
-from promptscribe.receiver.server import serve
-serve(port=0, db=sys.argv[1], announce=lambda url: print(url, flush=True))
+from promptscribe.receiver.server import Receiver, serve
+serve(Receiver(port=0, db=sys.argv[1], announce=lambda url: print(url, flush=True)))
 """
 CONNECTIONS = 32
 LINES = 1000  # logs in one bulk request

@@ -12,7 +12,7 @@ import socket
 import threading
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import platformdirs
 import uvicorn
@@ -235,37 +235,11 @@ def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(
-    host: str = "127.0.0.1",
-    port: int = DEFAULT_PORT,
-    db: Path | str | None = None,
-    *,
-    api_keys: Iterable[str] = (),
-    hosts: Collection[str] = (),
-    rate_limit: float | None = None,
-    min_rate: float = MIN_RATE,
-    max_bytes: int | None = None,
-    keep_days: float | None = None,
-    reader: RecordReader | None = None,
-    announce: Callable[[str], None] | None = None,
-) -> None:
-    """Run a receiver until SIGINT or SIGTERM; the arguments are `Receiver`'s.
+def serve(receiver: Receiver) -> None:
+    """Run a receiver until SIGINT or SIGTERM, in a process that does nothing else.
 
-    The process is the receiver's own: its garbage collector is set for one.
+    The process's garbage collector is set for it.
     """
-    receiver = Receiver(
-        host,
-        port,
-        db,
-        api_keys=api_keys,
-        hosts=hosts,
-        rate_limit=rate_limit,
-        min_rate=min_rate,
-        max_bytes=max_bytes,
-        keep_days=keep_days,
-        reader=reader,
-        announce=announce,
-    )
     # What was imported stays: not looked through again for each 700 new objects,
     # which logs come in by (7 % of the time in bulk intake).
     gc.freeze()
@@ -274,28 +248,7 @@ def serve(
 
 
 def start_in_thread(
-    host: str = "127.0.0.1",
-    port: int = 0,
-    db: Path | str | None = None,
-    *,
-    api_keys: Iterable[str] = (),
-    hosts: Collection[str] = (),
-    rate_limit: float | None = None,
-    min_rate: float = MIN_RATE,
-    max_bytes: int | None = None,
-    keep_days: float | None = None,
-    reader: RecordReader | None = None,
+    host: str = "127.0.0.1", port: int = 0, db: Path | str | None = None, **options: Any
 ) -> Receiver:
-    """Return a receiver that listens already: it has ``url`` and ``stop()``."""
-    return Receiver(
-        host,
-        port,
-        db,
-        api_keys=api_keys,
-        hosts=hosts,
-        rate_limit=rate_limit,
-        min_rate=min_rate,
-        max_bytes=max_bytes,
-        keep_days=keep_days,
-        reader=reader,
-    ).start()
+    """Return a receiver that listens already; the options are those of `Receiver`."""
+    return Receiver(host, port, db, **options).start()
