@@ -266,7 +266,8 @@ def test_a_wrong_argument_is_refused_by_name_when_decorating(members, name):
 @pytest.mark.parametrize("target", [3, ["a"], {"path": "a"}])
 def test_what_cannot_be_called_cannot_be_decorated(target):
     """Neither a path nor a function."""
-    with pytest.raises(ConfigurationError, match="path: must be text"):
+    said = f"log_prompt: needs a function or a path, not {target!r}"
+    with pytest.raises(ConfigurationError, match=f"^{re.escape(said)}$"):
         log_prompt(target)
 
 
@@ -295,6 +296,8 @@ def test_what_is_made_of_a_function_is_told_from_a_path(make, decorate):
         ({"temperature": 1}, "it is part of the prompt"),
         ({"exlude": ["key"]}, "did you mean 'exclude'"),
         ({"redakt": True}, "did you mean 'redact'"),
+        ({"name": "answer"}, "did you mean 'path'"),
+        ({"session_id": "7"}, "it has a place in metadata={'session_id': …}"),
     ],
 )
 def test_what_belongs_elsewhere_is_said(given, hint):
@@ -316,6 +319,7 @@ def test_the_hint_names_the_member_that_was_meant():
         ({"include": ["ky"]}, "did you mean 'key'"),
         ({"prompt": "answer.prompt"}, "read_text"),
         ({"prompt": "prompts/an answer.prompt"}, "must be the text of the file"),
+        ({"prompt": "gpt-4o"}, "That is {\"model\": 'gpt-4o'}"),
     ],
 )
 def test_what_cannot_have_been_meant_is_said_where_a_function_is_decorated(

@@ -33,6 +33,13 @@ def test_the_default_is_the_receiver_on_this_machine(pyproject):
     assert resolve().base_url == "http://127.0.0.1:8420"
 
 
+def test_the_whole_address_of_the_contract_will_do():
+    """Who copies it with its path means the same server."""
+    whole = resolve({"base_url": "https://logs.example/v5/prompts/log"})
+
+    assert whole.base_url == "https://logs.example/v5"
+
+
 def test_code_beats_environment_beats_pyproject_beats_default(pyproject):
     """One setting at a time."""
     pyproject(
@@ -96,6 +103,10 @@ def test_a_wrong_setting_is_refused_by_name(code, spelled):
         ({"redact": "all"}, "must be true, false or a function of text, not 'all'"),
         ({"journal_max_bytes": "1M"}, "must be a number of bytes, from 65536, not"),
         ({"journal_max_bytes": 5}, "must be a number of bytes, from 65536, not 5"),
+        (
+            {"base_url": "logs.example"},
+            "https:// and name a host, for example http://1",
+        ),
         ({"flush_timeout": "2s"}, "must be a number of seconds, from 0, not '2s'"),
         ({"flush_timeout": 10**400}, "must be a number of seconds, from 0"),
     ],
@@ -237,6 +248,11 @@ def test_plain_http_to_another_machine_needs_saying_so(pyproject):
 
     with pytest.raises(ConfigurationError, match="allow_insecure"):
         resolve(url)
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^PROMPTSCRIBE_BASE_URL: .* or set PROMPTSCRIBE_ALLOW_INSECURE to true",
+    ):
+        resolve(environ={"PROMPTSCRIBE_BASE_URL": url["base_url"]})
     assert resolve(url | {"allow_insecure": True}).base_url == url["base_url"]
     for host in ("localhost", "127.0.0.1", "127.9.9.9", "[::1]"):
         assert resolve({"base_url": f"http://{host}:1"})

@@ -234,7 +234,8 @@ def log_prompt(target: Any = None, /, **members: Any) -> Any:
             raise ConfigurationError("path", "was given twice")
         return LogPrompt(members if target is None else {"path": target, **members})
     if not _can_be_decorated(target) and not hasattr(type(target), "__get__"):
-        raise ConfigurationError("path", f"must be text, not a {type(target).__name__}")
+        problem = f"needs a function or a path, not {target!r:.50}"
+        raise ConfigurationError("log_prompt", problem)
     return LogPrompt(members)(target)
 
 
@@ -244,6 +245,10 @@ def _check(name: str, value: Any) -> None:
     if name == "prompt" and template.is_file_name(value):
         raise ConfigurationError(
             name, "must be the text of the file: pathlib.Path(…).read_text()"
+        )
+    if name == "prompt" and template.is_model_name(value):
+        raise ConfigurationError(
+            name, f'is a model\'s name? That is {{"model": {value!r}}}'
         )
     problem = member.problem(name, value)
     if problem is not None:

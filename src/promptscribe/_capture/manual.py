@@ -63,6 +63,10 @@ def check_names(members: dict[str, Any], others: Iterable[str] = ()) -> None:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             if name in _DETAILS:
                 hint = f"; it is part of the prompt: prompt={{{name!r}: …}}"
+            elif name == "name":
+                hint = "; did you mean 'path'?"
+            elif name in {"session_id", "tags"}:
+                hint = f"; it has a place in metadata={{{name!r}: …}}"
             raise ConfigurationError(name, f"a prompt log has no such member{hint}")
 
 

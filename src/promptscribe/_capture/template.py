@@ -39,6 +39,11 @@ def is_file_name(prompt: Any) -> bool:
     return type(prompt) is str and prompt.endswith(".prompt") and "\n" not in prompt
 
 
+def is_model_name(prompt: Any) -> bool:
+    """Say whether a prompt is a model's name: one word, with nothing to fill in."""
+    return type(prompt) is str and len(prompt.split()) == 1 and "{{" not in prompt
+
+
 def fill(template: Any, inputs: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a template's messages with the inputs in them.
 

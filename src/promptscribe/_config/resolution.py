@@ -46,6 +46,7 @@ def resolve(
     """
     environ = os.environ if environ is None else environ
     values: dict[str, Any] = {}
+    spellings: dict[str, str] = {}
     asked = "base_url" in code or "export" in code
     candidates = [
         *(
@@ -58,6 +59,7 @@ def resolve(
     for name, spelled, value in candidates:
         try:
             values[name] = convert(name, spelled, value)
+            spellings[name] = spelled
         except ConfigurationError as wrong:
             if complain is None:
                 raise
@@ -67,7 +69,7 @@ def resolve(
     asked = asked or "PROMPTSCRIBE_EXPORT" in environ
     settings = Settings(**values, keep=asked or not is_under_pytest(environ))
     try:
-        _check_insecure(settings)
+        _check_insecure(settings, spellings)
     except ConfigurationError as wrong:
         if complain is None:
             raise
@@ -170,14 +172,20 @@ def _table(path: Path, raw: bytes) -> dict[str, object]:
     return found
 
 
-def _check_insecure(settings: Settings) -> None:
+def _like(name: str, spelled: str) -> str:
+    """Return a setting's name as who spelled another so would spell it."""
+    return f"{_PREFIX}{name.upper()}" if spelled.isupper() else name
+
+
+def _check_insecure(settings: Settings, spellings: Mapping[str, str]) -> None:
     for name in ("base_url", "otlp_endpoint"):
         url: str | None = getattr(settings, name)
         if url is None or settings.allow_insecure or is_loopback(url):
             continue
         if url.lower().startswith("http://"):
             raise ConfigurationError(
-                name,
+                spellings[name],
                 "sends prompts and the key in plain text to another machine: "
-                "use https, or set allow_insecure=True if the network is yours",
+                f"use https, or set {_like('allow_insecure', spellings[name])} to true "
+                "if the network is yours",
             )

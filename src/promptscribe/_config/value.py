@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from promptscribe._config.setting import NAMES
+from promptscribe._config.setting import DEFAULT_BASE_URL, NAMES
 from promptscribe._secret import Secret
 from promptscribe.errors import ConfigurationError
 
@@ -64,7 +64,8 @@ def _url(spelled: str, value: object) -> str:
     except ValueError as wrong:
         raise ConfigurationError(spelled, f"is no URL: {wrong}") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        problem = "must begin with http:// or https:// and name a host"
+        problem = "must begin with http:// or https:// and name a host, for example "
+        problem += DEFAULT_BASE_URL
     elif parts.username is not None or parts.password is not None:
         problem = "must not hold a user name or password; use api_key"
     elif parts.query or parts.fragment or not text.isprintable() or " " in text:
@@ -74,6 +75,10 @@ def _url(spelled: str, value: object) -> str:
     if problem is not None:
         raise ConfigurationError(spelled, problem)
     return text.rstrip("/")
+
+
+def _server(spelled: str, value: object) -> str:
+    return _url(spelled, value).removesuffix("/prompts/log")
 
 
 def _endpoint(spelled: str, value: object) -> str:
@@ -162,7 +167,7 @@ def _durability(spelled: str, value: object) -> str:
 
 
 _CONVERTERS: Final[dict[str, Callable[[str, object], object]]] = {
-    "base_url": _url,
+    "base_url": _server,
     "api_key": _key,
     "project": _name,
     "environment": _text,
