@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from promptscribe._capture.context import Scope
     from promptscribe._capture.options import Options, Plan
     from promptscribe._runtime.state import Append
+    from promptscribe._wire.record import ErrorFacts, StreamFacts
 
 
 class ControlledRecording(Withholding, Recording):  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -93,8 +94,8 @@ class DroppedRecording(ControlledRecording):
         self,
         returned: bool,
         result: Any,
-        error: tuple[str, str, str | None] | None,
-        stream: tuple[int | None, str | None, int] | None,
+        error: ErrorFacts | None,
+        stream: StreamFacts | None,
     ) -> None:
         if error is None:
             self._append = None

@@ -15,6 +15,8 @@ from promptscribe._runtime.state import runtime
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from promptscribe._wire.record import ErrorFacts
+
 LONGEST_TRACEBACK: Final = 16_384
 
 
@@ -46,7 +48,7 @@ def sentence(error: BaseException) -> str:
 
 def describe(
     error: BaseException, clean: Callable[[str], str] | None = None
-) -> tuple[str, str, str | None]:
+) -> ErrorFacts:
     """Return type name, message and traceback of the user's exception.
 
     Args:

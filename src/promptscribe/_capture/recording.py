@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from promptscribe._capture.tape import Tape
     from promptscribe._runtime.state import Append
+    from promptscribe._wire.record import ErrorFacts, StreamFacts
     from promptscribe.schema import JSONObject
 
 T = TypeVar("T")
@@ -291,7 +292,7 @@ class Recording:
 
     def _unwind(
         self, tape: Tape, ending: str | None
-    ) -> tuple[msgspec.Raw, tuple[int | None, str | None, int]]:
+    ) -> tuple[msgspec.Raw, StreamFacts]:
         """Return what a stream brought, and what is told of it."""
         packed, first_chunk = tape.pack(), tape.first_chunk
         if first_chunk is not None:
@@ -300,7 +301,7 @@ class Recording:
             self._add({"metadata": {"chunks_cut": tape.cut}})
         return packed, (first_chunk, ending, tape.count)
 
-    def _describe(self, error: BaseException) -> tuple[str, str, str | None]:
+    def _describe(self, error: BaseException) -> ErrorFacts:
         return failure.describe(error)
 
     def _fill_template(self, inputs: JSONObject) -> tuple[list[JSONObject], JSONObject]:
@@ -321,8 +322,8 @@ class Recording:
         self,
         returned: bool,
         result: Any,
-        error: tuple[str, str, str | None] | None,
-        stream: tuple[int | None, str | None, int] | None,
+        error: ErrorFacts | None,
+        stream: StreamFacts | None,
     ) -> None:
         append, self._append = self._append, None
         if append is None:

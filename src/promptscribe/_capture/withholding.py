@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from promptscribe._capture.options import Plan
     from promptscribe._capture.recording import Recording
     from promptscribe._capture.tape import Tape
+    from promptscribe._wire.record import ErrorFacts, StreamFacts
 
     _Base = Recording
 else:
@@ -62,7 +63,7 @@ class Withholding(_Base):
         """End the log of a call that returned."""
         self._end(True, result, None, None)
 
-    def _describe(self, error: BaseException) -> tuple[str, str, str | None]:
+    def _describe(self, error: BaseException) -> ErrorFacts:
         rules = self._rules
         name, message, traceback = failure.describe(error, rules.cleaner())
         if rules.is_bare:
@@ -86,7 +87,7 @@ class Withholding(_Base):
 
     def _unwind(
         self, tape: Tape, ending: str | None
-    ) -> tuple[msgspec.Raw, tuple[int | None, str | None, int]]:
+    ) -> tuple[msgspec.Raw, StreamFacts]:
         packed, told = super()._unwind(tape, ending)
         if tape.cut and not self._rules.is_open:
             packed = self._rules.mend(packed, tape.seam)
@@ -96,8 +97,8 @@ class Withholding(_Base):
         self,
         returned: bool,
         result: Any,
-        error: tuple[str, str, str | None] | None,
-        stream: tuple[int | None, str | None, int] | None,
+        error: ErrorFacts | None,
+        stream: StreamFacts | None,
     ) -> None:
         self.leave()
         if error is not None:

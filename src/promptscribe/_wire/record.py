@@ -38,7 +38,7 @@ from __future__ import annotations
 
 import re
 from threading import get_ident
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -74,6 +74,9 @@ STREAM: Final = "$stream"
 MARK: Final = "$promptscribe"
 """Key of an object that stands for a value that could not be kept."""
 
+ErrorFacts: TypeAlias = tuple[str, str, str | None]  # member 4 of an end
+StreamFacts: TypeAlias = tuple[int | None, str | None, int]  # member 6
+
 
 class Start(NamedTuple):
     """The frame that begins a call; see the description of the module.
@@ -98,9 +101,9 @@ class End(NamedTuple):
     ended: int
     returned: bool | None
     result: Any
-    error: tuple[str, str, str | None] | None
+    error: ErrorFacts | None
     updates: list[dict[str, Any]] | None
-    stream: tuple[int | None, str | None, int] | None
+    stream: StreamFacts | None
 
 
 class Model(NamedTuple):
