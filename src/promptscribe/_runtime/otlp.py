@@ -28,8 +28,6 @@ from promptscribe.errors import Unreachable
 from promptscribe.schema import PromptLog
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from promptscribe._delivery.ledger import Ledger
     from promptscribe._delivery.transport import Transport
     from promptscribe._dialects.span import Span
@@ -54,7 +52,6 @@ class OtlpTransport:
         service: ``service.name`` of the spans.
         heard_by: Hears of spans that are refused among others that are taken.
         measured_by: Hears of metrics that are refused; None sends none.
-        environ: Environment variables; those of the process if None.
     """
 
     def __init__(
@@ -64,23 +61,19 @@ class OtlpTransport:
         *,
         heard_by: Ledger | None = None,
         measured_by: Ledger | None = None,
-        environ: Mapping[str, str] | None = None,
     ) -> None:
-        environ = os.environ if environ is None else environ
         self._http = http
         self._ledger = heard_by
-        self._service = service or environ.get("OTEL_SERVICE_NAME") or _program()
+        self._service = service or os.environ.get("OTEL_SERVICE_NAME") or _program()
         self._headers = {
             "Content-Type": "application/x-protobuf",
             "Content-Encoding": "gzip",
-            **_read_headers(environ, "TRACES"),
+            **_read_headers("TRACES"),
         }
         self._metrics: MetricsSender | None = None
         if measured_by is not None:
-            headers = {**self._headers, **_read_headers(environ, "METRICS")}
-            self._metrics = MetricsSender(
-                http, self._service, headers, environ, measured_by
-            )
+            headers = {**self._headers, **_read_headers("METRICS")}
+            self._metrics = MetricsSender(http, self._service, headers, measured_by)
 
     def offer(self) -> Offer:
         """Say that many logs can travel at once: OTLP has no other way."""
@@ -200,11 +193,11 @@ def _read(line: bytes) -> PromptLog | None:
         return None  # ours, and unreadable: there is nothing to wait for
 
 
-def _read_headers(environ: Mapping[str, str], signal: str) -> dict[str, str]:
+def _read_headers(signal: str) -> dict[str, str]:
     """Read ``key=value,key=value``, percent-encoded as in W3C baggage."""
     found: dict[str, str] = {}
     for variable in _HEADERS:
-        for entry in environ.get(variable.format(signal), "").split(","):
+        for entry in os.environ.get(variable.format(signal), "").split(","):
             name, equals, value = entry.partition("=")
             if equals and name.strip():
                 found[unquote(name.strip())] = unquote(value.strip())

@@ -39,7 +39,6 @@ class MetricsSender:
         http: Sends requests to the server.
         service: ``service.name``.
         headers: Header fields of each request.
-        environ: Environment variables.
         ledger: Hears of a server that takes no metrics.
     """
 
@@ -48,7 +47,6 @@ class MetricsSender:
         http: Transport,
         service: str,
         headers: Mapping[str, str],
-        environ: Mapping[str, str],
         ledger: Ledger,
     ) -> None:
         self._ledger = ledger
@@ -59,7 +57,7 @@ class MetricsSender:
             "service.name": service,
             "service.instance.id": os.urandom(8).hex(),
         }
-        asked = environ.get(PREFERENCE, "").strip().lower()
+        asked = os.environ.get(PREFERENCE, "").strip().lower()
         self._is_delta = asked in {"delta", "lowmemory"}
         self._histograms = measurement.Histograms(SystemClock.wall_ns())
         self._is_refused = False
