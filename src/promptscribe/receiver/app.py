@@ -44,7 +44,7 @@ from promptscribe.receiver.template import Templates
 from promptscribe.receiver.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from starlette.requests import Request
 
@@ -60,7 +60,6 @@ def create_app(
     hosts: Collection[str] | None = LOOPBACK,
     rate_limit: float | None = None,
     min_rate: float = MIN_RATE,
-    clock: Clock | None = None,
     metrics: Metrics | None = None,
     reader: RecordReader | None = None,
 ) -> Starlette:
@@ -72,37 +71,16 @@ def create_app(
         hosts: Host names that are answered to; None answers to any.
         rate_limit: Requests a second for each key; None sets no limit.
         min_rate: Bytes a second that a request's body has to come with at least.
-        clock: Source of time.
         metrics: What is counted; None begins at nothing.
         reader: Reads records, for clients that send these; None takes JSON only.
 
     Returns:
         The contract's routes, bare and under ``/v5``, and the pages.
     """
-    clock = clock or SystemClock()
-    metrics = metrics or Metrics()
-    templates = Templates()
-    take_routes = TakeRoutes(store, clock, metrics, reader)
-    health = partial(_health, reader is not None)
-    log_routes = LogRoutes(store)
-    file_routes = FileRoutes(store)
-    span_routes = SpanRoutes(store, clock, metrics)
-    otlp_routes = OtlpRoutes(store, clock, metrics)
+    clock, metrics, templates = SystemClock(), metrics or Metrics(), Templates()
     app = Starlette(
         routes=[
-            *[
-                route
-                for prefix in ("/v5", "")
-                for route in (
-                    *take_routes.routes(prefix),
-                    *log_routes.routes(prefix),
-                    *file_routes.routes(prefix),
-                    *span_routes.routes(prefix),
-                    *otlp_routes.routes(prefix),
-                    Route(f"{prefix}/health", health, methods=["GET"]),
-                    Route(f"{prefix}/openapi.json", _document, methods=["GET"]),
-                )
-            ],
+            *_contract(store, clock, metrics, reader),
             Route("/metrics", partial(_metrics, metrics), methods=["GET"]),
             *PageRoutes(store, templates).routes(),
             *FilePages(store, templates).routes(),
@@ -130,6 +108,25 @@ def create_app(
     )
     app.state.min_rate = min_rate
     return app
+
+
+def _contract(
+    store: Store, clock: Clock, metrics: Metrics, reader: RecordReader | None
+) -> Iterator[Route]:
+    """Give the contract's routes, bare and under ``/v5``."""
+    groups = (
+        TakeRoutes(store, clock, metrics, reader),
+        LogRoutes(store),
+        FileRoutes(store),
+        SpanRoutes(store, clock, metrics),
+        OtlpRoutes(store, clock, metrics),
+    )
+    health = partial(_health, reader is not None)
+    for prefix in ("/v5", ""):
+        for group in groups:
+            yield from group.routes(prefix)
+        yield Route(f"{prefix}/health", health, methods=["GET"])
+        yield Route(f"{prefix}/openapi.json", _document, methods=["GET"])
 
 
 async def _health(reads_records: bool, _request: Request) -> Response:

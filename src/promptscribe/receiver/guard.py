@@ -88,7 +88,7 @@ class Guard:
         app: ASGIApp,
         access: Access,
         limits: Limits,
-        hosts: Collection[str] | None = LOOPBACK,
+        hosts: Collection[str] | None,
     ) -> None:
         self._app = app
         self._access = access

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from promptscribe._clock import Clock
     from promptscribe.receiver.file_entry import (
         Environment,
         FileDraft,
@@ -69,19 +68,14 @@ class SqliteStore:
 
     Args:
         path: The file; made for this user alone where it is missing.
-        clock: Source of the times of files and versions.
         max_bytes: How large the file may become; None sets no limit. Beyond it
             the store is full: what is deleted makes room.
     """
 
-    def __init__(
-        self, path: Path, clock: Clock | None = None, *, max_bytes: int | None = None
-    ) -> None:
+    def __init__(self, path: Path, *, max_bytes: int | None = None) -> None:
         migrate(path)
         self._path = path
-        self._writer = Writer(
-            path, clock or SystemClock(), index_some, max_bytes=max_bytes
-        )
+        self._writer = Writer(path, SystemClock(), index_some, max_bytes=max_bytes)
         self._readers = ThreadPoolExecutor(READERS, "promptscribe-receiver-reader")
         self._local = threading.local()
         # Guards the list: each reader adds its connection once.
