@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -77,6 +78,21 @@ def test_a_server_that_is_down_delays_no_exit(lab):
 
     assert exit_seconds < LONGEST_EXIT
     assert lab.count().lost == 0
+
+
+def test_what_ends_with_the_process_is_counted_even_if_delivery_hangs(lab):
+    """Another process never lets go of the folder where a refused log has to go."""
+    lab.server.judge = lambda _seen: Reply(422)
+    lab.run("plain", 1)  # makes the folder
+    folder = os.open(lab.root, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    lab.run("plain", PROMPTSCRIBE_DURABILITY="memory")
+    os.close(folder)
+    told = lab.reports[-1]
+
+    assert (told["recorded"], told["dropped"], told["pending"]) == (CALLS, CALLS, 0)
+    assert told["reasons"]["memory_only"] == CALLS
+    assert lab.errors.count("memory_only") == 1
 
 
 @pytest.mark.parametrize("point", faultpoint.NAMES)

@@ -93,10 +93,8 @@ class Pipeline:
             self._root, self.ledger, follow=self._follow, any_key=self._any_key
         )
         self._left: list[Segment] = []
-        self._refused = 0
-        self._turn = 0
-        self._recount_at = 0.0
-        self._sync_at = 0.0
+        self._refused = self._turn = 0
+        self._recount_at = self._sync_at = 0.0
         self._reader = Reader.of_writer(self.writer)
         self._exporter = Exporter(
             self,
@@ -299,21 +297,23 @@ class Pipeline:
         """Deliver what can be delivered in time, and leave the rest on disk."""
         deadline = time.monotonic() + timeout - _reserve(timeout) / 3
         self.settle(timeout, eager=eager)
-        if self._exporter.stop(min(deadline - time.monotonic(), _LONGEST_STOP)):
+        is_over = self._exporter.stop(min(deadline - time.monotonic(), _LONGEST_STOP))
+        if is_over:
             self.writer.seal()
             self._reader.take(1)  # has it notice the seal; nothing is acknowledged
             self.clean()
             for reader in self._heritage.counted:
                 reader.close()
-            # Nobody comes after us for what was in memory.
-            lost = survey.count_memory_only(self.writer.segments)
+        else:
+            self._tell_heirs()  # the thread, which would, may not come to it any more
+        if is_over or not eager:  # nobody comes after us for what was in memory
+            lost = survey.count_memory_only(tuple(self.writer.segments))
             self._heritage.lose("memory_only", lost)
+        if is_over:
             self._left += [s for s in self.writer.segments if s.path is not None]
             self.writer.close()
             for segment in self._left:
                 segment.release()
-        else:
-            self._tell_heirs()  # the thread, which would, may not come to it any more
         return self.result()
 
     def _keep_to_cap(self) -> None:
