@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pathlib
+import re
 
 import pytest
 from pytest_examples import find_examples
 
+from promptscribe import _config
 from promptscribe.demo.scripted_server import ScriptedServer
 from promptscribe.testing import captured_logs
 
@@ -53,3 +55,33 @@ def test_the_readme_names_both_commands():
 
     assert "\npip install -e '.[receiver]' && promptscribe demo\n" in text
     assert "\npip install -e '.[receiver,dev]' && pytest\n" in text
+
+
+def anchor(heading):
+    """Return what a page calls a heading in its address."""
+    kept = re.sub(r"[^\w\- ]", "", heading.lower())
+    return f"#{kept.strip().replace(' ', '-')}"
+
+
+@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md"])
+def test_every_link_leads_somewhere(name):
+    """To a file that is here, or to a heading of the page."""
+    text = (ROOT / name).read_text("utf-8")
+    headings = {anchor(found) for found in re.findall(r"(?m)^#+ (.*)$", text)}
+    links = set(re.findall(r"\]\(([^)\s]+)\)", text))
+    inside = {link for link in links if not link.startswith("https://")}
+
+    assert [
+        link
+        for link in sorted(inside)
+        if not (link in headings if link[0] == "#" else (ROOT / link).exists())
+    ] == []
+
+
+def test_the_readme_has_every_setting():
+    """All that can be set, and nothing that cannot."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    table = text.partition("| setting | default |")[2].partition("\n\n")[0]
+    first = [row.split("|")[1] for row in table.splitlines()[2:]]
+
+    assert sorted(re.findall(r"`(\w+)`", "".join(first))) == sorted(_config.NAMES)
