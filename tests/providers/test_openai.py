@@ -201,6 +201,27 @@ def test_pieces_of_tool_calls_find_each_other(deltas):
     assert [call["function"]["arguments"] for call in calls] == ["{}", "{}"]
 
 
+def test_a_call_that_is_repeated_without_its_name_is_one_call():
+    """DashScope gives each piece after the first an id and a name of "".
+
+    As captured in github.com/anomalyco/opencode/pull/40969 and issues/37841.
+    """
+    deltas = [
+        {"id": "call_8", "function": {"name": "calculator", "arguments": "{"}},
+        {"id": "", "function": {"name": "", "arguments": '"a": '}},
+        {"id": "", "function": {"arguments": "2}"}},
+    ]
+    chunks = [
+        {"choices": [{"delta": {"tool_calls": [{"index": 0} | delta]}}]}
+        for delta in deltas
+    ]
+
+    (call,) = interpret(join(chunks)).output_message["tool_calls"]
+
+    assert call["id"] == "call_8"
+    assert call["function"] == {"name": "calculator", "arguments": '{"a": 2}'}
+
+
 def test_a_refusal_is_joined_and_kept():
     """The words with which a model refuses are no output, but they are kept."""
     pieces = ["I ", "can't."]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from promptscribe._providers.value import number, rows, table
+from promptscribe._providers.value import number, rows, table, word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -58,8 +58,11 @@ def merge(held: JSONObject, delta: JSONValue, depth: int = 0) -> JSONObject:
 
 
 def _merged(name: str, old: JSONValue, new: JSONValue, depth: int) -> JSONValue:
-    if isinstance(new, str) and name in APPENDED:
-        return _appended(old, new)
+    if isinstance(new, str):
+        if name in APPENDED:
+            return _appended(old, new)
+        # DashScope repeats a call's id and name as "".
+        return new or (old if isinstance(old, str) else new)
     if isinstance(new, dict) and depth < DEPTH:
         return merge(old if isinstance(old, dict) else {}, new, depth + 1)
     if isinstance(new, list) and depth < DEPTH:
@@ -74,7 +77,7 @@ def _appended(old: JSONValue, new: str) -> JSONValue:
     if not isinstance(old, list):
         return Pieces([new])
     last = table(old[-1]) if old else {}  # Mistral: parts first, then plain text
-    if last.get("type") == "text" and isinstance(last.get("text"), Pieces):
+    if word(last.get("type")) == "text" and isinstance(last.get("text"), Pieces):
         last["text"].append(new)
     elif new:
         old.append({"type": "text", "text": Pieces([new])})
@@ -110,14 +113,14 @@ def _place(old: list[JSONValue], row: JSONObject) -> JSONObject | None:
 
 
 def _goes_on(held: JSONObject, row: JSONObject) -> bool:
-    index, key = row.get("index"), row.get("id")
-    if key is not None and held.get("id") not in (None, key):
+    index, key, known = number(row.get("index")), word(row.get("id")), held.get("id")
+    if key is not None and word(known) not in (None, key):
         return False  # Gemini's OpenAI door gives every call the index 0
-    if number(index) is not None:  # Together's SDK gives 0.0
-        return bool(held.get("index") == index)
+    if index is not None:  # Together's SDK gives 0.0
+        return number(held.get("index")) == index
     if key is not None:
-        return bool(held.get("id") == key)
-    return "function" in row and "name" not in table(row["function"])
+        return word(known) == key
+    return "function" in row and not table(row["function"]).get("name")
 
 
 def sealed(value: JSONValue, depth: int = 0) -> JSONValue:
@@ -194,8 +197,9 @@ TEXTS: Final = ("text", "thinking", "reasoning")
 
 def _alike(last: JSONObject, part: JSONObject) -> bool:
     keys = ("type", "index", "thought")
-    if any(last.get(key) != part.get(key) for key in keys):
-        return False
+    for old, new in ((last.get(key), part.get(key)) for key in keys):
+        if type(old) is not type(new) or old != new:
+            return False
     return any(_says(last, name) and _says(part, name) for name in TEXTS)
 
 
