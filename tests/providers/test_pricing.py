@@ -298,6 +298,103 @@ def test_anthropics_fast_mode_has_its_own_price():
     assert price(fast, at=WHEN).prompt_cost > price(calm, at=WHEN).prompt_cost
 
 
+SPENT = {"input_tokens": 100, "output_tokens": 10}
+WRITTEN = {"promptTokenCount": 100, "candidatesTokenCount": 10}
+SERVED = CONVERSE | {"usage": {"inputTokens": 100, "outputTokens": 10}}
+LANGCHAIN = {"type": "ai", "content": "hi", "usage_metadata": SPENT}
+
+
+def langchain(**about):
+    """Build LangChain's message of a Claude's answer."""
+    return LANGCHAIN | {"response_metadata": about}
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked"),
+    [
+        (chat("gpt-4o-mini", 100, 10) | {"service_tier": "flex"}, None),
+        (chat("gpt-4o-mini", 100, 10) | {"service_tier": "scale"}, None),
+        (chat("gpt-5-mini", 100, 10) | {"service_tier": "flex"}, "azure/gpt-5-mini"),
+        (chat("claude-opus-4-8", 100, 10, inference_geo="us"), None),
+        (claude(**SPENT, service_tier="priority"), None),
+        (claude("claude-opus-4-8", **SPENT, inference_geo="us"), None),
+        (claude("claude-opus-4-8", **SPENT, inference_geo="us", speed="fast"), None),
+        (gemini(**WRITTEN, serviceTier="FLEX"), None),
+        (gemini(**WRITTEN, trafficType="ON_DEMAND_OFFPEAK"), None),
+        (gemini(**WRITTEN, trafficType="PROVISIONED_THROUGHPUT"), None),
+        (SERVED | {"serviceTier": {"type": "flex"}}, REGIONAL),
+        (SERVED | {"performanceConfig": {"latency": "optimized"}}, REGIONAL),
+        (langchain(model="claude-opus-4-8", usage={"inference_geo": "us"}), None),
+        (langchain(serviceTier={"type": "reserved"}), REGIONAL),
+    ],
+)
+def test_a_tier_that_has_no_price_of_its_own_is_not_charged_as_another(answer, asked):
+    """The list would give the usual price, which is dearer, or cheaper."""
+    pytest.importorskip("genai_prices")
+    provider = "azure" if asked and asked.startswith("azure") else None
+
+    cost = price(interpret(answer), model=asked, provider=provider, at=WHEN)
+
+    assert cost is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked", "tier"),
+    [
+        (chat("gpt-4o-mini", 100, 10), None, {"service_tier": "default"}),
+        (chat("llama-3.3-70b-versatile", 1, 1), None, {"service_tier": "flex"}),
+        (chat("llama-3.3-70b-versatile", 1, 1), None, {"service_tier": "on_demand"}),
+        (SERVED, REGIONAL, {"serviceTier": {"type": "default"}}),
+        (SERVED, REGIONAL, {"performanceConfig": {"latency": "standard"}}),
+    ],
+)
+def test_a_tier_at_the_usual_price_costs_that(answer, asked, tier):
+    """So does Groq's flex (https://console.groq.com/docs/flex-processing)."""
+    pytest.importorskip("genai_prices")
+    name = "groq.types.chat.ChatCompletion" if "llama" in str(answer) else None
+    usual, served = (
+        price(interpret(body, name), model=asked, at=WHEN)
+        for body in (answer, answer | tier)
+    )
+
+    assert served.prompt_cost == pytest.approx(usual.prompt_cost)
+    assert served.output_cost == pytest.approx(usual.output_cost)
+
+
+@pytest.mark.parametrize("place", ["global", "not_available", None])
+def test_inference_in_any_place_has_the_usual_price(place):
+    pytest.importorskip("genai_prices")
+    usual, there = (
+        price(interpret(claude(**SPENT, **said)), at=WHEN)
+        for said in ({}, {"inference_geo": place})
+    )
+
+    assert there.prompt_cost == pytest.approx(usual.prompt_cost)
+
+
+def test_moving_pictures_have_their_own_price():
+    """Twice that of text: they were charged as such."""
+    pytest.importorskip("genai_prices")
+    shown = [{"modality": "VIDEO", "tokenCount": 10}]
+    answer = gemini("gemini-omni-1.1-flash", **WRITTEN, candidatesTokensDetails=shown)
+
+    cost = price(interpret(answer), at=WHEN)
+
+    assert cost.output_cost == pytest.approx(10 * 17.5 / MILLION)
+
+
+def test_a_price_by_the_list_says_that_it_is_of_tokens():
+    """A search is charged by the call, and no member of a log is for that."""
+    pytest.importorskip("genai_prices")
+    searched = {"server_tool_use": {"web_search_requests": 3}}
+    cost, plain = (
+        price(interpret(claude(**SPENT, **more)), at=WHEN) for more in (searched, {})
+    )
+
+    assert cost.prompt_cost == pytest.approx(plain.prompt_cost)
+    assert cost.source.endswith(", tokens only")
+
+
 def test_without_the_extra_there_is_no_price(monkeypatch):
     """The price list is optional: without it a call has tokens and no cost."""
     monkeypatch.setitem(sys.modules, "genai_prices", None)
@@ -374,8 +471,18 @@ def test_a_price_is_what_the_list_says_whatever_was_asked_before(model, provider
         used = Usage(prompt_tokens=size, output_tokens=output, **parts)
         answer = ResponseFacts(model=model, usage=used, service_tier=tier)
 
+        usual = genai_prices.calc_price(
+            genai_prices.Usage(input_tokens=1),
+            model,
+            provider_id=provider,
+            genai_request_timestamp=at,
+        )
+
         cost = price(answer, provider=provider, at=at)
 
+        if tier not in (None, "default") and listed.model_price == usual.model_price:
+            assert cost is None
+            continue
         assert cost.prompt_cost == pytest.approx(float(listed.input_price), abs=1e-12)
         assert cost.output_cost == pytest.approx(float(listed.output_price), abs=1e-12)
 

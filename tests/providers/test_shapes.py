@@ -104,7 +104,7 @@ def test_coheres_cached_tokens_may_be_more_than_the_billed_ones():
 
     assert (facts.usage.prompt_tokens, facts.usage.cache_read_tokens) == (10, None)
     assert cost.prompt_cost == pytest.approx(10 * 0.15 / 1e6, abs=1e-12)
-    assert cost.source.endswith(genai_prices.__version__)
+    assert genai_prices.__version__ in cost.source
 
 
 def test_coheres_first_api_calls_tools():

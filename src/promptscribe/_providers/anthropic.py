@@ -46,13 +46,16 @@ EVENTS: Final = frozenset(
 BESIDE: Final = ("compaction", "advisor_message")
 """Steps whose tokens are in none of the upper counts."""
 THOUGHTS: Final = ("output_tokens_details", "thinking_tokens")
+ANYWHERE: Final = (None, "global", "not_available")
+"""Where inference ran, at the usual price; in the US it costs a tenth more
+(https://platform.claude.com/docs/en/manage-claude/data-residency)."""
 
 
 def detect(response: JSONValue) -> bool:
     """Say whether *response* is a message: a list of blocks and why it stopped."""
     if not isinstance(at(response, "content"), list):
         return False
-    return response.get("type") == "message" or "stop_reason" in response
+    return word(response.get("type")) == "message" or "stop_reason" in response
 
 
 def is_chunk(chunk: JSONValue) -> bool:
@@ -71,7 +74,7 @@ def interpret(response: JSONValue) -> ResponseFacts:
         usage=read_usage(body),
         model=word(body.get("model")),
         provider=_provider(body),
-        service_tier=_tier(table(body.get("usage"))),
+        service_tier=read_tier(table(body.get("usage"))),
     )
 
 
@@ -90,8 +93,13 @@ def _provider(body: JSONObject) -> str | None:
     return "anthropic" if model is None else maker_of(model)
 
 
-def _tier(usage: JSONObject) -> str | None:
-    return "fast" if usage.get("speed") == "fast" else word(usage.get("service_tier"))
+def read_tier(usage: JSONObject) -> str | None:
+    """Say what sets the price, by a usage, which others pass on as it came."""
+    place = word(usage.get("inference_geo"))
+    if place not in ANYWHERE:
+        return place  # dearer, whatever the tier
+    is_fast = word(usage.get("speed")) == "fast"
+    return "fast" if is_fast else word(usage.get("service_tier"))
 
 
 def read_usage(body: JSONObject) -> Usage | None:
@@ -137,7 +145,7 @@ def _beside(body: JSONObject) -> list[JSONObject]:
     tool-use/advisor-tool, "Usage and billing").
     """
     steps = tables(at(body, "usage", "iterations"))
-    kinds = [step.get("type") for step in steps]
+    kinds = [word(step.get("type")) for step in steps]
     is_handed_on = "fallback_message" in kinds
     return [
         step
@@ -152,7 +160,7 @@ def _is_a_beginning(step: JSONObject, body: JSONObject) -> bool:
 
 
 def _is_anothers(step: JSONObject, body: JSONObject) -> bool:
-    return word(step.get("model")) not in (None, body.get("model"))
+    return word(step.get("model")) not in (None, word(body.get("model")))
 
 
 def _shares(body: JSONObject) -> list[tuple[str | None, Usage]] | None:
@@ -226,7 +234,7 @@ def _grow(blocks: dict[int, JSONObject], event: JSONObject) -> None:
 
 
 def _apply(block: JSONObject, delta: JSONObject) -> None:
-    kind = delta.get("type")
+    kind = word(delta.get("type"))
     if kind == "citations_delta":
         citations = block.get("citations")
         held = citations if isinstance(citations, list) else []
@@ -238,7 +246,7 @@ def _apply(block: JSONObject, delta: JSONObject) -> None:
             held.append(said)
     else:  # text_delta, thinking_delta, signature_delta, compaction_delta
         merge(block, {name: v for name, v in delta.items() if name != "type"})
-        if "type" not in block and isinstance(kind, str):
+        if "type" not in block and kind is not None:
             block["type"] = kind.removesuffix("_delta")
 
 

@@ -64,8 +64,16 @@ def interpret(response: JSONValue) -> ResponseFacts:
         finish_reason=word(body.get("stopReason")),
         usage=read_usage(body),
         provider="bedrock",
-        service_tier=word(at(body, "serviceTier", "type")),
+        service_tier=read_tier(body),
     )
+
+
+def read_tier(body: JSONObject) -> str | None:
+    """Say what sets the price; LangChain keeps it under the same names."""
+    latency = word(at(body, "performanceConfig", "latency"))
+    if latency in (None, "standard"):
+        return word(at(body, "serviceTier", "type"))
+    return latency  # "optimized", which has a price of its own
 
 
 def read_usage(body: JSONObject) -> Usage | None:
@@ -76,7 +84,9 @@ def read_usage(body: JSONObject) -> Usage | None:
     fresh = count(usage.get("inputTokens"))
     read = count(usage.get("cacheReadInputTokens"))
     write = count(usage.get("cacheWriteInputTokens"))
-    hours = (row for row in tables(usage.get("cacheDetails")) if row.get("ttl") == "1h")
+    hours = (
+        row for row in tables(usage.get("cacheDetails")) if word(row.get("ttl")) == "1h"
+    )
     return Usage(
         prompt_tokens=None if fresh is None else add(fresh, read, write),
         output_tokens=count(usage.get("outputTokens")),

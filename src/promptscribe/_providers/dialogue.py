@@ -113,7 +113,13 @@ def is_only_text(raw: JSONObject) -> bool:
         return False
     if len(raw) == 2:
         return True
-    return sum([v is not None and v not in ([], "") for v in raw.values()]) == 2
+    return sum([_is_something(value) for value in raw.values()]) == 2
+
+
+def _is_something(value: JSONValue) -> bool:
+    if type(value) is bytes:  # may not be asked whether it is "", under python -bb
+        return True
+    return value is not None and value not in ([], "")
 
 
 def unwrapped(raw: JSONObject) -> JSONObject:
@@ -146,7 +152,9 @@ def _read_members(raw: JSONObject) -> Parts:
     audio = table(raw.get("audio"))
     if not parts.content and text(audio.get("transcript")):
         read_parts(audio["transcript"], parts)
-    if raw.get("content") == "" and not (parts.content or parts.calls or parts.refusal):
+    if text(raw.get("content")) == "" and not (
+        parts.content or parts.calls or parts.refusal
+    ):
         parts.content.append(text_part(""))  # an empty answer is an answer
     return parts
 

@@ -46,7 +46,9 @@ def detect(response: JSONValue) -> bool:
 def _kind(body: JSONObject) -> str | None:
     if isinstance(body.get("data"), list):
         vectors = tables(body["data"][:LOOKED_AT])
-        is_told = isinstance(body.get("usage"), dict) or body.get("object") == "list"
+        is_told = (
+            isinstance(body.get("usage"), dict) or word(body.get("object")) == "list"
+        )
         has_vectors = any("embedding" in vector for vector in vectors)
         return "openai" if is_told and has_vectors else None
     held = first(body, "embeddings", "embedding")

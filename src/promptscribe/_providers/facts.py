@@ -28,6 +28,8 @@ class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
         output_audio_tokens: The part of *output_tokens* that is sound.
         input_image_tokens: The part of *prompt_tokens* that is pictures.
         output_image_tokens: The part of *output_tokens* that is pictures.
+        input_video_tokens: The part of *prompt_tokens* that is moving pictures.
+        output_video_tokens: The part of *output_tokens* that is moving pictures.
         input_audio_seconds: Sound in the request, where it is charged by its length:
             beside the tokens (Mistral) or instead of them (Whisper).
         total_cost: Dollars, where the response itself says what the call cost
@@ -47,6 +49,8 @@ class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
     output_audio_tokens: int | None = None
     input_image_tokens: int | None = None
     output_image_tokens: int | None = None
+    input_video_tokens: int | None = None
+    output_video_tokens: int | None = None
     input_audio_seconds: int | float | None = None
     total_cost: float | None = None
     output_share: float | None = None
@@ -63,8 +67,8 @@ class ResponseFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
         usage: Tokens; None where the response has no usage at all.
         model: The model that answered.
         provider: The contract's name of the provider, where the shape tells.
-        service_tier: The tier that served the call (``flex``, ``priority`` …), as
-            it sets the price.
+        service_tier: What served the call, as it sets the price: a tier (``flex``,
+            ``priority`` …), or a place that is dearer (Anthropic's ``us``).
         shares: *usage* by model, where several took part: the one that answered first.
         choices: The answers after the first, each as a ChatMessage.
         error_code: What went wrong, in the provider's word, where it answered all the

@@ -35,8 +35,10 @@ USAGE: Final = ("usageMetadata", "usage_metadata")
 ID: Final = ("responseId", "response_id")
 REASON: Final = ("finishReason", "finish_reason")
 
-TRAFFIC: Final = {"ON_DEMAND_PRIORITY": "priority", "ON_DEMAND_FLEX": "flex"}
-"""Traffic that has a price of its own (google-genai 3.6.1, types.TrafficType)."""
+ON_DEMAND: Final = "on_demand"
+"""Traffic at the usual price; ``on_demand_flex``, ``on_demand_priority`` and
+``on_demand_offpeak`` have their own, and for ``provisioned_throughput`` nobody pays by
+the token (google-genai 3.6.1, types.TrafficType)."""
 
 BESIDE: Final = frozenset(
     {
@@ -89,9 +91,11 @@ def interpret(response: JSONValue) -> ResponseFacts:
 
 def _tier(usage: JSONObject) -> str | None:
     """Give the tier, as it sets the price: named by it, or by Vertex's traffic."""
-    traffic = word(first(usage, "trafficType", "traffic_type")) or ""
+    traffic = (word(first(usage, "trafficType", "traffic_type")) or ON_DEMAND).lower()
     tier = word(first(usage, "serviceTier", "service_tier")) or ""
-    return TRAFFIC.get(traffic) or tier.lower() or None
+    if traffic in (ON_DEMAND, "traffic_type_unspecified"):
+        return tier.lower() or None
+    return traffic.removeprefix(f"{ON_DEMAND}_")
 
 
 def _message(candidate: JSONObject) -> JSONObject:
@@ -124,6 +128,8 @@ def read_usage(body: JSONObject) -> Usage | None:
         output_audio_tokens=_part(usage, ANSWER, "AUDIO"),
         input_image_tokens=_part(usage, PROMPT, "IMAGE"),
         output_image_tokens=_part(usage, ANSWER, "IMAGE"),
+        input_video_tokens=_part(usage, PROMPT, "VIDEO"),
+        output_video_tokens=_part(usage, ANSWER, "VIDEO"),
     )
 
 
@@ -133,7 +139,7 @@ def _count(usage: JSONObject, *names: str) -> int | None:
 
 def _part(usage: JSONObject, names: tuple[str, ...], modality: str) -> int | None:
     details = tables(first(usage, *names))
-    counted = (row for row in details if row.get("modality") == modality)
+    counted = (row for row in details if word(row.get("modality")) == modality)
     return add(*(_count(row, "tokenCount", "token_count") for row in counted))
 
 

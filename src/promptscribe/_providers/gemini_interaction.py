@@ -63,12 +63,12 @@ def detect(response: JSONValue) -> bool:
     """Say whether *response* is an interaction: steps, and how far it came."""
     if word(at(response, "status")) is None:
         return False
-    if response.get("object") == OBJECT:
+    if word(response.get("object")) == OBJECT:
         return True
     # A program's own plan has a status and steps as well.
     steps = tables(response.get("steps"))
     is_counted = count(at(response, "usage", "total_input_tokens")) is not None
-    is_output = any(step.get("type") == OUTPUT for step in steps)
+    is_output = any(word(step.get("type")) == OUTPUT for step in steps)
     return is_output or (is_counted and isinstance(response.get("steps"), list))
 
 
@@ -84,10 +84,11 @@ def interpret(response: JSONValue) -> ResponseFacts:
     parts = Parts()
     failed = None
     for step in tables(body.get("steps")):
-        if step.get("type") == OUTPUT:
+        kind = word(step.get("type"))
+        if kind == OUTPUT:
             read_parts(step.get("content"), parts)
             failed = failed or step.get("error")
-        elif step.get("type") not in GIVEN:
+        elif kind not in GIVEN:
             read_parts(step, parts)
     status = word(body.get("status"))
     errors = tables(body.get("errors"))
@@ -124,12 +125,14 @@ def read_usage(body: JSONObject) -> Usage | None:
         output_audio_tokens=_part(usage, "output_tokens_by_modality", "audio"),
         input_image_tokens=_part(usage, "input_tokens_by_modality", "image"),
         output_image_tokens=_part(usage, "output_tokens_by_modality", "image"),
+        input_video_tokens=_part(usage, "input_tokens_by_modality", "video"),
+        output_video_tokens=_part(usage, "output_tokens_by_modality", "video"),
     )
 
 
 def _part(usage: JSONObject, name: str, modality: str) -> int | None:
     details = tables(usage.get(name))
-    counted = (row for row in details if row.get("modality") == modality)
+    counted = (row for row in details if word(row.get("modality")) == modality)
     return add(*(count(row.get("tokens")) for row in counted))
 
 
@@ -144,7 +147,7 @@ def join(chunks: list[JSONValue]) -> JSONValue:
     usage = total([answer.get("usage") for answer in answers])
     whole = answers[-1] | {"object": OBJECT, "steps": steps, "usage": usage}
     whole.setdefault("status", "in_progress")
-    broken = [event for event in chunks if at(event, "event_type") == FAILED]
+    broken = [event for event in chunks if word(at(event, "event_type")) == FAILED]
     if broken:
         whole["errors"] = [table(event.get("error")) for event in tables(broken)]
     return whole
@@ -175,7 +178,7 @@ def _join(events: list[JSONObject]) -> JSONObject:
 
 
 def _grow(step: JSONObject, delta: JSONObject) -> None:
-    kind = delta.get("type")
+    kind = word(delta.get("type"))
     if kind in CONTENT:
         held, part = "content", delta
     elif kind == "thought_summary":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from promptscribe._providers import openai_usage
+from promptscribe._providers import anthropic, bedrock, openai_usage
 from promptscribe._providers.dialogue import read_answer, unwrapped
 from promptscribe._providers.facts import Usage
 from promptscribe._providers.message import answered
@@ -66,7 +66,7 @@ def _is_message(chunk: JSONValue) -> bool:
 
 def is_chunk(chunk: JSONValue) -> bool:
     """Say whether *chunk* is a piece of a message; whole ones are not joined."""
-    return _is_message(chunk) and unwrapped(chunk).get("type") == "AIMessageChunk"
+    return _is_message(chunk) and word(unwrapped(chunk).get("type")) == "AIMessageChunk"
 
 
 def interpret(response: JSONValue) -> ResponseFacts:
@@ -82,8 +82,13 @@ def interpret(response: JSONValue) -> ResponseFacts:
         usage=read_usage(body),
         model=model,
         provider=provider_name(maker) or maker_of(model),
-        service_tier=word(about.get("service_tier")),
+        service_tier=_tier(about),
     )
+
+
+def _tier(about: JSONObject) -> str | None:
+    tier = word(about.get("service_tier")) or bedrock.read_tier(about)
+    return tier or anthropic.read_tier(table(about.get("usage")))
 
 
 def read_usage(body: JSONObject) -> Usage | None:
@@ -155,7 +160,7 @@ def _sealed(whole: JSONObject) -> JSONObject:
     message: JSONObject = sealed(whole)
     content = message.get("content")
     if isinstance(content, list):
-        kept = [row for row in content if at(row, "type") not in CALL_BLOCKS]
+        kept = [row for row in content if word(at(row, "type")) not in CALL_BLOCKS]
         message["content"] = fused(kept)
         for row in tables(message["content"]):
             row.pop("index", None)

@@ -54,11 +54,12 @@ def _image_type(source: JSONObject, holder: JSONObject) -> str:
 def read_modality(part: JSONObject) -> JSONObject:
     """Read OpenTelemetry's ``blob`` and ``uri`` parts; pictures become image parts."""
     uri, data = word(part.get("uri")), base64_text(part.get("content"))
-    if part.get("modality") == "image" and part.get("type") == "uri" and uri:
+    kind = word(part.get("modality")), word(part.get("type"))
+    if kind == ("image", "uri") and uri:
         return image_part(uri)
-    if part.get("modality") == "image" and part.get("type") == "blob" and data:
-        kind = word(part.get("mime_type")) or "image/png"
-        return image_part(f"data:{kind};base64,{data}")
+    if kind == ("image", "blob") and data:
+        mime_type = word(part.get("mime_type")) or "image/png"
+        return image_part(f"data:{mime_type};base64,{data}")
     return part
 
 

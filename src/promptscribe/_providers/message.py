@@ -95,7 +95,7 @@ def content_of(parts: list[JSONObject]) -> str | list[JSONObject] | None:
     """Give one text as a string, several parts as the list, nothing as None."""
     if not parts:
         return None
-    if len(parts) == 1 and parts[0].get("type") == "text":
+    if len(parts) == 1 and word(parts[0].get("type")) == "text":
         return text(parts[0].get("text"))
     return parts
 

@@ -45,7 +45,9 @@ _PIECES: Final = "$pieces"
 
 def detect(response: JSONValue) -> bool:
     """Say whether *response* is a conversation's."""
-    return at(response, "object") == WHOLE and isinstance(response.get("outputs"), list)
+    return word(at(response, "object")) == WHOLE and isinstance(
+        response.get("outputs"), list
+    )
 
 
 def is_chunk(chunk: JSONValue) -> bool:
@@ -60,10 +62,11 @@ def interpret(response: JSONValue) -> ResponseFacts:
     parts = Parts()
     model = None
     for entry in tables(body.get("outputs")):
-        if entry.get("type") == MESSAGE:
+        kind = word(entry.get("type"))
+        if kind == MESSAGE:
             read_parts(entry.get("content"), parts)
             model = word(entry.get("model")) or model
-        elif entry.get("type") == CALL:
+        elif kind == CALL:
             call_id = first(entry, "tool_call_id", "id")
             call = tool_call(entry.get("name"), entry.get("arguments"), call_id)
             parts.calls.append(call)

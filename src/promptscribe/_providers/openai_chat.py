@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from promptscribe._providers import openai_usual
+from promptscribe._providers.anthropic import read_tier
 from promptscribe._providers.dialogue import read_answer
 from promptscribe._providers.facts import ResponseFacts, Usage
 from promptscribe._providers.message import answered, failure
@@ -40,7 +41,7 @@ def detect(response: JSONValue) -> bool:
     choices = at(response, "choices")
     if not isinstance(choices, list):
         return choices is None and _has_only_failed(response)
-    if response.get("object") in OBJECTS:
+    if word(response.get("object")) in OBJECTS:
         return True
     return any(_is_answer(choice) for choice in tables(choices))
 
@@ -67,7 +68,7 @@ def _is_bare(chunk: JSONValue) -> bool:
     choices = at(chunk, "choices")
     if not isinstance(choices, list):
         return False
-    if chunk.get("object") in ("chat.completion.chunk", "text_completion"):
+    if word(chunk.get("object")) in ("chat.completion.chunk", "text_completion"):
         return True
     return any("delta" in choice for choice in tables(choices))
 
@@ -75,7 +76,8 @@ def _is_bare(chunk: JSONValue) -> bool:
 def _unwrapped(chunk: JSONValue) -> JSONValue:
     # openai's .stream() helper yields {type: "chunk", chunk, snapshot} events,
     # mistralai's streams yield {data: chunk}.
-    inner = at(chunk, "chunk") if at(chunk, "type") == "chunk" else at(chunk, "data")
+    is_event = word(at(chunk, "type")) == "chunk"
+    inner = at(chunk, "chunk" if is_event else "data")
     return inner if isinstance(inner, dict) else chunk
 
 
@@ -86,7 +88,8 @@ def interpret(response: JSONValue) -> ResponseFacts:
     if usual is not None:
         return usual
     choices = tables(body.get("choices"))
-    tier = word(body.get("service_tier"))
+    # LiteLLM passes on what Anthropic's usage says.
+    tier = read_tier(table(body.get("usage"))) or word(body.get("service_tier"))
     failed = body.get("error") or (choices[0].get("error") if choices else None)
     return answered(
         [_message(choice) for choice in choices],
@@ -94,7 +97,7 @@ def interpret(response: JSONValue) -> ResponseFacts:
         usage=read_usage(body),
         model=word(body.get("model")),
         provider=_provider(body, choices),
-        service_tier=tier or word(table(body.get("usage")).get("service_tier")),
+        service_tier=tier,
         **failure(failed),
     )
 
@@ -174,7 +177,7 @@ def join(chunks: list[JSONValue]) -> JSONValue:
         for choice in tables(chunk["choices"]):
             index = count(choice.get("index")) or 0
             _merge_choice(choices.setdefault(index, {"index": index}), choice)
-    if whole.get("object") != "text_completion":
+    if word(whole.get("object")) != "text_completion":
         whole["object"] = "chat.completion"
     whole["usage"] = total([*used, whole.get("usage")])
     whole["choices"] = [_sealed(choices[index]) for index in sorted(choices)]
@@ -189,7 +192,7 @@ def _is_next(
     A generator may ask again, once the tools have answered. Some servers give every
     chunk an id of its own: what came so far must have ended, and this say something.
     """
-    if not choices or word(chunk.get("id")) in (None, held.get("id")):
+    if not choices or word(chunk.get("id")) in (None, word(held.get("id"))):
         return False
     deltas = [table(choice.get("delta")) for choice in tables(chunk["choices"])]
     return any(any(delta.values()) for delta in deltas) and all(

@@ -85,7 +85,7 @@ def detect(response: JSONValue) -> bool:
     if not isinstance(at(response, "output"), list):
         return False
     counted = at(response, "usage", "input_tokens_details")
-    return response.get("object") in OBJECTS or isinstance(counted, dict)
+    return word(response.get("object")) in OBJECTS or isinstance(counted, dict)
 
 
 def carried(event: JSONValue) -> JSONValue:
@@ -97,7 +97,7 @@ def carried(event: JSONValue) -> JSONValue:
         answers = tables(event["raw_responses"])
         return {"object": "response"} | _added(answers) if answers else None
     told = event_data(event)
-    return at(told, "response") if at(told, "type") in ENDS else None
+    return at(told, "response") if word(at(told, "type")) in ENDS else None
 
 
 def _added(answers: list[JSONObject]) -> JSONObject:
@@ -129,9 +129,9 @@ def interpret(response: JSONValue) -> ResponseFacts:
 
 
 def _read_item(item: JSONObject, parts: Parts) -> None:
-    kind = item.get("type")
+    kind = word(item.get("type"))
     if kind == "message":
-        if item.get("role") != "user":  # a compaction repeats what it was given
+        if word(item.get("role")) != "user":  # a compaction repeats what it was given
             read_parts(item.get("content"), parts)
     elif kind == "image_generation_call" and word(item.get("result")):
         form = word(item.get("output_format")) or "png"
@@ -185,7 +185,7 @@ def join(chunks: list[JSONValue]) -> JSONValue:
     whole = answers[-1]
     if answers[1:]:
         whole = whole | _added(answers)
-    broken = [event for event in events if at(event, "type") == FAILED]
+    broken = [event for event in events if word(at(event, "type")) == FAILED]
     if broken:
         whole["error"] = broken[0].get("error") or broken[0]
     return whole

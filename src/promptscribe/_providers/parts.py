@@ -172,7 +172,7 @@ def _reasoning(part: JSONObject, parts: Parts) -> None:
 def _call(part: JSONObject, parts: Parts) -> None:
     inner = first(part, "toolUse", "functionCall", "function_call", "tool_call")
     call = inner if isinstance(inner, dict) else part
-    if call is not part and call.get("type") == "server_tool_use":
+    if call is not part and word(call.get("type")) == "server_tool_use":
         parts.content.append(kept(**_named(call)))  # Bedrock ran it itself
         return
     arguments = first(call, "arguments", "args", "input", "parameters")
@@ -240,7 +240,11 @@ def _nothing(part: JSONObject, parts: Parts) -> None:
 def _image(part: JSONObject, parts: Parts) -> None:
     image = read_image(part)
     if image is None:  # "image_url" is the contract's word for one with a URL
-        image = part if part.get("type") == "input_image" else part | {"type": "image"}
+        image = (
+            part
+            if word(part.get("type")) == "input_image"
+            else part | {"type": "image"}
+        )
     parts.content.append(image)
 
 

@@ -1,8 +1,11 @@
 """What a call cost in dollars, by the price list of genai-prices (extra ``prices``).
 
-Its law: a price that is not known is None, never 0 and never another model's.
-The list is loaded at the first call, in the thread that asks, unless it says that it
-has no time; nothing is fetched.
+Its law: a price that is not known is None, never 0 and never another model's or
+another tier's. The list is loaded at the first call, in the thread that asks, unless
+it says that it has no time; nothing is fetched.
+
+It is the price of tokens. What a provider charges by the call (a search of its own,
+a container, a request's fee) is in it only where the response says the sum.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from promptscribe import _clock
 from promptscribe._fork import ForkLock
 from promptscribe._providers.model import provider_name, split_model, split_provider
-from promptscribe._providers.tariff import Tariffs, is_linear, learn
+from promptscribe._providers.tariff import Tariffs, counts_of, is_linear, learn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +49,11 @@ PRICE_IDS: Final = {
 """Our names of providers and those of genai-prices; others have no price list
 (an Ollama or vLLM of one's own is free, whatever the model's maker charges)."""
 
+_USUAL_TIERS: Final = frozenset(
+    {None, "auto", "default", "standard", "on_demand", "unspecified"}
+)
+"""Tiers at the price that a model has without one."""
+
 
 class Price(NamedTuple):
     """Dollars for one call.
@@ -53,8 +61,8 @@ class Price(NamedTuple):
     Attributes:
         prompt_cost: For the request, cached tokens at their own rate.
         output_cost: For the answer, reasoning included; None of what has no answer.
-        source: Where the price is from: ``genai-prices 0.2.3``, or ``response``
-            where the sum is what the response itself said.
+        source: Where the price is from: ``genai-prices 0.2.3, tokens only``, or
+            ``response`` where the sum is what the response itself said.
     """
 
     prompt_cost: float
@@ -97,7 +105,7 @@ def price(
     genai_prices = _loaded()
     if genai_prices is None and load:
         genai_prices = load_list()
-    counts = _counts(usage, has_answer=facts.has_answer)
+    counts = counts_of(usage, has_answer=facts.has_answer)
     if genai_prices is None or counts is None:
         return None
     names = (facts.model, model, provider, facts.provider, facts.service_tier)
@@ -131,6 +139,7 @@ class _Listed:
     def __init__(self, genai_prices: Any, facts: ResponseFacts, at: datetime) -> None:
         self._list = genai_prices
         self._facts = facts
+        self._tier = facts.service_tier and facts.service_tier.lower()
         self._at = at
         self._reference: tuple[str, str | None] = ("", None)
         self._found: Any = None
@@ -143,7 +152,8 @@ class _Listed:
             self._reference = reference
             try:
                 found = self._ask(counts)
-                if self._facts.usage and _is_priced(found, self._facts.usage):
+                usage = self._facts.usage
+                if usage and _is_priced(found, usage) and self._is_of_tier(found):
                     self._found = found
                     return float(found.input_price), float(found.output_price)
             except Exception:  # noqa: BLE001, S112 - see below
@@ -161,14 +171,26 @@ class _Listed:
         except Exception:  # noqa: BLE001 - another's list, of a version not yet seen
             return None  # it is asked each time
 
-    def _ask(self, counts: dict[str, int]) -> Any:
+    def _is_of_tier(self, found: Any) -> bool:
+        """Say whether the tier that served the call has rates of its own.
+
+        Where it has none, the list gives the usual ones.
+        """
+        if self._tier in _USUAL_TIERS:
+            return True
+        if self._tier == "flex" and found.provider.id == "groq":
+            return True  # as on demand: https://console.groq.com/docs/flex-processing
+        usual = self._ask({"input_tokens": 1}, is_usual=True)
+        return bool(found.model_price != usual.model_price)
+
+    def _ask(self, counts: dict[str, int], *, is_usual: bool = False) -> Any:
         name, price_id = self._reference
         return self._list.calc_price(
             self._list.Usage(**counts),
             name,
             provider_id=price_id,
             genai_request_timestamp=self._at,
-            price_context=_context(self._facts.service_tier),
+            price_context=None if is_usual else _context(self._tier),
         )
 
 
@@ -219,42 +241,6 @@ _whole: Any = None
 """The list, once it was found to be whole."""
 
 
-def _counts(usage: Usage, *, has_answer: bool) -> dict[str, int] | None:
-    """Name the counts as genai-prices does; None where they contradict each other."""
-    read, write = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
-    hour = usage.cache_write_1h_tokens or 0
-    if read + write > (usage.prompt_tokens or 0) or hour > write:
-        return None
-    counts = {"input_tokens": usage.prompt_tokens or 0}
-    if has_answer or usage.output_tokens:
-        counts["output_tokens"] = usage.output_tokens or 0
-    # A part that is 0 is left out: a model may have no rate of its own for it.
-    if read:
-        counts["cache_read_tokens"] = read
-    if write:
-        counts["cache_write_tokens"] = write
-    if hour:
-        counts["cache_write_1h_tokens"] = hour
-        if write > hour:
-            counts["cache_write_5m_tokens"] = write - hour
-    _count_kinds(counts, usage)
-    return counts
-
-
-def _count_kinds(counts: dict[str, int], usage: Usage) -> None:
-    """Add the kinds that have the same name here and there; most calls use none."""
-    if usage.cache_audio_read_tokens:
-        counts["cache_audio_read_tokens"] = usage.cache_audio_read_tokens
-    if usage.input_audio_tokens:
-        counts["input_audio_tokens"] = usage.input_audio_tokens
-    if usage.output_audio_tokens:
-        counts["output_audio_tokens"] = usage.output_audio_tokens
-    if usage.input_image_tokens:
-        counts["input_image_tokens"] = usage.input_image_tokens
-    if usage.output_image_tokens:
-        counts["output_image_tokens"] = usage.output_image_tokens
-
-
 def _context(tier: str | None) -> dict[str, str] | None:
     """Say under which of a model's price variants a call falls."""
     if tier is None:
@@ -299,6 +285,8 @@ def _is_priced(found: Any, usage: Usage) -> bool:
     rates = {name for name, rate in vars(found.model_price).items() if rate is not None}
     if usage.prompt_tokens and "input_mtok" not in rates:
         return False
+    if "output_reasoning_mtok" in rates:  # cheaper than the answer: sonar-deep-research
+        return False
     if usage.output_tokens and "output_mtok" not in rates:
         return False
     if usage.output_audio_tokens and "output_audio_mtok" not in rates:
@@ -317,7 +305,7 @@ def _price(
     """Split what the response says it cost in the proportion of the list's prices."""
     prompt, output = charge
     listed = prompt + output
-    source = f"genai-prices {genai_prices.__version__}"
+    source = f"genai-prices {genai_prices.__version__}, tokens only"
     if usage.total_cost is not None and listed > 0:
         share = usage.total_cost / listed
         prompt, output, source = prompt * share, output * share, "response"

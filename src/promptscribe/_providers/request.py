@@ -163,9 +163,9 @@ def _sampling(settings: JSONObject) -> JSONObject:
 def _response_format(body: JSONObject, settings: JSONObject) -> JSONObject | None:
     # OpenAI's responses: text.format; Ollama: format; Gemini: response_mime_type.
     asked = first(body, "response_format", "format") or at(body, "text", "format")
-    if asked == "json":
+    if word(asked) == "json":
         return {"type": "json_object"}
-    kind = at(asked, "type")
+    kind = word(at(asked, "type"))
     schema = first(asked, "json_schema", "schema")
     if kind == "json_schema" or (kind == "json_object" and isinstance(schema, dict)):
         flat = schema is None or "schema" not in table(asked)
@@ -175,7 +175,8 @@ def _response_format(body: JSONObject, settings: JSONObject) -> JSONObject | Non
         return {"type": "json_object"}
     if isinstance(asked, dict) and ("properties" in asked or kind == "object"):
         return {"type": "json_schema", "json_schema": {"schema": asked}}
-    if first(settings, "response_mime_type", "responseMimeType") == "application/json":
+    mime_type = first(settings, "response_mime_type", "responseMimeType")
+    if word(mime_type) == "application/json":
         gemini = first(settings, *GEMINI_SCHEMAS)
         if isinstance(gemini, dict):
             return {"type": "json_schema", "json_schema": {"schema": gemini}}

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
+    from promptscribe._providers.facts import Usage
+
 MOST: Final = 1_024
 """Tariffs that are kept; with one more, all are forgotten."""
 _SLOT: Final = 900 * 10**9
@@ -24,6 +26,46 @@ _BARE: Final = ("input_tokens", "output_tokens")
 _LINEAR: Final = frozenset({*_BARE, *_PARTS})
 
 Counts = dict[str, int]
+
+
+def counts_of(usage: Usage, *, has_answer: bool) -> Counts | None:
+    """Name the counts as genai-prices does; None where they contradict each other."""
+    read, write = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
+    hour = usage.cache_write_1h_tokens or 0
+    if read + write > (usage.prompt_tokens or 0) or hour > write:
+        return None
+    counts = {"input_tokens": usage.prompt_tokens or 0}
+    if has_answer or usage.output_tokens:
+        counts["output_tokens"] = usage.output_tokens or 0
+    # A part that is 0 is left out: a model may have no rate of its own for it.
+    if read:
+        counts["cache_read_tokens"] = read
+    if write:
+        counts["cache_write_tokens"] = write
+    if hour:
+        counts["cache_write_1h_tokens"] = hour
+        if write > hour:
+            counts["cache_write_5m_tokens"] = write - hour
+    _count_kinds(counts, usage)
+    return counts
+
+
+def _count_kinds(counts: Counts, usage: Usage) -> None:
+    """Add the kinds that have the same name here and there; most calls use none."""
+    if usage.cache_audio_read_tokens:
+        counts["cache_audio_read_tokens"] = usage.cache_audio_read_tokens
+    if usage.input_audio_tokens:
+        counts["input_audio_tokens"] = usage.input_audio_tokens
+    if usage.output_audio_tokens:
+        counts["output_audio_tokens"] = usage.output_audio_tokens
+    if usage.input_image_tokens:
+        counts["input_image_tokens"] = usage.input_image_tokens
+    if usage.output_image_tokens:
+        counts["output_image_tokens"] = usage.output_image_tokens
+    if usage.input_video_tokens:
+        counts["input_video_tokens"] = usage.input_video_tokens
+    if usage.output_video_tokens:
+        counts["output_video_tokens"] = usage.output_video_tokens
 
 
 @dataclass(frozen=True, slots=True)

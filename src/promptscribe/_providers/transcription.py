@@ -51,7 +51,10 @@ def detect(response: JSONValue) -> bool:
     if text(at(response, "text")) is None:
         return False
     usage = table(response.get("usage"))
-    if usage.get("type") in ("tokens", "duration") or "prompt_audio_seconds" in usage:
+    if (
+        word(usage.get("type")) in ("tokens", "duration")
+        or "prompt_audio_seconds" in usage
+    ):
         return True
     return any(signs <= response.keys() for signs in _SIGNS)
 
@@ -92,7 +95,7 @@ def join(chunks: list[JSONValue]) -> JSONValue:
     pieces: list[str] = []
     segments: list[JSONValue] = []
     for event in map(event_data, chunks):
-        kind = at(event, "type")
+        kind = word(at(event, "type"))
         if kind in DONE:
             return {name: value for name, value in event.items() if name != "type"}
         if kind in DELTA:
