@@ -49,13 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except ModuleNotFoundError as missing:
-        return _fail(f"{missing.name} is not installed; {_NEEDS_RECEIVER}")
+        return outbox.fail(f"{missing.name} is not installed; {_NEEDS_RECEIVER}")
     except PromptscribeError as problem:
-        return _fail(str(problem))
+        return outbox.fail(str(problem))
     except OSError as problem:
         reason = problem.strerror or str(problem)
         file = problem.filename
-        return _fail(reason if file is None else f"{file}: {reason}")
+        return outbox.fail(reason if file is None else f"{file}: {reason}")
     return code
 
 
@@ -225,7 +225,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         )
         server.serve(receiver)
     except ConfigurationError as wrong:
-        return _fail(f"{_TYPED.get(wrong.name, wrong.name)}: {wrong.problem}")
+        return outbox.fail(f"{_TYPED.get(wrong.name, wrong.name)}: {wrong.problem}")
     except (sqlite3.Error, OSError) as problem:
         # An OSError is of the file, or of the address.
         file = getattr(problem, "filename", None)
@@ -235,13 +235,8 @@ def _serve(arguments: argparse.Namespace) -> int:
         why = getattr(problem, "strerror", None) or str(problem)
         if getattr(problem, "errno", None) == errno.EADDRINUSE:
             why += ": is one running already? Another --port serves beside it"
-        return _fail(f"cannot {what}: {why}")
+        return outbox.fail(f"cannot {what}: {why}")
     return 0
-
-
-def _fail(sentence: str) -> int:
-    print(f"promptscribe: {sentence}", file=sys.stderr)
-    return 1
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ def _drain(arguments: argparse.Namespace) -> int:
     _tell_of_other_keys()
     if not result or _UNOPENED & result.reasons.keys():
         reasons = ", ".join(f"{n} {why}" for why, n in sorted(result.reasons.items()))
-        return _fail(f"not everything was delivered ({reasons or 'out of time'})")
+        return fail(f"not everything was delivered ({reasons or 'out of time'})")
     return 0
 
 
@@ -176,7 +176,7 @@ def _replay(_arguments: argparse.Namespace) -> int:
     try:
         taken, refused, unreadable = courier.replay()
     except DeliveryError as problem:
-        return _fail(str(problem))
+        return fail(str(problem))
     print(f"{taken} delivered, {refused} refused again")
     if unreadable:
         print(f"{unreadable} cannot be read, kept in {UNREADABLE}")
@@ -190,6 +190,7 @@ def _sentence(result: FlushResult) -> str:
     )
 
 
-def _fail(sentence: str) -> int:
+def fail(sentence: str) -> int:
+    """Say on stderr why a command failed; return its exit code."""
     print(f"promptscribe: {sentence}", file=sys.stderr)
     return 1
