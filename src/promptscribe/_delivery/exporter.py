@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _POLL: Final = 0.05
 """Seconds between looks at the journal while calls go on: they need not wake us."""
 _IDLE_AFTER: Final = 1.0
+"""Seconds without work after which the thread waits to be woken by the next call."""
 _RESCAN: Final = 5.0
 """Seconds between looks for the lanes of dead processes."""
 _NEXT: Final = 0.5
@@ -151,8 +152,8 @@ class Exporter:
     def _start(self) -> None:
         if self._is_up():
             return
-        # What was made before gevent made threads green, in a worker that it was forked
-        # to, would have the thread hold up all others wherever it waits.
+        # A queue or a condition made before gevent patched `threading`, as in a worker
+        # forked from a server that had loaded us, would block all greenlets.
         self._hang_bell()
         thread = threading.Thread(
             target=self._run, name="promptscribe-exporter", daemon=True
@@ -177,7 +178,7 @@ class Exporter:
             self._bell.put(None)
 
     def use_transport(self, transport: Transport | None) -> None:
-        """Send what comes from now on another way, and try at once."""
+        """Use another transport from now on, and try at once."""
         self._next_transport = transport
         self._urgent = True
         self.wake()
@@ -201,7 +202,7 @@ class Exporter:
                 asked to be left alone.
         """
         deadline = time.monotonic() + timeout
-        late = 0.0  # beside busy threads one is woken later than one asked for
+        late = 0.0  # how much later than asked busy threads let this one wake
         desk = self.desk
         if desk is None or (self.is_resting and goal.is_reached()):
             return
@@ -283,8 +284,8 @@ class Exporter:
         with self._lock:
             self.is_resting = True
         if self._source.retire():
-            return True  # whoever comes from now on starts another
-        with self._lock:  # somebody came, and may have found this one still up
+            return True  # the next call starts another thread
+        with self._lock:  # a call came, and may have found this thread still up
             is_alone = self._thread is threading.current_thread()
             if is_alone:
                 self.is_resting = False
@@ -295,7 +296,7 @@ class Exporter:
             self._listen(min(wait, self._chores_within))
 
     def _listen(self, timeout: float) -> None:
-        """Wait for the bell; what rings afterwards is heard the next time."""
+        """Wait for the bell; rings after that are for the next wait."""
         with contextlib.suppress(queue.Empty):
             self._bell.get(timeout=max(timeout, 0.0))
             while True:

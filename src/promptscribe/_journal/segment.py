@@ -64,8 +64,8 @@ class Segment:
         live: Frames that were read and not acknowledged yet, and gaps.
         is_read: Whether it was read to its end.
         logs: Logs in it, once they were counted; see `audit`.
-        obstacle: What stood in the way when it was opened the last time.
-        problem: What the system said of that.
+        obstacle: Why it could not be opened the last time, or None.
+        problem: The system's words for that.
     """
 
     __slots__ = (
@@ -185,7 +185,7 @@ class Segment:
             self.map[_SEALED] = self.end.to_bytes(8, "little")
 
     def notice_seal(self) -> None:
-        """Take over the end that the writer, another process, has told."""
+        """Read where the frames end, if its writer, another process, has sealed it."""
         mapping = self.open()
         if self.end is None and mapping is not None:
             end = int.from_bytes(mapping[_SEALED], "little")
@@ -224,12 +224,12 @@ class Segment:
             frame.add_checksums(self.map, bare)
 
     def protect(self, begin: int, end: int) -> None:
-        """Add the checksums that lack between two frames, but to what is done with."""
+        """Add missing checksums between two frames, except to what is acknowledged."""
         if (mapping := self.open()) is not None:
             self.add_checksums(frame.skim(mapping, begin, end).bare)
 
     def audit(self) -> bool:
-        """Count the logs of a sealed segment, and add the checksums that lack.
+        """Count the logs of a sealed segment, and add missing checksums.
 
         Returns:
             Whether every place up to the end holds a frame. If not, some thread is
@@ -247,11 +247,11 @@ class Segment:
         return True
 
     def is_there(self) -> bool:
-        """Say whether there is a file where it was made; see the law of `access`."""
+        """Say whether its file is still where it was made; see the law of `access`."""
         return self.path is None or not access.is_gone(self.path)
 
     def look(self) -> access.Obstacle | None:
-        """Say whether its file could be opened once more, before it is let go of."""
+        """Return what would keep its file from being opened again, if anything does."""
         return None if self.path is None else access.look(self.path)
 
     def is_older(self, than: float) -> bool:
@@ -290,7 +290,7 @@ class Segment:
         """Remove the file: everything in it was acknowledged, or is given up.
 
         Returns:
-            Whether there is none any more. If there is, what was mapped stays so.
+            Whether the file is gone. If it is not, it stays mapped.
         """
         if self.path is not None:
             try:
@@ -316,7 +316,8 @@ class Segment:
             return False
         except OSError:
             pass
-        return pid not in {0, os.getpid()}  # that was another one, before a restart
+        # Our own id in another's segment: a restart (of a container) gave it again.
+        return pid not in {0, os.getpid()}
 
     def truncate(self) -> None:
         """Give back the disk space after the last frame.

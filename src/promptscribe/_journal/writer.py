@@ -211,9 +211,9 @@ class Writer:
         return True
 
     def prepare(self) -> None:
-        """Do what a caller should not have to, see `Supply.prepare`; in the background.
+        """Do what no caller should wait for, see `Supply.prepare`; in the background.
 
-        A folder that somebody removed is noticed here: what was mapped is kept.
+        A folder that somebody removed is noticed here; what is mapped lives on.
         """
         if self.lane is not None:
             self.lane.renew()
@@ -236,7 +236,7 @@ class Writer:
             self.supply.give_up_lane()
 
     def sync(self) -> None:
-        """Have the disk itself hold all so far; gives the interpreter lock away."""
+        """Flush all so far to the disk itself; gives the interpreter lock away."""
         self.supply.sync(tuple(self.segments))
 
     def seal(self) -> None:

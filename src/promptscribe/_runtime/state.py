@@ -196,7 +196,7 @@ class Runtime:
 
     @contextlib.contextmanager
     def _starting(self) -> Iterator[None]:
-        # A signal's handler may log meanwhile, on this stack: all may be half imported.
+        # A signal handler may log on this very stack, amid half-made imports.
         self._early = early = list[tuple[int, bytes]]()
         try:
             yield
@@ -276,8 +276,8 @@ class Runtime:
             atexit.register(self._at_exit)
 
     def _at_exit(self) -> None:
-        # Nothing is begun now: what was made in isolation is no reason to look for what
-        # other programs left, and of a test run there is no sign any more.
+        # Only what was started is flushed: a program that logged only in isolation, as
+        # a test run does, has no reason to look for what other programs left.
         try:
             with contextlib.suppress(Exception):
                 if self._pipelines:
@@ -291,9 +291,9 @@ class Runtime:
 
 
 class _First:
-    """Takes the first frames under new settings, and the last of those calls.
+    """Starts the pipeline with the first frame under new settings.
 
-    By then other settings may be in force: both frames of a call belong together.
+    A call that began here ends here, whatever settings are in force by then.
 
     Attributes:
         append: Takes what comes after the first frame.
@@ -324,7 +324,7 @@ class _Unasked:
 
 
 def _follow_threads(asked: bool) -> None:
-    """Have threads take the current log along, or no longer: by name, from above."""
+    """Switch propagation into threads; by name, since it is a room above this one."""
     if asked or _THREADS in sys.modules:
         import_module(_THREADS).follow(asked)
 

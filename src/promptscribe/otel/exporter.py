@@ -58,8 +58,8 @@ class PromptscribeSpanExporter(SpanExporter):
             "source": source,
             **others,
         }
-        # One at a time: a wrong value must not cost the others, nor the application
-        # its whole OpenTelemetry.
+        # One at a time: a wrong value must not cost the other settings, nor raise and
+        # cost the application all of its telemetry.
         for name, value in given.items():
             if value is not None:
                 try:
@@ -67,8 +67,8 @@ class PromptscribeSpanExporter(SpanExporter):
                 except ConfigurationError as wrong:
                     failure.note("bad_setting", str(wrong))
         if sys.version_info[:2] == (3, 12):
-            # It alone starts no thread once the main one has ended, which is when the
-            # SDK exports what a short program did: ours has to run by then.
+            # Only 3.12 starts no thread once the main one has ended, which is when the
+            # SDK exports what a short program did: start ours now.
             runtime.flush(0)
             atexit.register(_export_the_last)
 
@@ -84,8 +84,8 @@ class PromptscribeSpanExporter(SpanExporter):
     def shutdown(self) -> None:
         """Take no more, and give what was exported a moment to be delivered.
 
-        The SDK exports its last batch when the program exits; what is begun then has
-        no exit handler of its own any more. The rest stays in the journal.
+        The SDK exports its last batch when the program exits, too late for us to
+        register an exit handler. What is not delivered by then stays in the journal.
         """
         if not self._is_shut_down:
             self._is_shut_down = True
