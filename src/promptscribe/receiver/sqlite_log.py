@@ -31,8 +31,8 @@ from promptscribe.schema import PAYLOAD_MEMBERS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from promptscribe.receiver.log_entry import LogChange
-    from promptscribe.receiver.sqlite_row import Entry
+    from promptscribe.receiver.log_entry import LogChange, LogDraft
+    from promptscribe.receiver.sqlite_row import Entry, Seen
     from promptscribe.receiver.sqlite_writer import Batch
     from promptscribe.receiver.upload import SpanLink
     from promptscribe.schema import JSONObject, JSONValue
@@ -65,19 +65,9 @@ def add_upload(
 
 def _add(batch: Batch, entry: Entry) -> LogReceipt | Refused:
     draft = entry.draft
-    if draft.log_id is not None:
-        stored = batch.intake.find(draft.log_id)
-        if stored is not None:
-            if stored.kind != draft.kind:
-                sentence = f"Log {draft.log_id} is the log of a {stored.kind}"
-                return Refused("conflict", sentence)
-            return LogReceipt(
-                draft.log_id,
-                stored.file_id,
-                stored.version_id,
-                stored.status,
-                stored.session_id,
-            )
+    stored = None if draft.log_id is None else batch.intake.find(draft.log_id)
+    if stored is not None:
+        return _answer_again(stored, draft)
     placed = place(batch, draft)
     if isinstance(placed, Refused):
         return placed
@@ -108,6 +98,15 @@ def _add(batch: Batch, entry: Entry) -> LogReceipt | Refused:
         # A client's clock may be ahead.
         batch.newest[version_id] = min(draft.created_us, batch.now_us)
     return LogReceipt(log_id, file_id, version_id, entry.status, entry.labels[-1])
+
+
+def _answer_again(stored: Seen, draft: LogDraft) -> LogReceipt | Refused:
+    """Return the answer to a log whose id is known."""
+    if stored.kind != draft.kind:
+        return Refused("conflict", f"Log {stored.id} is the log of a {stored.kind}")
+    return LogReceipt(
+        stored.id, stored.file_id, stored.version_id, stored.status, stored.session_id
+    )
 
 
 def update_log(batch: Batch, change: LogChange) -> Refused | None:
