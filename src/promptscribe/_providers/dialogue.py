@@ -48,7 +48,7 @@ def read_messages(value: JSONValue) -> list[JSONObject]:
         if isinstance(item, str):
             messages.append({"role": "user", "content": item})
         elif isinstance(item, dict):
-            messages.extend(read_message(item))
+            messages.extend(_read_message(item))
         elif isinstance(item, list) and len(item) == 2:  # LangChain's ("user", "hi")
             role, content = item
             if isinstance(role, str) and isinstance(content, str):
@@ -56,13 +56,13 @@ def read_messages(value: JSONValue) -> list[JSONObject]:
     return messages
 
 
-def read_message(raw: JSONObject, default_role: str = "user") -> list[JSONObject]:
+def _read_message(raw: JSONObject) -> list[JSONObject]:
     """Read one message.
 
     Args:
         raw: ``{role, content | parts | message, tool_calls …}``; LangChain has
-            ``type`` for the role, and its serialised form hides all in ``kwargs``.
-        default_role: Taken where the message has none (Gemini allows that).
+            ``type`` for the role, and its serialised form hides all in ``kwargs``;
+            one without a role, as Gemini allows, is the user's.
 
     Returns:
         One ChatMessage, or several where results of tools are among the parts.
@@ -71,7 +71,7 @@ def read_message(raw: JSONObject, default_role: str = "user") -> list[JSONObject
     kind = raw.get("type")
     if "role" not in raw and isinstance(kind, str) and kind.lower() not in KINDS:
         return _read_item(raw)
-    role = role_of(first(raw, "role", "type"), default_role)
+    role = role_of(first(raw, "role", "type"), "user")
     if role == "tool" and not isinstance(raw.get("parts"), list):
         return _read_result(raw)
     parts = _read_members(raw)
