@@ -2,7 +2,7 @@
 
 Its law: only with ``propagate_threads``, and only our own context. The standard
 library's methods are replaced once; each stand-in calls what it stands for, whatever
-it was, and is put away when nobody asks any more. One that another library has wrapped
+it was, and is put away when no settings ask for it. One that another library wrapped
 meanwhile stays beneath it and only passes on.
 
 A thread that a pool keeps for its work is nobody's: each task brings its own log, else

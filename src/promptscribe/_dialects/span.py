@@ -105,7 +105,7 @@ def from_plain(plain: JSONObject) -> Span:
     """Build a span of what `Span.as_plain` gave, whatever became of it.
 
     Raises:
-        ValueError: It is no span any more.
+        ValueError: It is no span.
     """
     kept = {name: value for name, value in plain.items() if value is not None}
     return msgspec.convert(kept, Span, strict=False)

@@ -112,7 +112,7 @@ class AppendedSegment(Segment):
 
     def outlive_file(self) -> None:
         """Go on in memory, with all that was appended."""
-        if self._file is not None:  # as yet it reaches what has no name any more
+        if self._file is not None:  # it still reaches the file, which has lost its name
             with contextlib.suppress(OSError, ValueError):
                 self.map = map_open(self._file.number(), 0, self.ACCESS)
         super().outlive_file()

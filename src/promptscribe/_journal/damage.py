@@ -42,7 +42,7 @@ def between(buffer: mmap.mmap | bytes, offset: int, until: int) -> Iterator[Wrec
     """Return what is damaged between two sound frames, or behind the last.
 
     Args:
-        buffer: A segment that nobody writes any more.
+        buffer: A segment without a writer.
         offset: Where the one ends.
         until: Where the other begins, or the segment ends.
     """
@@ -73,7 +73,7 @@ def begins(buffer: mmap.mmap | bytes, offset: int) -> bool:
 
 
 def within(buffer: mmap.mmap | bytes) -> Iterator[Wreck]:
-    """Return all that is damaged in a segment that nobody writes any more."""
+    """Return all that is damaged in a segment without a writer."""
     offset = frame.SEGMENT_HEADER_BYTES
     for found in frame.frames(buffer):
         if found.offset > offset:

@@ -139,7 +139,7 @@ class Join:
         return bool(self.dropped or self._wrecks or self._ends)
 
     def finish(self) -> list[Place]:
-        """Return where the calls began that cannot end any more, and forget all."""
+        """Return where the calls began that are still open, and forget all."""
         for reason in self.dropped.values():
             self._lose(reason, 1)
         for key in tuple(self._wrecks):

@@ -158,7 +158,7 @@ class Lane:
     def segment_paths(self) -> list[Path] | None:
         """Return the segment files, oldest first; None if nobody can say just now.
 
-        That is not the same as none: what a lane does not hold any more is given up.
+        That is not the same as none: what is missing from a lane is given up.
         """
         try:
             return sorted(p for p in self.path.iterdir() if p.suffix == SUFFIX)

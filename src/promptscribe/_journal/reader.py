@@ -260,7 +260,7 @@ class Reader:
     def count(self) -> int:
         """Return the logs in a lane that was just taken over, before the first `take`.
 
-        A call that was open counts if it cannot end any more.
+        An open call counts if its process is dead, as it cannot end.
         """
         is_dead = self.lane is not None and self.lane.inherit()
         total = 0
@@ -288,7 +288,7 @@ class Reader:
             segment.release()
             total += logs
         for segment in begun.values() if is_dead else ():
-            segment.logs = (segment.logs or 0) + 1  # one that cannot end any more
+            segment.logs = (segment.logs or 0) + 1  # one that cannot end
             total += 1
         return total
 

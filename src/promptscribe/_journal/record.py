@@ -71,7 +71,7 @@ def acknowledge(records: Iterable[Record]) -> bool:
     """Mark many logs as done with: 0.4 µs each, not 0.8.
 
     Where that makes the last one in a segment, its marks are left out: they touch
-    every page of a segment that has nothing in it any more.
+    every page of a segment that has nothing left in it.
 
     Returns:
         Whether there is such a segment. The caller has the readers clean up, at once:

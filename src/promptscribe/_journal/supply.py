@@ -225,7 +225,7 @@ class Supply:
         self._observer.journal_failed(reason, str(problem))
 
     def put_back(self) -> None:
-        """Remove the segments that are ready and not needed any more."""
+        """Remove the segments that were made ready and are not needed."""
         with self._lock:
             ready, self._ready = self._ready, collections.deque()
             self._present = 0

@@ -305,7 +305,7 @@ class Pipeline:
             for reader in self._heritage.counted:
                 reader.close()
         else:
-            self._tell_heirs()  # the thread, which would, may not come to it any more
+            self._tell_heirs()  # the thread hangs, and may never come to it
         if is_over or not eager:  # nobody comes after us for what was in memory
             lost = survey.count_memory_only(tuple(self.writer.segments))
             self._heritage.lose("memory_only", lost)

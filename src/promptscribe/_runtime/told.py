@@ -1,7 +1,6 @@
 """The told: what an OpenTelemetry span says of a call, when its log is read.
 
-Its law: pure and total, like all of reading. A span that cannot be read any more says
-nothing.
+Its law: pure and total, like all of reading. A span that cannot be read says nothing.
 """
 
 from __future__ import annotations

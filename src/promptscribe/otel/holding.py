@@ -57,7 +57,7 @@ class Holding:
         self._nodes.pop(key, None)
 
     def take_abandoned(self) -> list[tuple[Key, Node]]:
-        """Give the spans that nobody can end any more, and forget them."""
+        """Give the spans that were dropped without an end, and forget them."""
         if not self._nodes:
             return []
         gone = [(k, n) for k, n in tuple(self._nodes.items()) if n.is_abandoned]

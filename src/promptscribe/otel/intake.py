@@ -201,7 +201,7 @@ class Intake:
         return _write_all(calls)
 
     def _take_abandoned(self) -> list[_Placed]:
-        """Return the calls that wait for spans which nobody can end any more."""
+        """Return the calls that wait for spans that were dropped without an end."""
         calls: list[_Placed] = []
         for key, node in self._holding.take_abandoned():
             calls += self._release(key, node)

@@ -111,7 +111,7 @@ class Node:
 
     @property
     def live(self) -> Any:
-        """The span itself while it runs; None for one that nobody can end any more."""
+        """The span itself while it runs; None if it was dropped without an end."""
         return None if self._live is None else self._live()
 
     @property
@@ -140,7 +140,7 @@ class Ancestor(NamedTuple):
     Attributes:
         log_id: Its id; None if there is none.
         scope: Set if it is a log of this library's own; a place if that is all that is
-            known of it any more.
+            left of it.
         node: Set if it is a span.
         unseen: Span id, where all that is known is that a span of that id is above.
     """

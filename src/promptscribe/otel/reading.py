@@ -102,8 +102,8 @@ def plain(value: Any, depth: int = 0) -> JSONValue:
 def _opened(value: JSONValue) -> JSONValue:
     """Return what long JSON text says; other values as they are.
 
-    What is kept of a text has a limit, and cut JSON says nothing any more: of an
-    object each text and each picture is cut by itself.
+    Text is kept up to a limit, and JSON that is cut cannot be read: of an object
+    each text and each picture is cut by itself.
     """
     if type(value) is not str or len(value) <= LONGEST or value[0] not in "[{":
         return value

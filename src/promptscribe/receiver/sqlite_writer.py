@@ -286,7 +286,7 @@ def _hand_out(tickets: list[_Ticket[Any]], outcomes: Sequence[Any]) -> None:
     for loop, settled in loops.items():
         try:
             loop.call_soon_threadsafe(_settle, settled)
-        except RuntimeError:  # the loop has ended: nobody waits any more
+        except RuntimeError:  # the loop has ended: nobody waits
             continue
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 WIDTH: Final = 1000
 _NARROWEST: Final = 3  # a bar of no length would not be seen
-MAX_ROWS: Final = 2000  # more is no picture any more, and a page of megabytes
+MAX_ROWS: Final = 2000  # more is no picture, and a page of megabytes
 DEEPEST: Final = 12  # steps of indentation that the style sheet has
 _TICKS: Final = 4
 
