@@ -2,6 +2,7 @@
 
 from types import FunctionType, GeneratorType
 
+import pytest
 from tests.providers import documented as d
 
 from promptscribe import log_prompt
@@ -113,3 +114,22 @@ def test_a_programs_own_raw_stays_its_own():
 
     assert logs[0].output.startswith('{"answer":"hello"')
     assert logs[1].output.count('"text":"hello"') == 2
+
+
+def test_what_was_made_of_a_response_is_the_output_beside_it():
+    """As instructor's ``create_with_completion`` gives the two."""
+    chat = pytest.importorskip("openai.types.chat")
+    pydantic = pytest.importorskip("pydantic")
+    weather = pydantic.create_model("Weather", sky=(str, ...))(sky="grey")
+    response = chat.ChatCompletion.model_validate(d.OPENAI_CHAT)
+
+    with captured_logs() as logs:
+        log_prompt(path="a")(lambda: (weather, response))()
+        log_prompt(path="b")(lambda: (response, response))()
+
+    own = interpret(d.OPENAI_CHAT)
+    assert logs[0].output == '{"sky":"grey"}'
+    assert logs[0].output_message == own.output_message
+    assert logs[0].prompt_tokens == own.usage.prompt_tokens
+    assert logs[0].provider_response["id"] == d.OPENAI_CHAT["id"]
+    assert logs[1].prompt_tokens is None

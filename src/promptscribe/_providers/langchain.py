@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from promptscribe._providers import anthropic, bedrock, openai_usage
-from promptscribe._providers.dialogue import read_answer, unwrapped
+from promptscribe._providers.dialogue import KINDS, read_answer, unwrapped
 from promptscribe._providers.facts import Usage
-from promptscribe._providers.message import answered
+from promptscribe._providers.message import answered, role_of
 from promptscribe._providers.model import maker_of, provider_name
 from promptscribe._providers.stream import fused, merge, sealed
 from promptscribe._providers.value import (
@@ -37,27 +37,51 @@ CALL_BLOCKS: Final = ("tool_use", "tool_call_chunk", "input_json_delta", "tool_c
 PARSED: Final = frozenset({"raw", "parsed", "parsing_error"})
 """What ``with_structured_output(…, include_raw=True)`` gives: the message is raw."""
 STATE: Final = frozenset({"messages"})
-"""What a node of LangGraph's adds to the state: one message, or a list of it."""
+"""What a node of LangGraph's adds to the state, and what an agent's graph gives: one
+message, or a list."""
+STRUCTURED: Final = STATE | {"structured_response"}
+"""What an agent gives that was told a form to answer in."""
 
 
-def _message(response: JSONValue) -> JSONValue:
-    inner = response
-    if _is_around(response):
-        inner = first(response, "raw", "messages")
-        if isinstance(inner, list):
-            inner = inner[0] if len(inner) == 1 else None
-    return unwrapped(inner) if isinstance(inner, dict) else None
+def _messages(response: JSONValue) -> list[JSONObject]:
+    """Return the model's messages that a value holds.
+
+    Of a conversation, those after the last message of the user's: what was said before
+    was another call's, which a graph with a checkpointer repeats.
+    """
+    if not _is_around(response):
+        return [unwrapped(response)] if isinstance(response, dict) else []
+    inner = first(response, "raw", "messages")
+    if not isinstance(inner, list):
+        return [unwrapped(inner)] if isinstance(inner, dict) else []
+    held = [unwrapped(message) for message in tables(inner)]
+    if len(inner) != len(held) or not all(map(_is_turn, held)):
+        return []
+    if len(held) > 1 and ("response_metadata" not in held[-1] or not _is_ai(held[-1])):
+        return []
+    asked = [n for n, message in enumerate(held) if role_of(message["type"]) == "user"]
+    return [one for one in held[asked[-1] + 1 if asked else 0 :] if _is_ai(one)]
+
+
+def _is_turn(message: JSONObject) -> bool:
+    return "content" in message and (word(message.get("type")) or "").lower() in KINDS
+
+
+def _is_ai(message: JSONObject) -> bool:
+    kind = word(message.get("type"))
+    return kind is not None and kind in TYPES
 
 
 def _is_around(response: JSONValue) -> bool:
-    return isinstance(response, dict) and response.keys() in (PARSED, STATE)
+    if not isinstance(response, dict):
+        return False
+    return response.keys() in (PARSED, STATE, STRUCTURED)
 
 
 def detect(response: JSONValue) -> bool:
     """Say whether *response* is an AI message, dumped or in LangChain's envelope."""
-    body = _message(response)
-    kind = at(body, "type")
-    return isinstance(kind, str) and kind in TYPES and "content" in table(body)
+    messages = _messages(response)
+    return bool(messages) and _is_ai(messages[-1]) and "content" in messages[-1]
 
 
 def _is_message(chunk: JSONValue) -> bool:
@@ -71,19 +95,43 @@ def is_chunk(chunk: JSONValue) -> bool:
 
 def interpret(response: JSONValue) -> ResponseFacts:
     """Read a whole message."""
-    body = table(_message(response))
+    messages = _messages(response)
+    body = messages[-1]
     about = table(body.get("response_metadata"))
     reasons = ("finish_reason", "stop_reason", "stopReason", "done_reason", "status")
-    model = word(first(about, "model_name", "model", "model_id", "model_version"))
+    model = _model(about)
     maker = word(first(about, "model_provider", "ls_provider"))
     return answered(
         [read_answer(body | {"role": "assistant", "name": None})],
         finish_reason=word(first(about, *reasons)),
-        usage=read_usage(body),
+        usage=_read_sum(messages) if messages[1:] else read_usage(body),
+        shares=_shares(messages),
         model=model,
         provider=provider_name(maker) or maker_of(model),
         service_tier=_tier(about),
     )
+
+
+def _model(about: JSONObject) -> str | None:
+    return word(first(about, "model_name", "model", "model_id", "model_version"))
+
+
+def _read_sum(messages: list[JSONObject]) -> Usage | None:
+    """Add up what a loop over tools has used, if each message says it."""
+    usages = [message.get("usage_metadata") for message in messages]
+    if not all(isinstance(usage, dict) for usage in usages):
+        return None
+    return read_usage({"usage_metadata": _summed(tables(usages))})
+
+
+def _shares(messages: list[JSONObject]) -> list[tuple[str | None, Usage]] | None:
+    """Give each message its own price: a long prompt is dearer, many short ones not."""
+    if not messages[1:]:
+        return None
+    told = [
+        (_model(table(m.get("response_metadata"))), read_usage(m)) for m in messages
+    ]
+    return [(model, usage) for model, usage in told if usage is not None]
 
 
 def _tier(about: JSONObject) -> str | None:

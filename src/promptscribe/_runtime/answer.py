@@ -80,6 +80,9 @@ def add_response(
     elif type(value) is record.Chunks:
         type_name = value.type_name
         value = registry.join([record.plain(c) for c in value.chunks])
+    elif _is_made_of(value):
+        made, (type_name, value) = value
+        draft.fill("output", _as_text(record.plain(made)))
     else:
         value = plain(value)
     facts = registry.interpret(value, type_name)
@@ -88,6 +91,23 @@ def add_response(
     else:
         _add_facts(draft, facts, value, is_priced=is_priced)
     return facts
+
+
+def _is_made_of(value: Any) -> bool:
+    """Say whether this is what was made of a response, and the response.
+
+    instructor's ``create_with_completion`` gives the two (instructor 1.17.0,
+    instructor/core/client.py), and so do functions that were written like it.
+    """
+    if type(value) is not list or len(value) != 2:
+        return False
+    made, response = value
+    if type(response) is not record.Model:
+        return False
+    name, held = response
+    # Two responses are no one's answer.
+    is_response = registry.interpret(held, name) is not None
+    return is_response and registry.interpret(record.plain(made)) is None
 
 
 def add_given(draft: Draft, response: Any) -> ResponseFacts | None:
