@@ -46,7 +46,6 @@ def test_all_problems_are_named_at_once(client):
         ("path", "a/\uff0e\uff0e/b"),
         ("path", "x" * 513),
         ("id", []),
-        ("log_id", ""),
         ("log_id", 7),
         ("messages", {}),
         ("messages", ["hi"]),

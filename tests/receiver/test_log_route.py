@@ -438,3 +438,19 @@ def test_a_time_that_utc_does_not_have_is_the_last_that_it_has(client, sent, kep
 
     assert {log[name] for name in times} == {kept}
     assert [client.get(page).status_code for page in pages] == [200] * len(pages)
+
+
+@pytest.mark.parametrize("route", ["prompts", "tools", "flows"])
+def test_an_empty_id_is_none(client, route):
+    """As it comes from a variable that is not set: no reason to lose a log."""
+    details = {"flow": {"attributes": {}}} if route == "flows" else {}
+    body = {"path": "p", "log_id": "", "trace_parent_id": "", **details}
+
+    answers = [client.post(f"/{route}/log", json=body) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    one, two = (answer.json()["id"] for answer in answers)
+    assert one != two
+    record = client.get(f"/logs/{one}").json()
+    assert record["trace_parent_id"] is None
+    assert record["trace_id"] in {None, one}

@@ -84,11 +84,11 @@ def check_instant(value: JSONValue, where: Location, found: list[Problem]) -> No
 
 
 def check_identifier(value: JSONValue, where: Location, found: list[Problem]) -> None:
-    """Ask for an id that a client may choose."""
-    if not isinstance(value, str) or not value or len(value) > fitting.MAX_ID:
-        message = f"Input should be a string of 1 to {fitting.MAX_ID} characters"
+    """Ask for an id that a client may choose; an empty one is none."""
+    if not isinstance(value, str) or len(value) > fitting.MAX_ID:
+        message = f"Input should be a string of at most {fitting.MAX_ID} characters"
         found.append(Problem(where, message, "string_type"))
-    elif not fitting.is_id(value):
+    elif value and not fitting.is_id(value):
         message = "Input should have no control characters"
         found.append(Problem(where, message, "string_pattern_mismatch"))
 

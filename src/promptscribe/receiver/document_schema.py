@@ -24,7 +24,7 @@ _TIME: Final = _nullable(
     "string", "number", description="ISO 8601, without an offset UTC; or epoch seconds"
 )
 _STATUS: Final = {"enum": ["complete", "incomplete", None]}
-_ID: Final = _nullable("string", minLength=1, maxLength=512)
+_ID: Final = _nullable("string", maxLength=512)
 _MESSAGE: Final = {"$ref": "#/components/schemas/ChatMessage"}
 
 

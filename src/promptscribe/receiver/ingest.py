@@ -149,13 +149,13 @@ def read_log(
     path = get("path")
     return LogDraft(
         kind=kind,
-        log_id=get("log_id"),
+        log_id=get("log_id") or None,
         file_id=get("id"),
         path=path.strip("/") if path else None,
         details=None if details is None else canonical_details(kind, details),
         target_version=target_version,
         target_environment=target_environment,
-        trace_parent_id=get("trace_parent_id"),
+        trace_parent_id=get("trace_parent_id") or None,
         created_us=now_us if created_at is None else parse_instant(created_at),
         start_us=instant_of(body, "start_time"),
         end_us=instant_of(body, "end_time"),
