@@ -118,6 +118,46 @@ def test_an_index_takes_many_steps(client, index, found):
     assert page["total"] == 250
 
 
+def test_of_a_text_without_end_the_index_has_both_ends(client, post, index, tmp_path):
+    """Whoever else writes waits for the indexing of a log, and for its deletion."""
+    middle = " ".join(f"w{number}" for number in range(200_000))
+    inputs = {"q": f"first {middle} last"}
+    post(path="p", log_id="x", inputs=inputs, output="said", metadata=inputs)
+
+    index()
+
+    def total(**search):
+        return client.get("/logs", params=search | {"size": 0}).json()["total"]
+
+    assert [total(search=text) for text in ("first", "last", "said")] == [1, 1, 1]
+    assert [total(metadata_search=text) for text in ("first", "last")] == [1, 1]
+    with closing(connect(tmp_path / "logs.db")) as connection:
+        count = "SELECT (SELECT sum(cnt) FROM words_terms) + sum(cnt) FROM labels_terms"
+        (words,) = connection.execute(count).fetchone()
+        assert words < 100_000  # of 400,000
+
+        assert client.delete("/logs", params={"id": "x"}).status_code == 204
+        (words,) = connection.execute(count).fetchone()
+        assert words in {None, 0}
+
+
+def test_a_step_of_the_index_takes_no_more_for_large_logs(post, tmp_path, monkeypatch):
+    """A hundred of a megabyte in one transaction would keep all others waiting."""
+    monkeypatch.setattr(sqlite_writer, "_PAUSE", 60)
+    monkeypatch.setattr(sqlite_writer, "_PATIENCE", 60)
+    for _ in range(4):
+        post(path="p", output="data " * 120_000)
+
+    marks = []
+    with closing(connect(tmp_path / "logs.db")) as connection:
+        more = True
+        while more:
+            more = index_some(connection)
+            marks += connection.execute("SELECT seq FROM indexed").fetchone()
+
+    assert marks == [2, 4, 4]
+
+
 def test_pictures_have_no_words():
     """A data: URL is left out, numbers are words as well."""
     members = {"inputs": {"a": "data:image/png;base64,AAAA", "b": [7, True, None]}}

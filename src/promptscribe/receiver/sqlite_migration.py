@@ -231,4 +231,11 @@ MIGRATIONS: Final = (
     CREATE INDEX spans_by_response ON spans (trace, response)
         WHERE response IS NOT NULL;
     """,
+    # Indexed again: of a text without end the index has both ends alone now, and takes
+    # a log out of itself by the text that it had.
+    """
+    INSERT INTO words (words) VALUES ('delete-all');
+    INSERT INTO labels (labels) VALUES ('delete-all');
+    UPDATE indexed SET seq = 0;
+    """,
 )

@@ -3,7 +3,8 @@
 Its law: the index is behind, never wrong: logs after its mark are searched one by
 one, and what changes or deletes a log before the mark changes the index with it.
 Indexing 2 KB of text costs 90 µs (FTS5, unicode61; by trigrams 640), more than all
-the rest of storing a log: so it waits for a pause.
+the rest of storing a log: so it waits for a pause, and ends soon, since whoever
+writes has to wait for it. Of a text without end it has both ends.
 """
 
 # ruff: noqa: S608
@@ -29,6 +30,10 @@ UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\U0003ffff]"
 )
 _STEP: Final = 100  # logs in one transaction: 10 ms that a request may have to wait
+_STEP_BYTES: Final = 1024 * 1024  # and no more than so much of them, after the first
+# Characters of one log that the index has, from both ends: a million words would hold
+# everybody else up for 5 s, and again when the log is deleted.
+_MOST_TEXT: Final = 256 * 1024
 # An index for each of the searches: its table, and the members it looks through.
 INDEXES: Final = {"words": SEARCHED, "labels": ("metadata",)}
 
@@ -40,15 +45,20 @@ def index_some(connection: sqlite3.Connection) -> bool:
         "SELECT seq, body FROM bodies WHERE seq > (SELECT seq FROM indexed)"
         " ORDER BY seq LIMIT ?",
         (_STEP,),
-    ).fetchall()
+    )
+    last, taken, left = None, 0, _STEP_BYTES
     for seq, body in rows:
         # A body that was damaged has no words, and keeps no other from its own.
         with suppress(msgspec.DecodeError, UnicodeDecodeError):
             add_words(connection, seq, msgspec.json.decode(body))
-    if rows:
-        connection.execute("UPDATE indexed SET seq = ?", (rows[-1][0],))
+        last, taken, left = seq, taken + 1, left - len(body)
+        if left <= 0:
+            break
+    rows.close()
+    if last is not None:
+        connection.execute("UPDATE indexed SET seq = ?", (last,))
     connection.execute("COMMIT")
-    return len(rows) == _STEP
+    return taken == _STEP or left <= 0
 
 
 def is_indexed(connection: sqlite3.Connection, seq: int) -> bool:
@@ -75,11 +85,17 @@ def remove_words(connection: sqlite3.Connection, seq: int, members: JSONObject) 
 
 
 def _indexed_texts(members: JSONObject) -> Iterator[tuple[str, str]]:
-    yield "words", spaced(searched_text(members))
+    yield "words", _both_ends(spaced(searched_text(members)))
     metadata = members.get("metadata")
     if metadata:
         # With the names of its members: whoever looks for metadata looks for them.
-        yield "labels", spaced("\n".join(_texts(metadata, names=True)))
+        yield "labels", _both_ends(spaced("\n".join(_texts(metadata, names=True))))
+
+
+def _both_ends(text: str) -> str:
+    if len(text) <= _MOST_TEXT:
+        return text
+    return f"{text[: _MOST_TEXT // 2]}\n{text[-_MOST_TEXT // 2 :]}"
 
 
 def spaced(text: str) -> str:
