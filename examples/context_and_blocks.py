@@ -35,4 +35,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-    print(promptscribe.force_flush(timeout=5).delivered, "delivered")
+    print(promptscribe.force_flush().delivered, "delivered")

@@ -32,5 +32,5 @@ async def agent(question: str) -> str:
 
 if __name__ == "__main__":
     print(asyncio.run(agent("Why?")))
-    result = promptscribe.force_flush(timeout=5)
+    result = promptscribe.force_flush()
     print(f"{result.delivered} delivered, {result.pending} pending")

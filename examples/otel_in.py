@@ -27,4 +27,4 @@ with (
         }
     )
 
-print(force_flush(timeout=5))
+print(force_flush())

@@ -33,5 +33,5 @@ def answer(question: str) -> dict[str, object]:
 if __name__ == "__main__":
     print(greet("Ada"))
     print(answer("What is a log?"))
-    result = promptscribe.force_flush(timeout=5)
+    result = promptscribe.force_flush()
     print(f"{result.delivered} delivered, {result.pending} pending")

@@ -35,4 +35,4 @@ if __name__ == "__main__":
     with log_prompt("streaming/block") as log:  # where there is no function
         for _ in log.record(stream_chunks("six seven")):
             pass
-    print(promptscribe.force_flush(timeout=5).delivered, "delivered")
+    print(promptscribe.force_flush().delivered, "delivered")

@@ -163,7 +163,7 @@ def test_a_server_that_asks_for_no_pause_is_left_alone_all_the_same(
 
     sink.wait(lambda: len(sink.requests) >= 8)
 
-    assert time.monotonic() - began > 0.3  # at least; without a pause it were 0.03
+    assert time.monotonic() - began > 0.1  # at least; without a pause it were 0.03
     assert promptscribe.stats().pending == 20
 
 
@@ -571,21 +571,28 @@ def test_the_environment_to_log_to_reaches_both_routes(sink, deliver):
 
 @pytest.mark.slow
 def test_a_slow_server_gets_many_requests_at_a_time(deliver, sink):
-    """At 50 ms for an answer, hundreds of logs a second all the same."""
-    pause = threading.Event()
+    """Eight at a time at least, or many logs in each."""
+    are_many = threading.Event()
+    lock = threading.Lock()
+    inside = []
 
-    def judge(_seen):
-        pause.wait(0.05 if not sink.offer else 0.0001)
+    def judge(seen):
+        with lock:
+            inside.append(seen)
+            if len(inside) >= 8:
+                are_many.set()
+        are_many.wait(0.3)
+        with lock:
+            inside.remove(seen)
         return Reply()
 
-    sink.judge = judge
+    if sink.offer is None:
+        sink.judge = judge
     deliver()
     call(600)
-    begun = runtime.monotonic_ns()
     sink.wait(lambda: len(sink.stored) == 600)
-    rate = 600 / ((runtime.monotonic_ns() - begun) / 1e9)
 
-    assert rate > 150
+    assert are_many.is_set() or len(sink.requests) < 100
     names = [t.name for t in threading.enumerate()]
     assert sum(n.startswith("promptscribe-sender") for n in names) <= 32
 

@@ -94,15 +94,16 @@ def test_what_gets_the_numbers_of_ours_is_neither_closed_nor_written_to(
 
 
 FORKS = """
-import os, sys, time
+import os, sys
 import promptscribe
 from promptscribe._runtime.state import runtime
 
 promptscribe.configure(base_url=sys.argv[1])
 promptscribe.log_prompt(len)("x")
 promptscribe.force_flush(30)
-while runtime._pipelines[0]._exporter.desk.is_busy:  # it has asked what is offered
-    time.sleep(0.01)
+exporter = runtime._pipelines[0]._exporter
+with exporter._progress:  # until it has asked what is offered
+    assert exporter._progress.wait_for(lambda: not exporter.desk.is_busy, 60)
 if child := os.fork():
     raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 with os.scandir("/proc/self/fd") as numbers:
