@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 import promptscribe
-from promptscribe._delivery import transport as transports
+from promptscribe._delivery import patience
 from promptscribe._delivery.transport import HttpTransport, Request
 from promptscribe._runtime.state import runtime
 from promptscribe._secret import Secret
@@ -96,7 +96,7 @@ def test_no_failure_shows_it_not_even_with_the_values_of_variables(
 ):
     """As tools show them that report errors: refused, silent, nowhere."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    monkeypatch.setattr(transports, "_ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(patience, "_ANSWER_SECONDS", 0.1)
     opened = []
     url = where(opened)
     transport = HttpTransport(url, Secret(CANARY), timeout=0.1, use_proxy=use_proxy)

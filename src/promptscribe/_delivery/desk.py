@@ -256,6 +256,7 @@ class Desk:
         return ready
 
     def _dispatch(self, batch: Batch) -> bool:
+        batch.route.has_our_ids = self._identity.is_ours
         if self._senders.send(batch):
             return True
         if isinstance(batch.route, Inquiry):
@@ -318,8 +319,6 @@ class Desk:
             self._send_one_by_one()
         elif self._fate.is_one_by_one or (isinstance(route, Bulk) and route.is_another):
             self._send_one_by_one()
-        if isinstance(batch.route, Bulk):
-            batch.route.is_terse = self._identity.is_ours
         if self.circuit.is_open:
             self._window = 1
         else:

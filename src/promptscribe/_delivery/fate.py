@@ -189,7 +189,7 @@ class Fate:
     def _give_up(self, parcel: Parcel, status: int, reason: str, words: str) -> bool:
         if not self._tray.unpack([parcel]):
             return True
-        if not self._bury(parcel.request, status, words):
+        if not self._bury(parcel.request(), status, words):
             return False
         self._identity.forgo(parcel)
         self._identity.keep()

@@ -83,7 +83,7 @@ class Identity:
         """Say whether a log was refused since the server has it by that very id."""
         if answer.status != 409:
             return False
-        log_id = _member(parcel.body, "log_id")
+        log_id = id_of(parcel)
         return retry.is_repeat(answer, log_id, may_be_stored=parcel.may_be_stored)
 
     def learn(self, parcel: Parcel, answer: Answer) -> None:
@@ -91,7 +91,7 @@ class Identity:
         if self.is_ours:
             return
         given = _member(answer.body, "id")
-        log_id = parcel.log_id or _member(parcel.body, "log_id")
+        log_id = parcel.log_id or id_of(parcel)
         self._is_known = True
         if type(given) is not str or type(log_id) is not str:
             return
@@ -134,6 +134,11 @@ class Identity:
         parcel.log_id = str(body.pop("log_id", ""))
         parcel.body = json.dumps(body).encode()
         return True
+
+
+def id_of(parcel: Parcel) -> Any:
+    """Return the id by which a log is sent; None where it is packed, or has none."""
+    return _member(parcel.body, "log_id")
 
 
 def _member(content: bytes, name: str) -> Any:

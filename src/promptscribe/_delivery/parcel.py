@@ -87,10 +87,9 @@ class Parcel:
             return len(self.body)
         return len(self.record.start or b"") + len(self.record.end or b"")
 
-    @property
-    def request(self) -> Request:
-        """What is sent for it, if it is sent alone."""
-        return Request(self.path, self.query, self.body)
+    def request(self, *, is_echoed: bool = False) -> Request:
+        """Return what is sent for it, if it is sent alone."""
+        return Request(self.path, self.query, self.body, is_echoed=is_echoed)
 
 
 Content: TypeAlias = "tuple[str, Mapping[str, str], bytes]"

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from promptscribe._delivery import retry
+from promptscribe._delivery.identity import id_of
 from promptscribe._delivery.transport import Answer, Request
 from promptscribe.errors import Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from promptscribe._delivery.parcel import Batch, Outcome, Packing
+    from promptscribe._delivery.parcel import Batch, Outcome, Packing, Parcel
     from promptscribe._delivery.transport import Offer, Transport
 
 BULK_PATH: Final = "/prompts/logs"
@@ -30,6 +32,7 @@ BOMB_RATIO: Final = 100
 
 _ANSWER_BYTES: Final = 8 << 20
 _STORED_LINE: Final = b'{"status":200,'
+_ID: Final = re.compile(rb'"id"\s*:\s*"([!-~]+?)"')
 
 _EACH: Final = frozenset({200, 207})
 """Statuses of a bulk answer that has a line for each log; WebDAV has a name for that
@@ -47,10 +50,13 @@ class Route(Protocol):
 
     Attributes:
         is_bulk: Whether a batch is one request.
+        has_our_ids: Whether the server has shown that it takes the ids it is given.
         most: Most parcels in a batch.
         most_bytes: Most bytes of bodies in a batch.
         packing: How logs travel as the journal has them; None if they cannot.
     """
+
+    has_our_ids: bool
 
     @property
     def is_bulk(self) -> bool: ...
@@ -77,7 +83,7 @@ class Inquiry:
         problem: Why there is none.
     """
 
-    is_bulk = False
+    is_bulk = has_our_ids = False
     packing = None
     most = 0
     most_bytes = 0
@@ -98,7 +104,7 @@ class Inquiry:
 class OneByOne:
     """One request a log, as the contract has it."""
 
-    is_bulk = False
+    is_bulk = has_our_ids = False
     packing = None
     most_bytes = 4 << 20
 
@@ -117,7 +123,8 @@ class OneByOne:
         outcomes: list[Outcome] = []
         for parcel in batch.parcels:
             try:
-                answer = self._transport.send(parcel.request)
+                request = parcel.request(is_echoed=self.has_our_ids)
+                answer = self._transport.send(request)
             except Unreachable as problem:
                 outcomes.append(problem)
                 break
@@ -138,7 +145,6 @@ class Bulk:
     Attributes:
         is_missing: Whether the server turned out not to have the route.
         is_another: Whether it has another one there, which may have stored the logs.
-        is_terse: Whether nobody asks for the ids in its answers any more.
     """
 
     is_bulk = True
@@ -149,7 +155,7 @@ class Bulk:
         self, transport: Transport, *, gzip: bool, packing: Packing | None
     ) -> None:
         self.is_missing = self.is_another = False
-        self.is_terse = False
+        self.has_our_ids = False
         self._packing = packing
         self._is_unread = False
         self._transport = transport
@@ -189,8 +195,14 @@ class Bulk:
             if len(content) < BOMB_RATIO * len(packed):
                 content = packed
                 headers["Content-Encoding"] = "gzip"
+        is_plain = packing is None and "Content-Encoding" not in headers
         return Request(
-            BULK_PATH, {}, content, headers=headers, answer_bytes=_ANSWER_BYTES
+            BULK_PATH,
+            {},
+            content,
+            headers=headers,
+            answer_bytes=_ANSWER_BYTES,
+            is_echoed=self.has_our_ids and is_plain,
         )
 
     def _read(self, answer: Answer, batch: Batch) -> None:
@@ -209,7 +221,9 @@ class Bulk:
             return
         lines = answer.body.splitlines() if answer.status in _EACH else []
         if len(lines) == count:
-            short = _STORED_LINE if self.is_terse else ()
+            short = _STORED_LINE if self.has_our_ids else ()
+            if not all(line.startswith(short) for line in lines):
+                lines = _by_name(lines, batch.parcels)
             batch.outcomes = [
                 STORED if line.startswith(short) else _outcome(line) for line in lines
             ]
@@ -230,6 +244,25 @@ def as_line(query: Mapping[str, str], body: bytes) -> bytes:
     extra = {_BULK_NAMES.get(name, name): v for name, v in query.items()}
     head = json.dumps(extra).encode()
     return head if body == b"{}" else head[:-1] + b"," + body[1:]
+
+
+def _by_name(lines: list[bytes], parcels: list[Parcel]) -> list[bytes]:
+    """Return a line for each log: the one that names it, or the next that names none.
+
+    Who answers as results come in may put what it refused last.
+    """
+    ids = [id_of(parcel) for parcel in parcels]
+    known = frozenset(ids)
+    named: dict[str, bytes] = {}
+    others: list[bytes] = []
+    for line in lines:
+        found = _ID.search(line)
+        if found is None or (log_id := found[1].decode()) not in known:
+            others.append(line)
+        else:
+            named[log_id] = line
+    rest = iter(others)
+    return [named.get(log_id) or next(rest, b"") for log_id in ids]
 
 
 def _outcome(line: bytes) -> Outcome:

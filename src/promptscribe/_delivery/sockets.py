@@ -30,18 +30,24 @@ class Sockets:
         self._last: socket.socket | None = None
         _all.add(self)
 
-    def note(self, response: Any) -> None:
-        """Take note of the socket that a response came through."""
+    def note(self, response: Any) -> bool:
+        """Take note of the socket that a response came through; False if of none."""
         stream = response.extensions.get("network_stream")
         one = None if stream is None else stream.get_extra_info("socket")
         if one is self._last or one is None:
-            return
+            return one is not None
         if one not in self._known and (file := _file(one)) is not None:
             for other in tuple(self._known):
                 if other.fileno() < 0:
                     self._known.pop(other, None)
             self._known[one] = file
         self._last = one
+        return True
+
+    def cut(self, response: Any) -> None:
+        """Close the connection that a response came through; nobody uses it again."""
+        if (stream := response.extensions.get("network_stream")) is not None:
+            stream.close()
 
     def are_gone(self) -> bool:
         """Say whether the program has closed them; it takes 1 µs.

@@ -10,14 +10,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import math
+import re
 import sys
-import time
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from promptscribe._delivery import environment, unseen
+from promptscribe._delivery import environment, patience, unseen
 from promptscribe._delivery.sockets import Sockets
 from promptscribe._fork import ForkLock
 from promptscribe.errors import Unreachable
@@ -28,11 +27,14 @@ if TYPE_CHECKING:
     from promptscribe._secret import Secret
 
 _ANSWER_BYTES: Final = 256 << 10
-_ANSWER_SECONDS: Final = 30.0
 """What is read of an answer, whatever is wanted of it: an end that is near gives the
-connection back, one that is not takes neither memory nor a thread for ever."""
-_REQUEST_SECONDS: Final = 300.0
-"""A mebibyte over a line of 32 kbit/s; what is slower takes a thread for ever."""
+connection back, one that is not takes no memory."""
+
+_STORED_ID: Final = re.compile(
+    rb'\A\{(?!"status":(?!200,))[^\n]*?"id"\s*:\s*"(log_[0-9a-f]{48})"'
+)
+"""What an answer, or the first line of one to many logs, calls a log that was stored,
+if by an id of our make."""
 
 _importing = ForkLock()
 """Held while httpx is imported, and by whoever forks: a child that is forked in the
@@ -48,6 +50,7 @@ class Request(NamedTuple):
         body: JSON.
         headers: Header fields besides the usual ones.
         answer_bytes: How much of the answer is of interest.
+        is_echoed: Whether the answer names logs as the body does.
     """
 
     path: str
@@ -55,6 +58,7 @@ class Request(NamedTuple):
     body: bytes
     headers: Mapping[str, str] = MappingProxyType({})
     answer_bytes: int = _ANSWER_BYTES
+    is_echoed: bool = False
 
 
 class Answer(NamedTuple):
@@ -173,6 +177,7 @@ class HttpTransport:
                 self.close()
             line = self._line or self._connect()
         httpx = line.httpx
+        waits = patience.waits(self.timeout)
         try:
             url = line.urls.get(asked.path)
             if url is None:
@@ -183,16 +188,24 @@ class HttpTransport:
                 url.copy_with(params=asked.query) if asked.query else url,
                 headers={**line.headers, **asked.headers},
                 content=asked.body or None,
-                extensions={"timeout": _timeouts(self.timeout)},
+                extensions={"timeout": waits},
             )
             with unseen.uninstrumented():
                 response = line.send(request)
-                line.sockets.note(response)
-                body = _read_body(response, max(asked.answer_bytes, _ANSWER_BYTES))
+                is_of_socket = line.sockets.note(response)
+                if is_of_socket and not waits["read"].has_begun:
+                    response.close()  # and its connection with it: it is not read
+                    raise Unanswered("the answer was there before the question")
+                body = patience.read_body(
+                    response, max(asked.answer_bytes, _ANSWER_BYTES)
+                )
+            if asked.is_echoed and _is_to_another(asked, body):
+                line.sockets.cut(response)
+                raise Unanswered("the answer is to another request")
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as problem:
-            raise Unreachable(_describe(problem)) from None
+            raise Unreachable(_describe(problem, line.urls[asked.path])) from None
         except httpx.TransportError as problem:
-            raise Unanswered(_describe(problem)) from None
+            raise Unanswered(_describe(problem, line.urls[asked.path])) from None
         except httpx.InvalidURL as problem:
             raise Unreachable(f"unusable URL: {type(problem).__name__}") from None
         return response, body
@@ -258,59 +271,13 @@ class _Line:
     sockets: Sockets
 
 
-class _TimeLeft:
-    """Seconds for one wait for bytes: fewer when all together have taken too long.
+def _is_to_another(asked: Request, body: bytes) -> bool:
+    """Say whether an answer names a log that was not in the request.
 
-    httpx knows no bound for a whole exchange, and a server that sends a byte now and
-    then stays within any for one wait. But it hands on what it is given for that to
-    `socket.socket.settimeout` before each wait, which takes it for a whole number.
+    Who answers one request twice is an answer ahead from then on.
     """
-
-    __slots__ = ("_all", "_one", "_until")
-
-    def __init__(self, one: float, all_together: float) -> None:
-        self._one = one
-        self._all = all_together
-        self._until: float | None = None
-
-    def __index__(self) -> int:
-        now = time.monotonic()
-        if self._until is None:  # the first wait begins
-            self._until = now + self._all
-        return max(math.ceil(min(self._one, self._until - now)), 0)  # 0: not at all
-
-    def __float__(self) -> float:  # gevent's sockets ask for that
-        return float(self.__index__())
-
-
-def _timeouts(one: float) -> dict[str, Any]:
-    return {
-        "connect": one,
-        "pool": one,
-        "write": _TimeLeft(one, _REQUEST_SECONDS),
-        "read": _TimeLeft(one, _ANSWER_SECONDS),
-    }
-
-
-def _read_body(response: Any, most: int) -> bytes:
-    """Return what a server says, as far as anybody wants to know; as it came in.
-
-    Raises:
-        Unreachable: It goes on for too long.
-    """
-    until = time.monotonic() + _ANSWER_SECONDS
-    pieces: list[bytes] = []
-    try:
-        for piece in response.iter_raw():
-            pieces.append(piece)
-            most -= len(piece)
-            if most < 0:
-                break
-            if time.monotonic() > until:
-                raise Unreachable("the answer does not come to an end")
-    finally:
-        response.close()  # gives the connection back, or cuts it
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    named = _STORED_ID.search(body)
+    return named is not None and b'"log_id":"%s"' % named[1] not in asked.body
 
 
 def _is_page(response: Any, body: bytes) -> bool:
@@ -345,6 +312,6 @@ def _import_httpx() -> Any:
     return httpx2
 
 
-def _describe(problem: Exception) -> str:
-    # The text of a transport error names host and port at most, never a header.
-    return f"{type(problem).__name__}: {problem}"[:300]
+def _describe(problem: Exception, url: Any) -> str:
+    # Neither a header nor the path, which may hold a token.
+    return f"{url.copy_with(raw_path=b'')}: {type(problem).__name__}: {problem}"[:300]
