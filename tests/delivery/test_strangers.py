@@ -17,6 +17,11 @@ STRANGERS = {  # name: status, header, body
     "untyped": (404, {}, PAGE),
     "text": (404, {"Content-Type": "text/plain; charset=utf-8"}, b"404 page not found"),
     "nothing": (404, {}, b""),
+    "starlette": (404, {}, b'{"detail":"Not Found"}'),
+    "starlette, method": (405, {}, b'{"detail":"Method Not Allowed"}'),
+    "spring": (404, {}, b'{"status":404,"error":"Not Found","path":"/prompts/log"}'),
+    "kong": (404, {}, b'{"message":"no Route matched with those values"}'),
+    "nested": (404, {}, b'{"error": {"code": 404, "message": "not_found"}}'),
     "tls": (400, {}, b"Client sent an HTTP request to an HTTPS server.\n"),
     "xml": (405, {"Content-Type": "application/xml"}, b'<?xml version="1.0"?><Error/>'),
 }
@@ -59,6 +64,19 @@ def test_what_a_stranger_refuses_is_kept(sink, deliver, who):
     assert (held.delivered, held.rejected, held.pending) == (0, 0, 30)
     assert (result.delivered, result.rejected, result.pending) == (30, 0, 0)
     assert marks(sink) == list(range(30))
+
+
+def test_where_nobody_answers_is_told(tmp_path, caplog):
+    """With host and port, and not with the path: it may hold a token."""
+    promptscribe.configure(
+        base_url="http://127.0.0.1:1/token", journal_dir=tmp_path / "j"
+    )
+    call(1)
+    while "the server cannot be reached" not in caplog.text:
+        promptscribe.force_flush(1)
+
+    assert "http://127.0.0.1:1: ConnectError" in caplog.text
+    assert "token" not in caplog.text
 
 
 def test_who_it_may_be_is_told(sink, deliver, caplog):

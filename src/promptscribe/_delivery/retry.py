@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, Literal, TypeGuard
@@ -63,6 +64,13 @@ _FATES: Final[dict[Subject, Fate]] = {
 }
 
 _STRANGERS: Final = frozenset({"content", "doubt"})
+_NOWHERE: Final = re.compile(
+    rb':\s*"(?:404:? )?(?:(?:route|page|path|url|resource) )?'
+    rb'(?:not[ _-]?found|method[ _-]not[ _-]allowed|no route matched[^"]*)[.!]?"',
+    re.IGNORECASE,
+)
+"""What web frameworks have in JSON for an address that they do not know: Starlette's
+``detail``, the ``error`` of Spring, NestJS and Flask's users, Kong's ``message``."""
 _TO_TLS: Final = b"Client sent an HTTP request to an HTTPS server"
 """Go's words (net/http, ``server.go``), without a type; others have a page for it."""
 
@@ -173,16 +181,20 @@ def is_strangers(answer: Answer, *, is_known: bool) -> bool:
 
     The contract's and OTLP's answers are JSON or protobuf. A page, or a plain text, is
     what a web server has for any address, a proxy, a port that wants https; some say
-    404 without a word.
+    404 without a word, or JSON that says no more than that.
 
     Args:
         answer: The refusal.
         is_known: Whether logs have passed there: then 400 is about one, however it is
-            put. 404 is not: a proxy says so while its server is being replaced.
+            put, and 404 if it is in JSON. In any other form 404 is not: a proxy says
+            so while its server is being replaced.
     """
     subject = _subject(answer.status)
-    if subject not in _STRANGERS or answer.body[:1] == b"{":
+    if subject not in _STRANGERS:
         return False
+    if answer.body[:1] == b"{":
+        is_nowhere = subject == "doubt" and _NOWHERE.search(answer.body) is not None
+        return is_nowhere and not is_known
     if subject == "content" and is_known:
         return False
     if not answer.body:
