@@ -2,15 +2,18 @@
 
 import copy
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from tests.providers import documented as d
 
 from promptscribe import log_prompt
+from promptscribe._providers.bill import bill
 from promptscribe._providers.registry import interpret, join
 from promptscribe.testing import captured_logs
 
+WHEN = datetime(2026, 11, 1, tzinfo=UTC)
 RECORDED = Path(__file__).parent / "recorded"
 
 
@@ -160,3 +163,57 @@ def test_whole_messages_of_anthropics_one_after_another_are_one():
     assert facts.output_message["tool_calls"][0]["id"] == "t"
     assert (facts.usage.prompt_tokens, facts.usage.output_tokens) == (18, 4)
     assert join([*WHOLES, {"note": "x"}]) == [*WHOLES, {"note": "x"}]
+
+
+READ, SAID = 150_000, 1_000
+"""Tokens: one prompt is short by every list, two are not by some."""
+COUNTED = {"input_tokens": READ, "output_tokens": SAID}
+HAIKU = {"type": "message", "content": [], "model": "claude-haiku-5-5"}
+HAIKU |= {"usage": COUNTED | {"input_tokens": READ // 2}}
+ANSWER = {"output": [], "usage": COUNTED | {"input_tokens_details": {}}}
+COMPLETED = {"prompt_tokens": READ, "completion_tokens": SAID}
+PRO = {"modelVersion": "gemini-2.5-pro"}
+
+
+def run(*answers):
+    """Build the result of a run of OpenAI's agents."""
+    return {"new_items": [], "final_output": "Rain.", "raw_responses": list(answers)}
+
+
+def completion(name):
+    """Build the stream of one completion."""
+    return [
+        d.chat_chunk(
+            {"content": "Rain."}, finish_reason="stop", id=name, model="gpt-5.4"
+        ),
+        d.chat_chunk({}, choices=[], usage=COMPLETED, id=name, model="gpt-5.4"),
+    ]
+
+
+def content(name):
+    """Build the stream of one response of Gemini's."""
+    return [gemini(name, (READ, SAID), {"text": "R"}, finishReason="STOP") | PRO]
+
+
+@pytest.mark.parametrize(
+    ("once", "twice", "asked"),
+    [
+        (HAIKU, [HAIKU, HAIKU], None),  # Anthropic's tool runner
+        (run(ANSWER), run(ANSWER, ANSWER), "gpt-5.4"),
+        (completion("a"), completion("a") + completion("b"), None),
+        (content("a"), content("a") + content("b"), None),
+    ],
+)
+def test_several_short_prompts_are_not_charged_as_a_long_one(once, twice, asked):
+    """A prompt is dearer from a size on, which those of a loop add up to."""
+    pytest.importorskip("genai_prices")
+    (one, _), (two, _) = (
+        bill(
+            interpret(join(said) if type(said) is list else said), model=asked, at=WHEN
+        )
+        for said in (once, twice)
+    )
+
+    assert two["prompt_tokens"] == 2 * one["prompt_tokens"]
+    assert two["prompt_cost"] == pytest.approx(2 * one["prompt_cost"])
+    assert two["output_cost"] == pytest.approx(2 * one["output_cost"])

@@ -66,13 +66,14 @@ def bill(
 def _price(
     facts: ResponseFacts, *, model: str | None, **known: Any
 ) -> pricing.Price | None:
-    """Add up what each model's share cost; the first may be known as it was asked."""
+    """Add up what each share cost; the first's model may be known as it was asked."""
     if facts.shares is None:
         return pricing.price(facts, model=model, **known)
     found: list[pricing.Price] = []
     for name, usage in facts.shares:
         share = structs.replace(facts, model=name, usage=usage)
-        one = pricing.price(share, model=None if found else model, **known)
+        is_asked = name == facts.shares[0][0]
+        one = pricing.price(share, model=model if is_asked else None, **known)
         if one is None:
             return None
         found.append(one)

@@ -69,7 +69,8 @@ class ResponseFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
         provider: The contract's name of the provider, where the shape tells.
         service_tier: What served the call, as it sets the price: a tier (``flex``,
             ``priority`` …), or a place that is dearer (Anthropic's ``us``).
-        shares: *usage* by model, where several took part: the one that answered first.
+        shares: *usage* by answer or model, where there were several: the model that
+            answered first.
         choices: The answers after the first, each as a ChatMessage.
         error_code: What went wrong, in the provider's word, where it answered all the
             same (OpenAI's responses with ``status: failed``).

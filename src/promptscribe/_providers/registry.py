@@ -26,11 +26,12 @@ from promptscribe._providers import (
     transcription,
 )
 from promptscribe._providers.model import provider_name
-from promptscribe._providers.value import table, tables
+from promptscribe._providers.stream import ANSWERS
+from promptscribe._providers.value import at, rows, table, tables
 
 if TYPE_CHECKING:
-    from promptscribe._providers.facts import ResponseFacts
-    from promptscribe.schema import JSONValue
+    from promptscribe._providers.facts import ResponseFacts, Usage
+    from promptscribe.schema import JSONObject, JSONValue
 
 
 class Shape(Protocol):
@@ -92,6 +93,9 @@ ENVELOPES: Final = (
 )
 """What LlamaIndex's and smolagents' answers have: the provider's own is ``raw``."""
 
+USAGES: Final = ("usage", *gemini.USAGE)
+"""Where a response says what it used."""
+
 LOOKED_AT: Final = 8
 """Chunks looked at to know a stream; the first may be empty of marks (Azure's)."""
 
@@ -127,7 +131,22 @@ def interpret(
             facts = shape.interpret(response)
             package = (type_name or "").partition(".")[0]
             facts.provider = PACKAGES.get(package) or provider_name(facts.provider)
+            if facts.usage is not None and facts.shares is None:
+                facts.shares = _shares(shape, table(response), facts.model)
             return facts
+    return None
+
+
+def _shares(
+    shape: Shape, response: JSONObject, model: str | None
+) -> list[tuple[str | None, Usage]] | None:
+    """Split a sum of several answers' tokens: long prompts are dearer, many are not."""
+    for name in USAGES:
+        answers = rows(at(response, name, ANSWERS))
+        if answers:
+            told = (shape.interpret({"model": model, name: one}) for one in answers)
+            used = [facts.usage for facts in told if facts.usage is not None]
+            return [(model, one) for one in used] if len(used) == len(answers) else None
     return None
 
 

@@ -39,6 +39,10 @@ DEPTH: Final = 12
 """Deltas are at most six levels deep; below this a member is replaced as it is."""
 
 
+ANSWERS: Final = "$answers"
+"""Member of a sum that holds what was added up."""
+
+
 class Pieces(list[str]):
     """Text that is still growing: joined once, at the end."""
 
@@ -154,11 +158,14 @@ def turns(
 
 
 def total(usages: list[JSONValue]) -> JSONValue:
-    """Add up what several answers used; None where one of them does not say it."""
+    """Add up what several answers used; None where one of them does not say it.
+
+    What each used stays beside the sum: each has its own price.
+    """
     whole, *others = usages
     for usage in others:
         whole = None if whole is None or usage is None else _sum(whole, usage)
-    return whole
+    return {**whole, ANSWERS: usages} if others and isinstance(whole, dict) else whole
 
 
 def _sum(old: JSONValue, new: JSONValue, depth: int = 0) -> JSONValue:
