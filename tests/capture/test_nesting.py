@@ -187,6 +187,17 @@ def test_a_recorded_log_is_a_child_of_what_is_current():
     assert logs[0].trace_parent_id == outer.id
 
 
+def test_a_log_without_a_path_has_one_that_servers_take():
+    """Be it a block or a call that already happened; an id stands for a path."""
+    with captured_logs() as logs:
+        with log_prompt(inputs={}):
+            pass
+        record_log(output="x")
+        record_log(id="pr_1", output="x")
+
+    assert [log.path for log in logs] == ["log", "log", None]
+
+
 def test_context_members_reach_every_log_inside():
     """Blocks add up, the inner one wins, the decorator wins, metadata is merged."""
 

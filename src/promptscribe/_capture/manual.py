@@ -170,7 +170,7 @@ def record_log(path: str | None = None, **members: Unpack[schema.LogDetails]) ->
     messages …) fills what is not given.
 
     Args:
-        path: Path of the Prompt; may be left out if *id* is given.
+        path: Path of the Prompt; without it, and without *id*, it is ``log``.
         **members: Any other member of a prompt log, see `PromptLog`. Times that are
             not given are now.
 
@@ -186,7 +186,9 @@ def record_log(path: str | None = None, **members: Unpack[schema.LogDetails]) ->
     """
     check_names(dict(members))
     outer = current.get()
-    given: dict[str, Any] = {"path": path, **members} if path else dict(members)
+    given: dict[str, Any] = dict(members)
+    if path or "id" not in members:  # as of a block: no server takes a log without
+        given = {"path": path or "log", **members}
     _clock.reseed_in_child()  # before: a log that is whole is not begun again
     key = new_key()
     trace = outer.trace if outer is not None else None
