@@ -119,6 +119,28 @@ def test_drain_leaves_a_server_alone_that_asks_for_it(lab, command):
     assert lab.count().lost == 0
 
 
+def test_drain_does_not_ask_at_each_look(lab, command):
+    """A server that is not well, and does not say until when: before, five a second."""
+    asked = []
+
+    def judge(seen):
+        asked.append(seen)
+        return Reply(503, whole=True)
+
+    lab.down()
+    lab.run("sigkill")
+    lab.up()
+    lab.server.judge = judge
+    code, said = command("drain", "--timeout", "8")
+    lab.server.judge = lambda _seen: Reply()
+    lab.restart()
+
+    assert code == 1
+    assert "pending 100" in said
+    assert 1 < len(asked) <= 14
+    assert lab.count().lost == 0
+
+
 def test_drain_does_not_take_what_it_has_not_counted_for_nothing(lab, command):
     """Neither where the time is too short, nor where there is much to be counted."""
     lab.down()

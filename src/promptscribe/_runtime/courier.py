@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from promptscribe._delivery.ledger import FlushResult
 
 _TICK: Final = 0.2
+_ASK_EVERY: Final = 2.0
+"""Seconds between two questions of our own to a server that is not well; not at each
+look at what was done so far."""
 
 
 def drain(
@@ -44,17 +47,24 @@ def drain(
     """
     pipeline = Pipeline(_settings(), follow=True, any_key=any_key)
     deadline = time.monotonic() + timeout
-    pipeline.flush(0.0)
+    result = pipeline.flush(0.0)
     has_looked = False
-    while time.monotonic() < deadline:
+    ask_at = 0.0
+    before = None
+    while (now := time.monotonic()) < deadline:
         # Asked before: to count a large journal takes more than one turn, and until
         # then nothing is pending, which is not to say that nothing is there.
         has_looked = pipeline.has_looked()
-        result = pipeline.flush(min(_TICK, deadline - time.monotonic()))
+        is_due = now >= ask_at or before != (result.delivered, result.adopted)
+        before = result.delivered, result.adopted
+        ask_at = now + _ASK_EVERY if is_due else ask_at
+        next_look = min(now + _TICK, deadline)
+        result = pipeline.flush(next_look - now, eager=is_due)
         if has_looked:
             tell(result)
             if not result.pending:
                 break
+        time.sleep(max(next_look - time.monotonic(), 0.0))  # it is left alone
     result = pipeline.close(0.0, eager=False)
     if not (has_looked or result.pending):
         raise DeliveryError("there was no time to look at all that waits")
