@@ -22,6 +22,8 @@ def let_through(problem: BaseException) -> None:
     A time limit, a worker told to stop: any line of any program has to expect it, and
     the user is waiting for it.
     """
+    if type(problem) is RecursionError:  # nor may there be room to ask any further
+        return
     if issubclass(type(problem), KeyboardInterrupt) or _is_from_signal(problem):
         try:
             raise problem

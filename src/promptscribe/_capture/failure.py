@@ -6,7 +6,8 @@ a minute and a number in `force_flush`'s result.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from _thread import allocate_lock, get_ident, start_new_thread
+from typing import TYPE_CHECKING, Any, Final
 
 from promptscribe._capture import adapter, cut
 from promptscribe._interrupt import let_through
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from promptscribe._wire.record import ErrorFacts
 
 LONGEST_TRACEBACK: Final = 16_384
+_LONGEST_WAIT: Final = 1.0
+"""Seconds; what is told of an error may wait for a lock that the caller holds."""
+_elsewhere: Final[set[int]] = set()
+"""The threads that `elsewhere` has started and that run."""
 
 
 def note(kind: str, problem: BaseException | str) -> None:
@@ -35,9 +40,40 @@ def note(kind: str, problem: BaseException | str) -> None:
         try:
             let_through(problem)
         finally:
-            problem = name_of(problem)  # what is let through holds this frame
-    runtime.ledger.note(kind)
-    runtime.ledger.warn(kind, "%s: %s", kind, problem)
+            is_deep = type(problem) is RecursionError
+            problem = type(problem).__name__ if is_deep else name_of(problem)
+            # What is let through holds this frame.
+    try:
+        runtime.ledger.note(kind)
+        runtime.ledger.warn(kind, "%s: %s", kind, problem)
+    except RecursionError:
+        elsewhere(note, kind, problem)
+
+
+def elsewhere(function: Callable[..., Any], *given: Any) -> None:
+    """Run a function to its end in a thread of its own, where it has all the room.
+
+    Near Python's recursion limit there is still room to begin a log, but not to tell
+    of an error, and what is raised for want of it would take the place of the user's.
+    """
+    if get_ident() in _elsewhere:
+        return
+    try:
+        done = allocate_lock()
+        done.acquire()
+
+        def run() -> None:
+            _elsewhere.add(get_ident())
+            try:
+                function(*given)
+            finally:
+                _elsewhere.discard(get_ident())
+                done.release()
+
+        start_new_thread(run, ())
+        done.acquire(timeout=_LONGEST_WAIT)
+    except RuntimeError:  # no room for that either, or the interpreter ends
+        return
 
 
 def sentence(error: BaseException) -> str:

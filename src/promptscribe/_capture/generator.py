@@ -268,6 +268,9 @@ def hide_frame(
     ``RAISE_VARARGS`` without argument goes on without ``PyTraceBack_Here``). By the
     descriptor: an exception that is a frozen dataclass refuses to be assigned to.
     """
-    traceback = get(error)
-    if traceback is not None:
-        put(error, traceback.tb_next)
+    try:
+        traceback = get(error)
+        if traceback is not None:
+            put(error, traceback.tb_next)
+    except RecursionError:  # near the limit, the two are more than there is room for
+        error.__traceback__ = (at := error.__traceback__) and at.tb_next

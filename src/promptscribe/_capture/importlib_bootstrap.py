@@ -59,7 +59,9 @@ class LoggedFunction(Logged):
         _set(self, "_self_bind", bind)
         _set(self, "_self_declared", declared)
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+    def __call__(  # noqa: C901, PLR0915 - a layer would show
+        self, /, *args: Any, **kwargs: Any
+    ) -> Any:
         wrapped, append = self.__wrapped__, runtime.append
         recording: Recording | None = None
         outer = token = None
@@ -68,6 +70,8 @@ class LoggedFunction(Logged):
                 outer = _get_current()
                 inputs = self._self_bind(*args, **kwargs)
                 recording = begin(append, self._self_declared, inputs, None, outer)
+            except RecursionError:  # no room for a log: the function has what is left
+                pass
             except BaseException as problem:  # noqa: BLE001 - they do not fit, or ours
                 let_through(problem)
                 recording = begin_anew(
@@ -76,6 +80,9 @@ class LoggedFunction(Logged):
         if recording is None:  # not in the handler: it would be the error's context
             try:
                 return wrapped(*args, **kwargs)
+            except RecursionError as error:  # nor for a call that hides this frame
+                error.__traceback__ = (at := error.__traceback__) and at.tb_next
+                raise
             except BaseException as error:
                 hide_frame(error)
                 raise

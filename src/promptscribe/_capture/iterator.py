@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from promptscribe._capture.tape import Finish
 
 
-def around_iterator(
+def around_iterator(  # noqa: C901 - a layer would show
     declared: Plan, bind: Binder, drive: Callable[..., Any], *, is_twice: bool
 ) -> Callable[..., Any]:
     """Return what calls a generator function.
@@ -70,6 +70,9 @@ def around_iterator(
                 if pending is None
                 else _make_within(pending, wrapped, args, kwargs)
             )
+        except RecursionError as error:  # there may be no room for a call
+            error.__traceback__ = (at := error.__traceback__) and at.tb_next
+            raise
         except BaseException as error:
             generator.hide_frame(error)
             fail(error, begin_anew(declared, bind, args, kwargs))
@@ -86,6 +89,8 @@ def around_iterator(
                 driver = driver_for(made, generator.fastest(drive, steps))
                 recorded = driver(steps, beginning)
             return named_as(recorded, made)
+        except RecursionError:  # no room for a log: the function has what is left
+            return made
         except BaseException as problem:  # noqa: BLE001 - ours
             failure.note("recording_failed", problem)
             return made
@@ -176,6 +181,8 @@ class _Beginning:
             outer = outer.log
         try:
             log = begin(append, self._declared, self._inputs, None, outer)
+        except RecursionError:  # as above
+            return None
         except BaseException as problem:  # noqa: BLE001 - ours
             failure.note("recording_failed", problem)
             return None

@@ -186,6 +186,9 @@ class LoggedCall(Logged):
             if runtime.append is None:  # nothing is recorded: 0.18 µs in all
                 return self.__wrapped__(*args, **kwargs)
             return self._self_call(self.__wrapped__, args, kwargs)
+        except RecursionError as error:  # there may be no room for a call
+            error.__traceback__ = (at := error.__traceback__) and at.tb_next
+            raise
         except BaseException as error:
             hide_frame(error)
             raise

@@ -243,6 +243,8 @@ class Recording:
         """End the log of a call that raised; never raises itself."""
         try:
             self._end(False, None, self._describe(error), None)
+        except RecursionError:
+            failure.elsewhere(self.fail, error)
         except BaseException as problem:  # noqa: BLE001 - the user's error goes first
             self._give_up(problem, error)
 
@@ -261,6 +263,8 @@ class Recording:
             described = None if error is None else self._describe(error)
             has_result = tape.count > 0 or (error is None and ending is None)
             self._end(has_result, packed, described, told)
+        except RecursionError:
+            failure.elsewhere(self.finish_stream, tape, ending, error)
         except BaseException as problem:  # noqa: BLE001 - the stream belongs to the user
             self._give_up(problem, error)
 
@@ -294,9 +298,8 @@ class Recording:
         self, tape: Tape, ending: str | None
     ) -> tuple[msgspec.Raw, StreamFacts]:
         """Return what a stream brought, and what is told of it."""
-        packed, first_chunk = tape.pack(), tape.first_chunk
-        if first_chunk is not None:
-            first_chunk += self.anchor
+        packed, first = tape.pack(), tape.first_chunk
+        first_chunk = None if first is None else first + self.anchor
         if tape.cut:
             self._add({"metadata": {"chunks_cut": tape.cut}})
         return packed, (first_chunk, ending, tape.count)
@@ -329,11 +332,9 @@ class Recording:
         if append is None:
             return
         ended = self.anchor + runtime.monotonic_ns()
-        is_encoded = stream is not None and type(result) is msgspec.Raw  # by a tape
-        kept = result if is_encoded else raw(result)
-        payload = _encode(
-            (self.key, ended, returned, kept, raw(error), self._updates, stream)
-        )
+        kept = result if stream and type(result) is msgspec.Raw else raw(result)
+        last = (self.key, ended, returned, kept, raw(error), self._updates, stream)
+        payload = _encode(last)
         if self._first is None:
             append(END, payload)
         else:

@@ -151,6 +151,9 @@ def around_coroutine(declared: Plan, bind: Binder, function: Any) -> Callable[..
             return run(inputs, wrapped, args, kwargs)
         try:  # outside of the handler: it would become the error's context
             made = wrapped(*args, **kwargs)
+        except RecursionError as error:  # there may be no room for a call
+            error.__traceback__ = (at := error.__traceback__) and at.tb_next
+            raise
         except BaseException as error:
             generator.hide_frame(error)
             fail(error, begin_anew(declared, bind, args, kwargs))
@@ -201,6 +204,8 @@ def _awaiting(declared: Plan) -> Callable[..., Any]:
         try:
             outer = current.get()
             recording = begin(runtime.append or _nowhere, declared, inputs, None, outer)
+        except RecursionError:  # no room for a log: the function has what is left
+            recording = None
         except BaseException as problem:  # noqa: BLE001 - ours
             failure.note("recording_failed", problem)
             recording = None
