@@ -27,7 +27,7 @@ LONG = 600
 not: what has to be waited for comes at once."""
 
 FROZEN = """
-import asyncio, os, signal, sys
+import asyncio, inspect, os, signal, sys
 from promptscribe import log_prompt
 
 def freeze():
@@ -60,6 +60,15 @@ async def async_generator():
     yield inner()
     yield "more"
 
+if sys.version_info >= (3, 12):
+    @log_prompt(path="frozen/call", flush=True)
+    @inspect.markcoroutinefunction
+    def marked():
+        return answer()
+
+async def answer():
+    return inner()
+
 def call_function():
     function()
 
@@ -71,6 +80,9 @@ def call_failing():
 
 def call_coroutine():
     asyncio.run(coroutine())
+
+def call_marked():
+    asyncio.run(marked())
 
 def call_generator():
     list(generator())
@@ -133,6 +145,13 @@ def paths(server):
     [
         *("function", "failing", "coroutine", "generator", "closed"),
         *("async_generator", "block", "async_block"),
+        pytest.param(
+            "marked",
+            marks=pytest.mark.skipif(
+                sys.version_info < (3, 12),
+                reason="inspect.markcoroutinefunction is of 3.12",
+            ),
+        ),
     ],
 )
 def test_a_process_that_is_frozen_at_once_has_delivered(kind, server, tmp_path):

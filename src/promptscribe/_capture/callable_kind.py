@@ -74,10 +74,12 @@ def _with_options(declared: Plan, kind: str, call: Call) -> Call:
         from promptscribe._capture import stdout
 
         call = stdout.capturing(call, kind)
-    if declared.options.flush and kind == "function":  # the others do it at their end
+    # The others do it at their end.
+    if declared.options.flush and kind in {"function", "marked"}:
         from promptscribe._capture import flushing
 
-        call = flushing.around(call)
+        around = flushing.around if kind == "function" else flushing.settling
+        call = around(call)
     return call
 
 

@@ -14,13 +14,13 @@ import contextlib
 import sys
 import threading
 from contextvars import ContextVar
-from types import coroutine
+from types import CoroutineType, coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from promptscribe._capture import failure
 from promptscribe._capture.context import reset
 from promptscribe._capture.generator import hide_frame
-from promptscribe._capture.guise import driver_for, passing
+from promptscribe._capture.guise import driver_for, named_as, passing
 from promptscribe._capture.tape import ABANDONED
 from promptscribe._runtime.state import runtime
 
@@ -86,6 +86,28 @@ def around(call: Callable[[Any, Any, Any], Any]) -> Callable[[Any, Any, Any], An
         except BaseException as error:
             hide_frame(error)
             raise
+
+    return flushed
+
+
+@passing
+def settling(call: Callable[[Any, Any, Any], Any]) -> Callable[[Any, Any, Any], Any]:
+    """Return the same for functions that only a mark says give coroutines.
+
+    These deliver at their end. For what is no coroutine nobody waits: it may be a
+    future, and its event loop is the one that would be held up.
+    """
+    run = awaiting(lambda made: made)
+
+    def flushed(wrapped: Any, args: Any, kwargs: Any) -> Any:
+        try:
+            made = call(wrapped, args, kwargs)
+        except BaseException as error:
+            hide_frame(error)
+            raise
+        if type(made) is not CoroutineType:
+            return made
+        return named_as(driver_for(made, run)(made), made)
 
     return flushed
 
