@@ -298,6 +298,16 @@ def test_a_limit_that_cut_a_text_is_told(make_span):
     assert metadata["otel"]["attributes"]["gen_ai.input.messages"] == cut
 
 
+def test_reasoning_tokens_are_read_where_pydantic_ai_puts_them(make_span):
+    """Among the details of the usage, in releases of 2026."""
+    details = {"gen_ai.usage.details.reasoning_tokens": 2}
+
+    log = read(make_span({**CHAT, **details}))
+
+    assert log[usage.USAGE] == {"reasoning_tokens": 2}
+    assert "attributes" not in log["metadata"]["otel"]
+
+
 def test_twice_as_many_attributes_are_twice_the_work(make_span):
     """Flattened messages by the thousand are read in one go."""
 

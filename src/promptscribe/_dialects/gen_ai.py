@@ -83,6 +83,7 @@ ROWS: Final = (
         count,
         "gen_ai.usage.reasoning.output_tokens",
         "gen_ai.usage.reasoning_tokens",
+        "gen_ai.usage.details.reasoning_tokens",  # pydantic-ai
     ),
     row(
         "usage.cache_read_tokens",
