@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -79,6 +81,54 @@ def test_the_first_odd_value_loads_little(tmp_path):
     )
 
     assert told.stdout.split() == []
+
+
+TIMED = """
+import sys, time
+import promptscribe
+from promptscribe import log_prompt
+
+exec(sys.argv[1])
+
+@log_prompt
+def call():
+    return time.time()
+
+asked = time.time()
+inside = call()
+print(asked, inside)
+"""
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["", "promptscribe.configure(environment='test')"],
+    ids=["unasked", "configured"],
+)
+def test_what_the_first_call_has_to_load_is_no_part_of_it(tmp_path, before):
+    """It begins when the function does: nearer to that than to where it was called."""
+    settings = {
+        "PROMPTSCRIBE_JOURNAL_DIR": str(tmp_path),
+        "PROMPTSCRIBE_EXPORT": "false",
+    }
+    told, shown = (
+        subprocess.run(
+            [sys.executable, *arguments],
+            env=os.environ | settings,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for arguments in (
+            ["-c", TIMED, before],
+            ["-m", "promptscribe", "journal", "show"],
+        )
+    )
+
+    asked, inside = map(float, told.split())
+    (log,) = map(json.loads, shown.splitlines())
+    start = dt.datetime.fromisoformat(log["start_time"]).timestamp()
+    assert inside - start < start - asked
 
 
 LEFT = """
@@ -334,7 +384,7 @@ def test_threads_that_flush_first_and_at_once_start_one_thread(tmp_path):
 def test_what_comes_after_a_block_of_tests_is_not_taken_for_the_blocks(
     server, tmp_path, block
 ):
-    """A first call was on its way as the block began, and its frame came inside."""
+    """Nor is a first call that was on its way as the block began."""
     on_its_way, inside = threading.Event(), threading.Event()
 
     def wait(text):
@@ -361,7 +411,7 @@ def test_what_comes_after_a_block_of_tests_is_not_taken_for_the_blocks(
     call("question")
     promptscribe.force_flush(60)
 
-    assert len(server.requests) == 1
+    assert len(server.requests) == 2
 
 
 TOLD_TO_STOP = """

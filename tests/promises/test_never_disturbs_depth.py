@@ -114,7 +114,7 @@ def test_an_error_deep_down_is_the_same_object_and_shows_the_user_alone(kind, ro
 
 @pytest.mark.parametrize("kind", ["function", "generator"])
 def test_an_endless_recursion_is_logged_and_told_as_undecorated(kind, tmp_path):
-    """Each call has its log, but for the last few, and each log its end."""
+    """Each call has its log, but for the last few, which are counted."""
     calls = 0
     transport = MemoryTransport()
     promptscribe.configure(journal_dir=tmp_path, transport=transport, export=True)
@@ -133,7 +133,7 @@ def test_an_endless_recursion_is_logged_and_told_as_undecorated(kind, tmp_path):
 
     with pytest.raises(RecursionError) as caught:
         ask() if kind == "function" else list(words())
-    promptscribe.force_flush(timeout=60)
+    told = promptscribe.force_flush(timeout=60)
 
     shown = traceback.extract_tb(caught.value.__traceback__)
     assert {frame.filename for frame in shown} == {__file__}
@@ -141,3 +141,5 @@ def test_an_endless_recursion_is_logged_and_told_as_undecorated(kind, tmp_path):
     errors = [body["error"].partition(":")[0] for body in transport.bodies]
     assert calls - 5 < len(errors) <= calls
     assert set(errors) == {"RecursionError"}
+    assert told.reasons["not_begun"] == told.dropped == calls - len(errors) > 0
+    assert told.recorded == calls

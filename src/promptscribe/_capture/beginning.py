@@ -64,6 +64,7 @@ def begin(
         or (outer is not None and outer.controlled)
         or (given is not None and given.get("save") is False)
     ):
+        runtime.get_ready(append)
         return begin_controlled(append, plan, inputs, given, outer)
     now = runtime.monotonic_ns()
     recording = _new(Recording)
@@ -102,7 +103,7 @@ def begin(
     if not payload or len(payload) > _LARGE:
         payload = _encode((*first[:6], raw(inputs), raw(given)))
     kept = append(START, payload)
-    if kept is None:  # a fork without Python's hooks: the ids were the parent's next
+    if kept is None:  # the first in the process, or in a child forked in C: anew
         return begin(append, plan, inputs, given, outer)
     recording._first = None if kept else payload
     return recording

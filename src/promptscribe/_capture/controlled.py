@@ -107,7 +107,7 @@ class DroppedRecording(ControlledRecording):
 def begin_controlled(
     append: Append, plan: Plan, inputs: Any, given: Any, outer: Scope | None
 ) -> Recording:
-    """Begin a log of which not everything is kept; see `recording.begin`."""
+    """Begin a log of which not everything is kept; see `beginning.begin`."""
     inputs = _thawed(inputs)
     said = {**plan.members, **(given or {})}
     save = said.get("save", not is_unsaved(None if outer is None else outer.members))

@@ -83,6 +83,7 @@ class LogPrompt:
                 self._block = self._plan_block()
             recording = begin(append, self._block, None, self._given())
         except BaseException as problem:  # noqa: BLE001 - ours must not reach the block
+            runtime.unbegun += 1
             failure.note("recording_failed", problem)
             return NOTHING
         current.set(recording)  # at once: what has begun has to end

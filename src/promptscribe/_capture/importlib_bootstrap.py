@@ -71,7 +71,7 @@ class LoggedFunction(Logged):
                 inputs = self._self_bind(*args, **kwargs)
                 recording = begin(append, self._self_declared, inputs, None, outer)
             except RecursionError:  # no room for a log: the function has what is left
-                pass
+                runtime.unbegun += 1
             except BaseException as problem:  # noqa: BLE001 - they do not fit, or ours
                 let_through(problem)
                 recording = begin_anew(

@@ -90,8 +90,10 @@ def around_iterator(  # noqa: C901 - a layer would show
                 recorded = driver(steps, beginning)
             return named_as(recorded, made)
         except RecursionError:  # no room for a log: the function has what is left
+            runtime.unbegun += 1
             return made
         except BaseException as problem:  # noqa: BLE001 - ours
+            runtime.unbegun += 1
             failure.note("recording_failed", problem)
             return made
 
@@ -182,8 +184,10 @@ class _Beginning:
         try:
             log = begin(append, self._declared, self._inputs, None, outer)
         except RecursionError:  # as above
+            runtime.unbegun += 1
             return None
         except BaseException as problem:  # noqa: BLE001 - ours
+            runtime.unbegun += 1
             failure.note("recording_failed", problem)
             return None
         if self._pending is not None:

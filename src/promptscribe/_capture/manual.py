@@ -157,6 +157,7 @@ def start_log(path: str, **members: Unpack[schema.LogDetails]) -> Recording:
     try:
         log = begin(append, NO_PLAN, None, {**members, "path": path})
     except BaseException as problem:  # noqa: BLE001 - ours
+        runtime.unbegun += 1
         failure.note("recording_failed", problem)
         return NOTHING
     log.leave()  # it encloses nothing
@@ -202,6 +203,7 @@ def record_log(path: str | None = None, **members: Unpack[schema.LogDetails]) ->
         if append is not None:
             trace, key = _record(append, outer, key, trace, given)
     except BaseException as problem:  # noqa: BLE001 - ours
+        runtime.unbegun += 1
         failure.note("recording_failed", problem)
     own = members.get("log_id")
     if type(own) is str:

@@ -56,6 +56,7 @@ def begin_anew(
         inputs = bind_anyway(declared, bind, args, kwargs)
         return begin(runtime.append or _nowhere, declared, inputs)
     except BaseException as problem:  # noqa: BLE001 - ours must not reach the caller
+        runtime.unbegun += 1
         failure.note("recording_failed", problem)
         return None
 
@@ -206,9 +207,11 @@ def _awaiting(declared: Plan) -> Callable[..., Any]:
             recording = begin(runtime.append or _nowhere, declared, inputs, None, outer)
         except RecursionError:  # no room for a log: the function has what is left
             recording = None
+            runtime.unbegun += 1
         except BaseException as problem:  # noqa: BLE001 - ours
             failure.note("recording_failed", problem)
             recording = None
+            runtime.unbegun += 1
         if recording is None:
             return await wrapped(*args, **kwargs)
         try:

@@ -38,7 +38,8 @@ class FlushResult:
         rejected: Logs that the server refused for good; they are in the dead-letter
             file of the journal.
         dropped: Logs that could not be kept; ``memory_only`` among the reasons are
-            those that were in memory, as the disk failed, when the program ended.
+            those that were in memory, as the disk failed, when the program ended,
+            ``not_begun`` calls without a log, near Python's recursion limit for one.
         reasons: How often each thing happened, by its name, for example
             ``{"http_422": 1, "journal_full": 3}``.
         recorded: Logs of this process; one counts when its call has ended.
@@ -153,7 +154,7 @@ def add_up(results: list[FlushResult], ledger: Ledger) -> FlushResult:
         rejected=sum(r.rejected for r in results),
         dropped=own.dropped + sum(r.dropped for r in results),
         reasons=dict(reasons),
-        recorded=sum(r.recorded for r in results),
+        recorded=own.dropped + sum(r.recorded for r in results),
         adopted=sum(r.adopted for r in results),
         retried=sum(r.retried for r in results),
     )

@@ -19,6 +19,7 @@ from promptscribe import _clock, _config
 from promptscribe._delivery.ledger import Ledger, add_up
 from promptscribe._fork import ForkLock
 from promptscribe._interrupt import note_again
+from promptscribe._runtime.first import First, Unasked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,6 +47,8 @@ class Runtime:
         wall_ns: The wall clock, nanoseconds since 1970.
         monotonic_ns: The monotonic clock.
         ledger: Counts what goes wrong before the journal.
+        unbegun: Calls for which no log could be begun, a number alone: near the
+            recursion limit there is no room for a call that would count them.
     """
 
     __slots__ = (
@@ -62,6 +65,7 @@ class Runtime:
         "ledger",
         "members",
         "monotonic_ns",
+        "unbegun",
         "wall_ns",
     )
 
@@ -78,9 +82,10 @@ class Runtime:
         self._pipelines: list[Pipeline] = []
         self._lent_over: Append | None = None
         self.ledger = Ledger()
-        self.controls: _config.Settings | None = cast("Any", _Unasked(self))
+        self.unbegun = 0
+        self.controls: _config.Settings | None = cast("Any", Unasked(self))
         self.members: msgspec.Raw | None = None
-        self.append: Append | None = _First(self)
+        self.append: Append | None = First(self)
         self.use_clock(_clock.SystemClock())
 
     @property
@@ -149,7 +154,13 @@ class Runtime:
 
     def result(self) -> FlushResult:
         """Return the sums over all servers that were configured so far."""
-        return add_up([p.result() for p in self._pipelines], self.ledger)
+        return self._add_up([p.result() for p in self._pipelines])
+
+    def _add_up(self, results: list[FlushResult]) -> FlushResult:
+        lost, self.unbegun = self.unbegun, 0
+        if lost:
+            self.ledger.add("dropped", "not_begun", lost)
+        return add_up(results, self.ledger)
 
     def flush(self, timeout: float) -> FlushResult:
         """Wait until everything recorded so far is delivered."""
@@ -172,19 +183,20 @@ class Runtime:
         for pipeline in pipelines:  # all at once: of a hundred keys each takes a moment
             pipeline.stop(left())
         results = [p.close(left(), eager=eager) for p in pipelines]
-        return add_up(results, self.ledger)
+        return self._add_up(results)
 
     def after_fork(self) -> None:
         """Start afresh in a forked child."""
         if self._lock.is_torn:
             self._early = None  # of a thread that is not in this process
         self.ledger = Ledger()
+        self.unbegun = 0
         for pipeline in self._pipelines:
             pipeline.writer.after_fork()
 
     def _for_later(self) -> Append | None:
-        # A `_First` that a call on its way has may take to what is in force meanwhile.
-        return _First(self) if isinstance(self.append, _First) else self.append
+        # A `First` that a call on its way has may take to what is in force meanwhile.
+        return First(self) if isinstance(self.append, First) else self.append
 
     def _reached(self) -> list[Pipeline]:
         if not self._pipelines and self.settings.keep and self.settings.enabled:
@@ -203,14 +215,16 @@ class Runtime:
         finally:
             self._early = None
             for frame in early:  # if it ended this, all starts once more for its logs
-                (self.append or nowhere)(*frame)
+                append = self.append or nowhere
+                self.get_ready(append)
+                append(*frame)
 
     def _apply(self, settings: _config.Settings) -> None:
         self._settings = settings
         _follow_threads(settings.propagate_threads)
         self.members = _labels(settings)
         self.controls = settings if settings.is_limiting() else None
-        append: Append | None = _First(self)
+        append: Append | None = First(self)
         known = None
         if not (settings.enabled and settings.keep and settings.capture != "none"):
             append = None
@@ -232,26 +246,38 @@ class Runtime:
         pipelines = reversed(self._pipelines)
         return next((p for p in pipelines if p.serves(settings, self._transport)), None)
 
-    def take_first(self, first: _First, kind: int, payload: bytes) -> bool | None:
-        """Start the pipeline with the first frame, then get out of the way."""
-        with self._lock.mutex:
-            if _clock.reseed_in_child():
-                from promptscribe._journal import frame
+    def take_first(self, first: First, kind: int, payload: bytes) -> bool | None:
+        """Start the pipeline with the first frame, then get out of the way.
 
-                if kind == frame.START:
-                    return None  # its ids are those of other children's first logs
-            if self._early is not None:
+        A call is begun again then: its clock went while all was loaded.
+        """
+        with self._lock.mutex:
+            is_other = _clock.reseed_in_child()  # its ids are those of other children's
+            if self._early is None:
+                self._open(first)
+            elif not (is_other and kind == 1):
                 self._early.append((kind, payload))
                 return True
-            if first.append is not None:  # another thread's first frame was sooner
-                return first.append(kind, payload)
+            if kind == 1 and (is_other or first.append is not None):
+                return None
+        return False if first.append is None else first.append(kind, payload)
+
+    def get_ready(self, append: Append) -> None:
+        """Start what a first call needs, before it begins."""
+        if isinstance(append, First) and append.append is None:
+            with self._lock.mutex:
+                _clock.reseed_in_child()
+                if self._early is None:
+                    self._open(append)
+
+    def _open(self, first: First) -> None:
+        if first.append is None:  # else another thread's first frame was sooner
             with self._starting():
                 if self._settings is None:
                     self._apply(_config.resolve(self._code, complain=self._complain))
-                if isinstance(self.append, _First):
+                if isinstance(self.append, First):
                     self._start_pipeline()
-                append = first.append = self.append
-        return False if append is None else append(kind, payload)
+                first.append = self.append
 
     def _start_pipeline(self) -> None:
         from promptscribe._runtime.pipeline import Pipeline
@@ -260,9 +286,9 @@ class Runtime:
         for before in self._pipelines:
             before.part(pipeline)
         self._pipelines.append(pipeline)
-        if isinstance(self.append, _First):
+        if isinstance(self.append, First):
             self.append = pipeline.writer.append
-        elif isinstance(self._lent_over, _First):
+        elif isinstance(self._lent_over, First):
             self._lent_over = pipeline.writer.append
         self.watch_exit()
 
@@ -288,39 +314,6 @@ class Runtime:
     def _complain(self, wrong: ConfigurationError) -> None:
         self.ledger.note("bad_setting")
         self.ledger.warn(f"setting {wrong.name}", "setting passed over: %s", wrong)
-
-
-class _First:
-    """Starts the pipeline with the first frame under new settings.
-
-    A call that began here ends here, whatever settings are in force by then.
-
-    Attributes:
-        append: Takes what comes after the first frame.
-    """
-
-    __slots__ = ("_runtime", "append")
-
-    def __init__(self, runtime: Runtime) -> None:
-        self.append: Append | None = None
-        self._runtime = runtime
-
-    def __call__(self, kind: int, payload: bytes) -> bool | None:
-        if self.append is None:
-            return self._runtime.take_first(self, kind, payload)
-        return self.append(kind, payload)
-
-
-class _Unasked:
-    """Stands for the settings until they are read: the first call has to look."""
-
-    __slots__ = ("_runtime",)
-
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._runtime.settings, name)
 
 
 def _follow_threads(asked: bool) -> None:
