@@ -265,8 +265,8 @@ def test_a_wrong_argument_is_refused_by_name_when_decorating(members, name):
 
 @pytest.mark.parametrize("target", [3, ["a"], {"path": "a"}])
 def test_what_cannot_be_called_cannot_be_decorated(target):
-    """Neither a path nor a function."""
-    said = f"log_prompt: needs a function or a path, not {target!r}"
+    """Neither a path nor a function; what it holds may be a secret."""
+    said = f"log_prompt: needs a function or a path, not a {type(target).__name__}"
     with pytest.raises(ConfigurationError, match=f"^{re.escape(said)}$"):
         log_prompt(target)
 
@@ -320,6 +320,7 @@ def test_the_hint_names_the_member_that_was_meant():
         ({"prompt": "answer.prompt"}, "read_text"),
         ({"prompt": "prompts/an answer.prompt"}, "must be the text of the file"),
         ({"prompt": "gpt-4o"}, "That is {\"model\": 'gpt-4o'}"),
+        ({"prompt": "openai/gpt"}, "That is {\"model\": 'openai/gpt'}"),
     ],
 )
 def test_what_cannot_have_been_meant_is_said_where_a_function_is_decorated(
@@ -335,6 +336,14 @@ def test_what_cannot_have_been_meant_is_said_where_a_function_is_decorated(
         log_prompt(**options)(Bot.answer)
     with pytest.raises(ConfigurationError, match=said):
         log_prompt(**options)(functools.partial(Bot.answer, None))
+
+
+def test_one_word_is_a_prompt():
+    """A text with nothing to fill in."""
+    with captured_logs() as logs:
+        log_prompt(prompt="Continue!")(lambda: None)()
+
+    assert logs[0].prompt == "Continue!"
 
 
 def test_one_decorator_serves_functions_that_have_other_arguments():

@@ -235,7 +235,7 @@ def log_prompt(target: Any = None, /, **members: Any) -> Any:
             raise ConfigurationError("path", "was given twice")
         return LogPrompt(members if target is None else {"path": target, **members})
     if not _can_be_decorated(target) and not hasattr(type(target), "__get__"):
-        problem = f"needs a function or a path, not {target!r:.50}"
+        problem = f"needs a function or a path, not a {type(target).__name__}"
         raise ConfigurationError("log_prompt", problem)
     return LogPrompt(members)(target)
 

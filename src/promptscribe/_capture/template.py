@@ -18,6 +18,7 @@ _MESSAGE: Final = re.compile(
 )
 """A ``.prompt`` file of the hosted service: details between lines of dashes, as YAML,
 then messages, each between tags of its role; or a text without any."""
+_MODEL: Final = re.compile(r"(?=\S*(?:\d|/|-latest))[\w./:@-]+")
 _SLOT: Final = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 
 
@@ -40,8 +41,8 @@ def is_file_name(prompt: Any) -> bool:
 
 
 def is_model_name(prompt: Any) -> bool:
-    """Say whether a prompt is a model's name: one word, with nothing to fill in."""
-    return type(prompt) is str and len(prompt.split()) == 1 and "{{" not in prompt
+    """Say whether a prompt is like a model's name: one word, with a version in it."""
+    return type(prompt) is str and _MODEL.fullmatch(prompt) is not None
 
 
 def fill(template: Any, inputs: dict[str, Any]) -> list[dict[str, Any]]:
