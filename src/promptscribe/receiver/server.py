@@ -31,6 +31,8 @@ from promptscribe.receiver.sqlite_store import SqliteStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
+    from starlette.applications import Starlette
+
     from promptscribe.receiver.bulk import RecordReader
 
 DEFAULT_PORT: Final = 8420
@@ -127,24 +129,10 @@ class Receiver:
             hosts=answered,
             reader=reader,
         )
-        config = uvicorn.Config(
-            app,
-            loop="asyncio",
-            http=CutoffProtocol,
-            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            log_level="error",  # what a client did wrong is in its answer
-            server_header=False,
-            timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
-        )
-        self._server = _Server(config, self._ready)
-        self._keeper = (
-            None
-            if keep_days is None
-            else Keeper(keep_days, self._store, metrics, SystemClock())
-        )
+        self._server = _Server(_config(app), self._ready)
+        self._keeper: Keeper | None = None
+        if keep_days is not None:
+            self._keeper = Keeper(keep_days, self._store, metrics, SystemClock())
         self._announce = announce
         self._started = threading.Event()
         self._thread: threading.Thread | None = None
@@ -181,6 +169,21 @@ class Receiver:
         self._started.set()
         if self._announce is not None:
             self._announce(self.url)
+
+
+def _config(app: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="asyncio",
+        http=CutoffProtocol,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level="error",  # what a client did wrong is in its answer
+        server_header=False,
+        timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
+    )
 
 
 def _open(
