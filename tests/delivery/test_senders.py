@@ -12,7 +12,7 @@ from tests.promises.faults_server import BULK, Reply, Server
 
 import promptscribe
 from promptscribe import log_prompt
-from promptscribe._delivery import desk, transport
+from promptscribe._delivery import desk, patience
 
 SHORT = """
 import promptscribe
@@ -181,7 +181,7 @@ def test_a_program_of_a_few_milliseconds_delivers_as_it_ends(tmp_path):
 
 def test_a_timeout_is_a_number_to_every_kind_of_socket():
     """Python's own take a whole one; gevent's look for the method, and call that."""
-    for left in transport._timeouts(5.0).values():
+    for left in patience.waits(5.0).values():
         assert 0 < left.__float__() <= 5
 
 

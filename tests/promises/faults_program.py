@@ -245,7 +245,7 @@ def fork_in_c(count):
     third = count // 3
     work(third)
     promptscribe.force_flush(10)
-    time.sleep(0.2)
+    time.sleep(1.5)
     child = ctypes.PyDLL(None).fork()
     if child == 0:
         work(third, third)

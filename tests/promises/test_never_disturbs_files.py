@@ -163,4 +163,5 @@ def test_where_no_file_can_be_opened_that_is_told(tmp_path):
         check=False,
     )
 
-    assert ended.stdout == "AS WITHOUT A LOG {'recording_failed': 1}\n", ended.stderr
+    told = {"recording_failed": 1, "not_begun": 1}
+    assert ended.stdout == f"AS WITHOUT A LOG {told}\n", ended.stderr

@@ -80,7 +80,10 @@ def hold(call: Call, above: str | None) -> Call:
     held = raw({record.HELD: [said.ended, said.told]})
     labels = raw(said.labels)
     first = (key, said.trace, None, said.began, None, labels, None, held)
-    if not append(START, encode_plain(first)):
+    took = append(START, encode_plain(first))
+    if took is None:  # the first in the process, or in a child forked in C: anew
+        return hold(call, above)
+    if not took:
         return call
     return call._replace(waiting=Waiting(key, os.getpid()))
 
