@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
+import math
 import socket
 import ssl
 import sys
@@ -314,14 +315,19 @@ def test_a_flush_takes_no_longer_than_it_may(sink, deliver, timeout):
     is_over = threading.Event()
     sink.judge = lambda seen: (is_over.wait(90) and Reply()) or Reply()
     deliver(sink.url, timeout=0.1)  # whatever is loaded once, is
-    begun = time.monotonic()
-    result = promptscribe.force_flush(timeout)
-    took = time.monotonic() - begun
+    took = math.inf
+    for _ in range(20):  # a busy machine may make one late, or many, but not all
+        begun = time.perf_counter()
+        result = promptscribe.force_flush(timeout)
+        took = min(took, time.perf_counter() - begun)
+        if took < timeout + 0.25:
+            break
     is_over.set()
 
     assert result.pending == 5
     assert not result
-    assert took < timeout + 10  # the server would take 90
+    # It ends earlier by what it was woken late, beside busy threads.
+    assert timeout * 0.5 <= took < timeout + 0.25
 
 
 def test_tracing_of_http_does_not_see_our_requests(sink, deliver, monkeypatch):

@@ -15,9 +15,10 @@ from tests.promises.faults_server import MANY, RECORDS, Reply
 from promptscribe._journal import faultpoint
 
 CALLS = 400
-LONGEST_EXIT = 2.0 + 10.0
-"""Seconds: those that are configured, and a busy machine's own. What hangs does so
-for thirty."""
+LONGEST_EXIT = 2.0 + 1.0
+"""Seconds: those that are configured, and the interpreter's own."""
+TRIES = 3
+"""Runs of a row whose exit was late: a busy machine may take its time, now and then."""
 TRIALS = int(os.environ.get("CRASH_TRIALS", "500"))
 
 pytestmark = pytest.mark.slow
@@ -35,11 +36,15 @@ def lab(request, tmp_path):
 @pytest.mark.parametrize("name", ROWS)
 def test_the_fault_table_holds(name, offer):
     """No log lost, none stored twice, no late exit, and the numbers add up."""
-    outcome = measure(name, CALLS, offer=offer)
+    exits = []
+    while len(exits) < TRIES and min(exits, default=LONGEST_EXIT) >= LONGEST_EXIT:
+        outcome = measure(name, CALLS, offer=offer)
+        exits.append(outcome.exit_seconds or 0.0)
 
-    assert (outcome.lost, outcome.twice) == (0, 0)
-    assert outcome.wrong == []
-    assert (outcome.exit_seconds or 0.0) < LONGEST_EXIT
+        assert (outcome.lost, outcome.twice) == (0, 0)
+        assert outcome.wrong == []
+
+    assert min(exits) < LONGEST_EXIT
 
 
 def test_kill_9_after_the_last_call_loses_nothing(lab):
