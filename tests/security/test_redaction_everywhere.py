@@ -80,6 +80,8 @@ def test_headers_are_redacted_by_their_names(tmp_path):
             {"headers": [{"name": "Proxy-Authorization", "value": "canary"}]},
             ("Authorization", "Canary canary"),
             ["curl", "--oauth2-bearer", "canary", "--api-key", "canary"],
+            [{b"name": b"password", b"value": b"canary"}],
+            [b"curl", b"--api-key", b"canary"],
         ),
         tmp_path,
     )
@@ -96,7 +98,13 @@ server = MemoryTransport()
 promptscribe.configure(
     journal_dir="journal", transport=server, export=True, redact=True
 )
-headers = [(b"authorization", b"Bearer canary"), (b"accept", b"*/*")]
+headers = [
+    (b"authorization", b"Bearer canary"),
+    (b"accept", b"*/*"),
+    {b"name": b"x-api-key", b"value": b"Bearer canary"},
+    {b"name": b"x-plain", b"value": b"plain"},
+    [b"--api-key", b"Bearer canary", b"--plain"],
+]
 promptscribe.log_prompt(path="a")(lambda headers: None)(headers)
 promptscribe.force_flush(30)
 print(server.bodies[0]["inputs"])
@@ -115,7 +123,8 @@ def test_headers_as_bytes_are_kept_where_python_compares_no_bytes(tmp_path):
     )
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert b64encode(b"*/*").decode() in done.stdout
+    for kept in (b"*/*", b"plain", b"--plain"):
+        assert b64encode(kept).decode() in done.stdout
     assert b64encode(b"Bearer canary").decode() not in done.stdout
 
 

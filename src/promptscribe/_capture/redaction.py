@@ -22,7 +22,13 @@ from promptscribe._capture.personal import (
     is_card_number,
 )
 from promptscribe._capture.secret_key import hide_keys
-from promptscribe._capture.secret_name import NONE, WEAK, keeps_numbers, secrecy
+from promptscribe._capture.secret_name import (
+    NONE,
+    WEAK,
+    keeps_numbers,
+    name_of,
+    secrecy,
+)
 from promptscribe._wire.record import MARK
 
 if TYPE_CHECKING:
@@ -227,10 +233,10 @@ class _BuiltIn(_Walker):
             if self._left < 0 and len(value) > _SMALL:
                 result[MARK] = f"{len(value) - len(result)} more values"
                 break
-            name = key if type(key) is str else _name_of(key)
+            name = name_of(key)
             self._left -= 1 if name in self._names else _WORK_OF_A_NAME
             self._names.add(name)
-            if _is_secret(name, item, value) or (named and key in _VALUES):
+            if _is_secret(name, item, value) or (named and name in _VALUES):
                 cleaned: Any = REDACTED
             elif name == "properties" and type(item) is dict:
                 cleaned = self._walk_properties(item)
@@ -243,7 +249,7 @@ class _BuiltIn(_Walker):
         """Walk through the fields of a JSON schema, which say what a secret is."""
         result: dict[Any, Any] = {}
         for key, item in value.items():
-            if type(item) is dict and _is_secret(_name_of(key), item, value):
+            if type(item) is dict and _is_secret(name_of(key), item, value):
                 cleaned = self._walk_field(item)
             else:
                 (cleaned,) = self._walk_dict({key: item}).values()
@@ -275,13 +281,14 @@ class _BuiltIn(_Walker):
             if are_pairs:
                 result.append(self._walk_pair(item))
                 continue
-            hidden = option and type(item) is str and not item.startswith("-")
+            word = name_of(item)
+            hidden = option and bool(word) and word[0] != "-"
             result.append(REDACTED if hidden else self.walk(item))
-            option = type(item) is str and item[:1] == "-" and _is_option(item)
+            option = word[:1] == "-" and _is_option(word)
         return result
 
     def _walk_pair(self, pair: Any) -> list[Any]:
-        name, item = _name_of(pair[0]), pair[1]
+        name, item = name_of(pair[0]), pair[1]
         cleaned = REDACTED if _is_secret(name, item, {}) else self.walk(item)
         return [self.walk(pair[0]), cleaned]
 
@@ -317,17 +324,13 @@ def _is_secret(name: str, item: Any, beside: dict[Any, Any]) -> bool:
     return not (level == WEAK and name[-5:].lower() == "token" and "logprob" in about)
 
 
-def _name_of(key: Any) -> str:
-    if type(key) is bytes:
-        return key.decode("utf-8", "replace")
-    return key if type(key) is str else ""
-
-
 def _is_named(value: dict[Any, Any]) -> bool:
     """Say whether a dict is a secret's name and its value, under those words."""
-    if not ("value" in value or "val" in value or "Value" in value):  # `_VALUES`
+    # Not ``in value``: ``python -bb`` compares no text with a key that is bytes.
+    if not any(name_of(key) in _VALUES for key in value):
         return False
-    return any(secrecy(_name_of(value.get(name))) != NONE for name in _NAMES)
+    said = [item for key, item in value.items() if name_of(key) in _NAMES]
+    return any(secrecy(name_of(each)) != NONE for each in said)
 
 
 def _is_schema(value: dict[Any, Any]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Final
+from typing import Any, Final
 
 from promptscribe._capture.pattern import late
 
@@ -96,6 +96,15 @@ def secrecy(name: str) -> int:
         `NONE`, `WEAK` or `STRONG`.
     """
     return _secrecy(name) if len(name) <= LONGEST else NONE
+
+
+def name_of(key: Any) -> str:
+    """Return a dict's key, or what stands in its place, as a name; none is empty."""
+    if type(key) is bytes:
+        return key.decode("utf-8", "replace") if len(key) <= LONGEST else ""
+    if type(key) is not str:
+        return ""
+    return key[2:-1] if key[:2] in {"b'", 'b"'} else key  # that was bytes
 
 
 def keeps_numbers(name: str) -> bool:
