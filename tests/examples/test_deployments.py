@@ -195,8 +195,9 @@ for line in sys.stdin:
 """
 
 
-def test_aws_lambda(start, server):
+def test_aws_lambda(start, server, environment):
     """When the handler has returned its log is delivered: then all is frozen."""
+    environment["PROMPTSCRIBE_FLUSH_TIMEOUT"] = "30"  # a busy machine's cold start
     instance = start("-c", INSTANCE)
     for number in range(3):
         instance.stdin.write(json.dumps({"question": f"{number}"}) + "\n")
