@@ -55,6 +55,31 @@ def test_langchains_counts_are_added_over_the_chunks():
     assert facts.usage.cache_read_tokens == 4
 
 
+def test_what_a_tier_served_is_counted_with_all_else():
+    """langchain-openai names cached and reasoning tokens by the tier that served."""
+    plain = {"input_token_details": {"cache_read": 4}}
+    plain |= {"output_token_details": {"reasoning": 2}}
+    tiers = [
+        {"input_token_details": {f"{tier}_cache_read": 8, f"{tier}_cache_creation": 3}}
+        | {"output_token_details": {f"{tier}_reasoning": 5, tier: 1}}
+        for tier in ("flex", "priority")
+    ]
+    messages = [
+        {"type": "ai", "content": "a", "response_metadata": {"model_name": "m"}}
+        | {"usage_metadata": {"input_tokens": 20, "output_tokens": 9} | details}
+        for details in (plain, *tiers)
+    ]
+
+    read = [interpret(message).usage for message in messages]
+    state = interpret({"messages": messages}).usage
+
+    assert [usage.cache_read_tokens for usage in read] == [4, 8, 8]
+    assert [usage.cache_write_tokens for usage in read] == [None, 3, 3]
+    assert [usage.reasoning_tokens for usage in read] == [2, 5, 5]
+    assert (state.prompt_tokens, state.output_tokens) == (60, 27)
+    assert (state.cache_read_tokens, state.reasoning_tokens) == (20, 12)
+
+
 def test_whole_messages_of_langchain_are_not_joined():
     """A graph that yields message after message gave messages, not pieces."""
     messages = [{"type": "ai", "content": "a"}, {"type": "ai", "content": "b"}]

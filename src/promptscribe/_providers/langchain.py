@@ -41,6 +41,9 @@ STATE: Final = frozenset({"messages"})
 message, or a list."""
 STRUCTURED: Final = STATE | {"structured_response"}
 """What an agent gives that was told a form to answer in."""
+TIERS: Final = ("", "flex_", "priority_")
+"""Prefixes that langchain-openai gives parts of the counts, by the tier that served
+the call (1.7.4, langchain_openai/chat_models/base.py, ``_create_usage_metadata``)."""
 
 
 def _messages(response: JSONValue) -> list[JSONObject]:
@@ -148,20 +151,25 @@ def read_usage(body: JSONObject) -> Usage | None:
     details = table(usage.get("input_token_details"))
     hours = count(details.get("ephemeral_1h_input_tokens"))
     # langchain-anthropic leaves cache_creation at 0 where it gives the two lifetimes
-    write = count(details.get("cache_creation")) or add(
+    write = _part(details, "cache_creation") or add(
         hours, count(details.get("ephemeral_5m_input_tokens"))
     )
     output = table(usage.get("output_token_details"))
     return Usage(
         prompt_tokens=count(usage.get("input_tokens")),
         output_tokens=count(usage.get("output_tokens")),
-        reasoning_tokens=count(output.get("reasoning")),
-        cache_read_tokens=count(details.get("cache_read")),
+        reasoning_tokens=_part(output, "reasoning"),
+        cache_read_tokens=_part(details, "cache_read"),
         cache_write_tokens=write,
         cache_write_1h_tokens=hours,
         input_audio_tokens=count(details.get("audio")),
         output_audio_tokens=count(output.get("audio")),
     )
+
+
+def _part(details: JSONObject, name: str) -> int | None:
+    """Read a part of a count; in a sum of several messages each tier has its own."""
+    return add(*(count(details.get(tier + name)) for tier in TIERS))
 
 
 def join(chunks: list[JSONValue]) -> JSONValue:
