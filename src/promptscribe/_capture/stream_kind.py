@@ -85,9 +85,15 @@ _CLASSES: Final[dict[str, dict[str, StreamKind]]] = {
         "LiteLLMCompletionStreamingIterator": "both",
         "CachedResponsesAPIStreamingIterator": "both",
     },
-    "google.genai": {  # _gaos/utils/eventstreaming.py, of its interactions
+    "google.genai": {  # _gaos/utils, of its interactions
         "Stream": "iterator",
         "AsyncStream": "async iterator",
+        "APIResponse": "response",
+        "AsyncAPIResponse": "async response",
+        "StreamedAPIResponse": "response",
+        "AsyncStreamedAPIResponse": "async response",
+        "_StreamingContextManagerProxy": "manager",  # _gaos/lib/compat_errors.py
+        "_AsyncStreamingContextManagerProxy": "manager",
     },
     "botocore": {"EventStream": "iterable"},  # botocore/eventstream.py
     "aiobotocore": {"AioEventStream": "async iterable"},  # which is a botocore's, too

@@ -158,6 +158,15 @@ async def final_async(manager):
         assert (await stream.get_final_message()).usage.output_tokens == 393
 
 
+def parsed_inside(manager):
+    with manager as response:
+        return list(response.parse())
+
+
+async def parsed_async(raw):
+    return [event async for event in await raw.parse()]
+
+
 STREAMS = {
     "anthropic stream": (
         lambda b: anthropic(b).create(**CLAUDE, stream=True),
@@ -223,6 +232,27 @@ STREAMS = {
     "gemini interaction async": (
         lambda b: gemini(b).aio.interactions.create(**INTERACT, stream=True),
         read_async,
+        INTERACTION_FACTS,
+    ),
+    "gemini interaction raw": (
+        lambda b: gemini(b).interactions.with_raw_response.create(
+            **INTERACT, stream=True
+        ),
+        lambda raw: list(raw.parse()),
+        INTERACTION_FACTS,
+    ),
+    "gemini interaction raw async": (
+        lambda b: gemini(b).aio.interactions.with_raw_response.create(
+            **INTERACT, stream=True
+        ),
+        parsed_async,
+        INTERACTION_FACTS,
+    ),
+    "gemini interaction streaming": (
+        lambda b: gemini(b).interactions.with_streaming_response.create(
+            **INTERACT, stream=True
+        ),
+        parsed_inside,
         INTERACTION_FACTS,
     ),
     "mistral": (
@@ -393,6 +423,10 @@ WHOLE = {
     "gemini": (lambda b: gemini(b).models.generate_content(**GEMINI), GEMINI_FACTS),
     "gemini interaction": (
         lambda b: gemini(b).interactions.create(**INTERACT),
+        INTERACTION_FACTS,
+    ),
+    "gemini interaction raw": (
+        lambda b: gemini(b).interactions.with_raw_response.create(**INTERACT),
         INTERACTION_FACTS,
     ),
     "mistral": (
