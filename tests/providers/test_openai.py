@@ -44,6 +44,15 @@ def test_reasoning_is_counted_once(usage, output, reasoning):
     assert (read.output_tokens, read.reasoning_tokens) == (output, reasoning)
 
 
+def test_perplexitys_reasoning_is_beside_the_completion_however_little_it_is():
+    """Its total leaves it out: it tells nothing."""
+    usage = tokens(33, 7163, 7196, reasoning_tokens=3000)
+
+    read = interpret(completion(usage, "sonar-deep-research")).usage
+
+    assert (read.output_tokens, read.reasoning_tokens) == (10163, 3000)
+
+
 @pytest.mark.parametrize(
     ("usage", "output", "reasoning"),
     [

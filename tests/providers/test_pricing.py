@@ -7,9 +7,10 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from promptscribe._providers import pricing
+from promptscribe._providers.bill import bill
 from promptscribe._providers.facts import ResponseFacts, Usage
 from promptscribe._providers.pricing import Price, price
-from promptscribe._providers.registry import interpret
+from promptscribe._providers.registry import interpret, join
 from promptscribe._providers.tariff import Tariffs
 
 WHEN = datetime(2026, 11, 1, tzinfo=UTC)
@@ -68,6 +69,31 @@ CONVERSE = {"output": {"message": {}}, "stopReason": "end_turn", "usage": BEDROC
 REGIONAL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 DEEP = {"prompt_cache_hit_tokens": 600, "prompt_cache_miss_tokens": 400}
 
+NOVA = {
+    "inputTokens": 100,
+    "outputTokens": 20,
+    "totalTokens": 1120,
+    "cacheReadInputTokenCount": 1000,
+    "cacheWriteInputTokenCount": 0,
+}
+FLEX = {
+    "input_tokens": 1000,
+    "output_tokens": 100,
+    "input_token_details": {"flex_cache_read": 800, "flex": 200},
+    "output_token_details": {"flex_reasoning": 60, "flex": 40},
+}
+CHEAPLY = {"model_name": "gpt-5-mini-2025-08-07", "model_provider": "openai"}
+CHEAPLY |= {"service_tier": "flex"}
+DREW = {
+    "input_tokens": 50,
+    "input_tokens_details": {"image_tokens": 0, "text_tokens": 50},
+    "output_tokens": 7024,
+    "output_tokens_details": {"image_tokens": 7024, "text_tokens": 0},
+    "total_tokens": 7074,
+}
+PAINTER = {"type": "image_generation", "model": "gpt-image-1"}
+DRAWN = {"tools": [PAINTER], "tool_usage": {"image_gen": DREW}}
+
 GROK = {
     "total_tokens": 14428,
     "prompt_tokens_details": {"cached_tokens": 128},
@@ -120,6 +146,15 @@ GOLDEN = {
     "bedrock": (
         *(CONVERSE, REGIONAL, 2009, 393),
         *(21 * 3.3 + 188 * 4.125 + 1800 * 0.33, 393 * 16.5),
+    ),
+    "bedrock, Nova's own body": (
+        *(CONVERSE | {"usage": NOVA}, "amazon.nova-pro-v1:0", 1100, 20),
+        *(100 * 0.8 + 1000 * 0.2, 20 * 3.2),
+    ),
+    "langchain, flex": (
+        {"type": "ai", "content": "x", "response_metadata": CHEAPLY}
+        | {"usage_metadata": FLEX},
+        *(None, 1000, 100, 200 * 0.125 + 800 * 0.0125, 100 * 1),
     ),
     "deepseek": (
         *(chat("deepseek-chat", 1000, 10, **DEEP), None, 1000, 10),
@@ -189,6 +224,7 @@ def facts(model="gpt-4o-mini", provider=None, **usage):
         facts(model="voyage-3"),
         facts(cache_read_tokens=101),
         facts(cache_write_1h_tokens=1),
+        facts(cache_write_tokens=9, cache_write_12h_tokens=1),
         facts(model="gpt-4o-audio-preview", output_audio_tokens=5),
         facts(model="gpt-4o-audio-preview", input_audio_tokens=5),
         facts("gemini-2.5-flash", cache_read_tokens=50, input_audio_tokens=30),
@@ -267,6 +303,109 @@ def test_a_cost_that_the_response_splits_needs_no_list(
     assert cost.prompt_cost == pytest.approx(prompt_cost, abs=1e-12)
     assert cost.output_cost == pytest.approx(output_cost, abs=1e-12)
     assert cost.source == "response"
+
+
+RESPONDED = {"input_cost": 0.001, "output_cost": 0.002, "total_cost": 0.008}
+INPUT, OUTPUT = "upstream_inference_input_cost", "upstream_inference_output_cost"
+
+
+@pytest.mark.parametrize(
+    ("said", "prompt_cost", "output_cost"),
+    [
+        ({"cost_in_usd_ticks": 120_000_000}, 0.005, 0.007),  # xAI
+        ({"cost": 0.01, "cost_details": {INPUT: 0.003, OUTPUT: 0.007}}, 0.003, 0.007),
+        ({"cost": RESPONDED | {"tool_calls_cost": 0.005}}, 0.006, 0.002),  # Perplexity
+    ],
+)
+def test_a_cost_is_the_servers_in_whatever_api_it_speaks(
+    said, prompt_cost, output_cost
+):
+    """OpenAI's responses and Anthropic's messages carry it where completions do."""
+    pytest.importorskip("genai_prices")
+    counts = {"input_tokens": 500, "output_tokens": 140}
+    second = responses(**counts, input_tokens_details={}, **said)
+
+    for response in (second, claude("gpt-5-mini", **counts, **said)):
+        cost = price(interpret(response), at=WHEN)
+        assert cost.source == "response"
+        if "cost" in said:
+            assert cost.prompt_cost == pytest.approx(prompt_cost, abs=1e-12)
+            assert cost.output_cost == pytest.approx(output_cost, abs=1e-12)
+        whole = prompt_cost + output_cost
+        assert cost.prompt_cost + cost.output_cost == pytest.approx(whole, abs=1e-12)
+
+
+def test_a_picture_in_a_response_is_charged_as_its_model_charges():
+    """The usage leaves out what the tool used; each model has its own rates."""
+    pytest.importorskip("genai_prices")
+
+    members, notes = bill(interpret(responses(**RESPONSE) | DRAWN), at=WHEN)
+
+    assert (members["prompt_tokens"], members["output_tokens"]) == (378, 7176)
+    assert (notes["cache_read_tokens"], notes["reasoning_tokens"]) == (128, 64)
+    prompt_cost = (200 * 0.25 + 128 * 0.025 + 50 * 5) / MILLION
+    assert members["prompt_cost"] == pytest.approx(prompt_cost, abs=1e-9)
+    output_cost = (152 * 2 + 7024 * 40) / MILLION
+    assert members["output_cost"] == pytest.approx(output_cost, abs=1e-9)
+
+
+def test_pictures_of_several_responses_are_added_up():
+    """A generator that asks again once the tools have answered gives one log."""
+    pytest.importorskip("genai_prices")
+    one, other = (responses(**RESPONSE) | DRAWN for _ in range(2))
+    other = other | {"tool_usage": None}
+    turns = [
+        {"type": kind, "response": response}
+        for response in (one, one, other)
+        for kind in ("response.created", "response.completed")
+    ]
+
+    members, _ = bill(interpret(join(turns)), at=WHEN)
+    single, _ = bill(interpret(responses(**RESPONSE) | DRAWN), at=WHEN)
+    plain, _ = bill(interpret(other), at=WHEN)
+
+    for name in ("prompt_tokens", "output_tokens", "prompt_cost", "output_cost"):
+        whole = 2 * single[name] + plain[name]
+        assert members[name] == pytest.approx(whole, abs=1e-9)
+
+
+def test_a_picture_by_an_unknown_model_has_no_price():
+    """What it cost besides is no price of the response: that would be far too low."""
+    pytest.importorskip("genai_prices")
+    whole = responses(**RESPONSE)
+    nothing = whole | {"tool_usage": {"image_gen": dict.fromkeys(DREW, 0)}}
+
+    members, _ = bill(interpret(whole | DRAWN | {"tools": []}), at=WHEN)
+
+    assert members == {"prompt_tokens": 378, "output_tokens": 7176}
+    assert bill(interpret(nothing), at=WHEN) == bill(interpret(whole), at=WHEN)
+
+
+def test_a_cache_that_is_kept_for_long_has_no_price():
+    """It is twice as dear; the list knows the half hour's one only."""
+    pytest.importorskip("genai_prices")
+    written = {"ttl_12h_tokens": 4000, "ttl_30m_tokens": 0}
+    details = {"cache_write_tokens": 4000, "cache_write_tokens_details": written}
+    usage = {"input_tokens": 5000, "output_tokens": 100}
+    long = responses(**usage, input_tokens_details=details)
+    short = {"ttl_12h_tokens": 0, "ttl_30m_tokens": 4000}
+    details = details | {"cache_write_tokens_details": short}
+
+    assert interpret(long).usage.cache_write_tokens == 4000
+    assert price(interpret(long), at=WHEN) is None
+    assert price(interpret(responses(**usage, input_tokens_details=details)), at=WHEN)
+
+
+def test_a_price_that_anthropic_made_anew_is_not_known():
+    """With a fallback credit, what was not in the cache is charged as if it were."""
+    pytest.importorskip("genai_prices")
+    redeemed, not_applied = (
+        claude(**CACHING, fallback_credit={"status": {"type": kind}})
+        for kind in ("redeemed", "not_applied")
+    )
+
+    assert price(interpret(redeemed), at=WHEN) is None
+    assert price(interpret(not_applied), at=WHEN) is not None
 
 
 @pytest.mark.parametrize(

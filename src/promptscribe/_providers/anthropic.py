@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from promptscribe._providers.facts import Usage
 from promptscribe._providers.message import answered
 from promptscribe._providers.model import maker_of
+from promptscribe._providers.openai_usage import read_cost, read_share
 from promptscribe._providers.parts import read_parts
 from promptscribe._providers.stream import Pieces, merge, sealed, total, turns
 from promptscribe._providers.value import (
@@ -98,6 +99,8 @@ def read_tier(usage: JSONObject) -> str | None:
     place = word(usage.get("inference_geo"))
     if place not in ANYWHERE:
         return place  # dearer, whatever the tier
+    if word(at(usage, "fallback_credit", "status", "type")) == "redeemed":
+        return "fallback_credit"  # billed as if the cache had been this model's
     is_fast = word(usage.get("speed")) == "fast"
     return "fast" if is_fast else word(usage.get("service_tier"))
 
@@ -108,7 +111,11 @@ def read_usage(body: JSONObject) -> Usage | None:
     So are those of steps that are not in the upper counts, see `_beside`.
     """
     usage = body.get("usage")
-    return _counted([usage, *_beside(body)]) if isinstance(usage, dict) else None
+    if not isinstance(usage, dict):
+        return None
+    used = _counted([usage, *_beside(body)])
+    used.total_cost, used.output_share = read_cost(usage), read_share(usage)
+    return used
 
 
 def _counted(counts: list[JSONObject]) -> Usage:

@@ -17,6 +17,7 @@ from promptscribe._providers.value import (
     add,
     at,
     count,
+    first,
     read_json,
     rows,
     table,
@@ -35,6 +36,10 @@ EVENTS: Final = (
     "contentBlockStop",
     "messageStop",
 )
+
+CACHED: Final = ("cacheReadInputTokens", "cacheReadInputTokenCount")
+WRITTEN: Final = ("cacheWriteInputTokens", "cacheWriteInputTokenCount")
+"""Converse's names, and those in Nova's own body, which InvokeModel gives."""
 
 GROWING: Final = (("contentBlockStart", "start"), ("contentBlockDelta", "delta"))
 """Events that grow a block, and their member that it grows by."""
@@ -77,19 +82,24 @@ def read_tier(body: JSONObject) -> str | None:
 
 
 def read_usage(body: JSONObject) -> Usage | None:
-    """Read the usage: ``inputTokens`` are those beside the cache, so all are added."""
+    """Read the usage: ``inputTokens`` are those beside the cache, so all are added.
+
+    Of Nova's own body that is not documented: its total tells.
+    """
     usage = body.get("usage")
     if not isinstance(usage, dict):
         return None
-    fresh = count(usage.get("inputTokens"))
-    read = count(usage.get("cacheReadInputTokens"))
-    write = count(usage.get("cacheWriteInputTokens"))
+    fresh, output = count(usage.get("inputTokens")), count(usage.get("outputTokens"))
+    read, write = count(first(usage, *CACHED)), count(first(usage, *WRITTEN))
+    is_nova = CACHED[0] not in usage and WRITTEN[0] not in usage
+    is_inside = is_nova and count(usage.get("totalTokens")) == add(fresh, output)
+    beside = [] if is_inside else [read, write]
     hours = (
         row for row in tables(usage.get("cacheDetails")) if word(row.get("ttl")) == "1h"
     )
     return Usage(
-        prompt_tokens=None if fresh is None else add(fresh, read, write),
-        output_tokens=count(usage.get("outputTokens")),
+        prompt_tokens=None if fresh is None else add(fresh, *beside),
+        output_tokens=output,
         cache_read_tokens=read,
         cache_write_tokens=write,
         cache_write_1h_tokens=add(*(count(row.get("inputTokens")) for row in hours)),

@@ -23,7 +23,10 @@ class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
         cache_write_tokens: The part of *prompt_tokens* written to a cache.
         cache_write_1h_tokens: The part of *cache_write_tokens* that is kept for an
             hour (Anthropic's ``ephemeral_1h``), dearer than the five minutes' one.
+        cache_write_12h_tokens: The part of *cache_write_tokens* that is kept for twelve
+            hours (OpenAI's ``ttl_12h``), dearer than the half hour's one.
         cache_audio_read_tokens: The part of *cache_read_tokens* that is sound.
+        cache_image_read_tokens: The part of *cache_read_tokens* that is pictures.
         input_audio_tokens: The part of *prompt_tokens* that is sound.
         output_audio_tokens: The part of *output_tokens* that is sound.
         input_image_tokens: The part of *prompt_tokens* that is pictures.
@@ -44,7 +47,9 @@ class Usage(msgspec.Struct, kw_only=True, omit_defaults=True):
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
     cache_write_1h_tokens: int | None = None
+    cache_write_12h_tokens: int | None = None
     cache_audio_read_tokens: int | None = None
+    cache_image_read_tokens: int | None = None
     input_audio_tokens: int | None = None
     output_audio_tokens: int | None = None
     input_image_tokens: int | None = None

@@ -12,6 +12,7 @@ from promptscribe._providers.facts import Usage
 from promptscribe._providers.media import base64_image
 from promptscribe._providers.message import answered, image_part
 from promptscribe._providers.model import maker_of
+from promptscribe._providers.openai_usage import read_cost
 from promptscribe._providers.value import at, count, table, tables, word
 
 if TYPE_CHECKING:
@@ -75,9 +76,16 @@ def read_usage(body: JSONObject) -> Usage | None:
     return Usage(
         prompt_tokens=count(usage.get("input_tokens")),
         output_tokens=output,
-        cache_read_tokens=count(at(usage, "input_tokens_details", "cached_tokens")),
+        cache_read_tokens=count(
+            at(usage, "input_tokens_details", "cached_tokens")
+            or usage.get("cached_tokens")  # the tool's that draws for a response
+        ),
+        cache_image_read_tokens=count(
+            at(usage, "cached_tokens_details", "cached_image_tokens")
+        ),
         input_image_tokens=count(at(usage, "input_tokens_details", "image_tokens")),
         output_image_tokens=pictures,
+        total_cost=read_cost(usage),  # xAI
     )
 
 

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec import structs
+
+from promptscribe._providers import openai_images
 from promptscribe._providers.facts import Usage
 from promptscribe._providers.media import base64_image
 from promptscribe._providers.message import answered, failure, image_part
 from promptscribe._providers.model import maker_of
+from promptscribe._providers.openai_usage import read_cost, read_share
 from promptscribe._providers.parts import Parts, read_parts
-from promptscribe._providers.stream import merge, sealed, total, turns
+from promptscribe._providers.stream import ANSWERS, merge, sealed, total, turns
 from promptscribe._providers.value import (
+    add,
     at,
     count,
     event_data,
@@ -79,6 +84,9 @@ FAILED: Final = "error"
 
 UNFINISHED: Final = ("in_progress", "queued")
 
+TOOLS: Final = "tool_usage"
+DRAWING: Final = "image_generation"
+
 
 def detect(response: JSONValue) -> bool:
     """Say whether *response* is a response: so it says, or it counts like one."""
@@ -102,8 +110,9 @@ def carried(event: JSONValue) -> JSONValue:
 
 def _added(answers: list[JSONObject]) -> JSONObject:
     output = [item for answer in answers for item in rows(answer.get("output"))]
-    usage = total([answer.get("usage") for answer in answers])
-    return {"output": output, "usage": usage}
+    added = {"output": output, "usage": total([one.get("usage") for one in answers])}
+    tools = [one[TOOLS] for one in answers if one.get(TOOLS) is not None]
+    return added | ({TOOLS: total(tools)} if tools else {})
 
 
 def is_chunk(chunk: JSONValue) -> bool:
@@ -117,10 +126,12 @@ def interpret(response: JSONValue) -> ResponseFacts:
     parts = Parts()
     for item in tables(body.get("output")):
         _read_item(item, parts)
+    usage, shares = _with_pictures(body, read_usage(body))
     return answered(
         [parts.message("assistant")] if body.get("output") else [],
         finish_reason=_finish_reason(body),
-        usage=read_usage(body),
+        usage=usage,
+        shares=shares,
         model=word(body.get("model")),
         provider=_provider(body),
         service_tier=word(body.get("service_tier")),
@@ -166,13 +177,54 @@ def read_usage(body: JSONObject) -> Usage | None:
         reasoning_tokens=count(at(answer, "reasoning_tokens")),
         cache_read_tokens=count(first(given, *read)),
         cache_write_tokens=count(at(given, "cache_write_tokens")),
+        cache_write_12h_tokens=count(
+            at(given, "cache_write_tokens_details", "ttl_12h_tokens")
+        ),
         cache_audio_read_tokens=count(
             at(given, "cached_tokens_details", "audio_tokens")
         ),
         input_audio_tokens=count(at(given, "audio_tokens")),
         output_audio_tokens=count(at(answer, "audio_tokens")),
         input_image_tokens=count(at(given, "image_tokens")),
+        total_cost=read_cost(usage),
+        output_share=read_share(usage),
     )
+
+
+def _with_pictures(
+    body: JSONObject, usage: Usage | None
+) -> tuple[Usage | None, list[tuple[str | None, Usage]] | None]:
+    """Add what another model used to draw, which the usage leaves out.
+
+    Source: openai 3.57.0, types/responses/response.py, ``ToolUsage``: "separate from
+    base model usage". Each model has its own price.
+    """
+    drawn = openai_images.read_usage({"usage": at(body, TOOLS, "image_gen")})
+    if (
+        usage is None
+        or drawn is None
+        or not add(drawn.prompt_tokens, drawn.output_tokens)
+    ):
+        return usage, None
+    if usage.total_cost is not None:
+        return usage, None
+    model = word(body.get("model"))
+    answers = tables(at(body, "usage", ANSWERS)) or [table(body.get("usage"))]
+    told = (read_usage({"usage": one}) for one in answers)
+    shares = [(model, one) for one in told if one is not None]
+    whole = structs.replace(
+        usage,
+        prompt_tokens=add(usage.prompt_tokens, drawn.prompt_tokens),
+        output_tokens=add(usage.output_tokens, drawn.output_tokens),
+        cache_read_tokens=add(usage.cache_read_tokens, drawn.cache_read_tokens),
+    )
+    return whole, [*shares, (_painter(body), drawn)]
+
+
+def _painter(body: JSONObject) -> str | None:
+    """Return the model that draws; a response repeats the tools it was given."""
+    drawing = [t for t in tables(body.get("tools")) if t.get("type") == DRAWING]
+    return word(drawing[0].get("model")) if drawing else None
 
 
 def join(chunks: list[JSONValue]) -> JSONValue:

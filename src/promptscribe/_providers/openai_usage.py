@@ -30,6 +30,11 @@ CACHE_WRITE: Final = (
     "cache_creation_input_tokens",  # LiteLLM
 )
 """Where servers put the tokens of a cache beside OpenAI's ``prompt_tokens_details``."""
+_UPSTREAM: Final = (
+    ("upstream_inference_completions_cost", "upstream_inference_output_cost"),
+    ("upstream_inference_prompt_cost", "upstream_inference_input_cost"),
+)
+"""OpenRouter's names for what answer and prompt cost, in either of OpenAI's APIs."""
 
 
 def read_usage(body: JSONObject) -> Usage | None:
@@ -62,8 +67,8 @@ def read_usage(body: JSONObject) -> Usage | None:
         input_image_tokens=count(prompt.get("image_tokens")),
         output_image_tokens=count(said_of.get("image_tokens")),
         input_audio_seconds=number(usage.get("prompt_audio_seconds")),  # Mistral
-        total_cost=_cost(usage),
-        output_share=_share(usage),
+        total_cost=read_cost(usage),
+        output_share=read_share(usage),
     )
 
 
@@ -103,27 +108,31 @@ def _output(usage: JSONObject, reasoning: int | None, model: str | None) -> int 
 
     xAI (github.com/UKGovernmentBEIS/inspect_ai/issues/5528), Perplexity and Gemini
     do; the total tells, and where there is none, more reasoning than completion.
+    Perplexity's total leaves it out: 33 + 7,163 = 7,196, beside which 73,997 were
+    reasoned, at a price of their own.
     """
     said = count(usage.get("completion_tokens"))
     if said is None or not reasoning:
         return said
     prompt, total = count(usage.get("prompt_tokens")), count(usage.get("total_tokens"))
-    if reasoning > said:
+    maker = maker_of(model)
+    if reasoning > said or maker == "perplexity":
         return said + reasoning
     if prompt is not None and total is not None:
         beside = total == prompt + said + reasoning
     else:
-        beside = maker_of(model) in ("x_ai", "perplexity")
+        beside = maker == "x_ai"
     return said + reasoning if beside else said
 
 
-def _cost(usage: JSONObject) -> float | None:
+def read_cost(usage: JSONObject) -> float | None:
     """Give what the server says the call cost, in dollars.
 
     OpenRouter: ``cost``, beside which a call on the user's own key has an upstream
     cost (https://openrouter.ai/docs/use-cases/usage-accounting);
     Perplexity: ``cost.total_cost``; xAI: ``cost_in_usd_ticks``, 1e10 to the dollar
-    (github.com/Wei-Shaw/sub2api/issues/5771 reckons one up).
+    (https://docs.x.ai/developers/cost-tracking). They say it in whatever API they
+    speak: OpenAI's responses, Anthropic's messages.
     """
     ticks = number(usage.get("cost_in_usd_ticks"))
     if ticks is not None and ticks >= 0:
@@ -138,26 +147,25 @@ def _cost(usage: JSONObject) -> float | None:
     return float(cost)
 
 
-def _share(usage: JSONObject) -> float | None:
+def read_share(usage: JSONObject) -> float | None:
     """Give the part of the cost that is the answer's, where the server splits it.
 
     Perplexity: ``cost.output_tokens_cost``, beside what prompt and search cost
     (https://docs.perplexity.ai/api-reference/chat-completions-post);
-    OpenRouter: ``cost_details.upstream_inference_completions_cost``.
+    OpenRouter: ``cost_details.upstream_inference_completions_cost``; in the responses
+    API either has another name for it.
     """
     cost = usage.get("cost")
     if isinstance(cost, dict):
-        names = ("output_tokens_cost", "reasoning_tokens_cost")
-        spent, whole = (
-            [number(cost.get(n)) for n in names],
-            number(cost.get("total_cost")),
-        )
+        spent = number(first(cost, "output_tokens_cost", "output_cost"))
+        whole = number(cost.get("total_cost"))
+        reasoned = number(cost.get("reasoning_tokens_cost")) or 0
     else:
         told = table(usage.get("cost_details"))
-        spent = [number(told.get("upstream_inference_completions_cost"))]
-        asked = number(told.get("upstream_inference_prompt_cost"))
-        whole = None if asked is None else asked + (spent[0] or 0)
-    if spent[0] is None or not whole:
+        spent, asked = (number(first(told, *names)) for names in _UPSTREAM)
+        whole = None if asked is None or spent is None else asked + spent
+        reasoned = 0
+    if spent is None or not whole:
         return None
-    share = sum(item for item in spent if item is not None) / whole
+    share = (spent + reasoned) / whole
     return share if 0 <= share <= 1 else None

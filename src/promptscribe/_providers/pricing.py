@@ -130,6 +130,8 @@ def _is_counted(facts: ResponseFacts, usage: Usage) -> bool:
     """Say whether all is counted by which a call is charged."""
     if usage.prompt_tokens is None or usage.input_audio_seconds:
         return False  # genai-prices 0.2.3 has rates for hours, and does not apply them
+    if usage.cache_write_12h_tokens:
+        return False  # nor has it OpenAI's rate for these, twice that of the prompt
     return usage.output_tokens is not None or not facts.has_answer
 
 

@@ -54,6 +54,8 @@ def _count_kinds(counts: Counts, usage: Usage) -> None:
     """Add the kinds that have the same name here and there; most calls use none."""
     if usage.cache_audio_read_tokens:
         counts["cache_audio_read_tokens"] = usage.cache_audio_read_tokens
+    if usage.cache_image_read_tokens:
+        counts["cache_image_read_tokens"] = usage.cache_image_read_tokens
     if usage.input_audio_tokens:
         counts["input_audio_tokens"] = usage.input_audio_tokens
     if usage.output_audio_tokens:
