@@ -153,6 +153,66 @@ def test_what_never_ends_is_cut_off_with_a_mark(value, why):
     assert why in repr(logged(value))
 
 
+class Message:
+    """What a program has of its own, and hands on as ``vars(message)``."""
+
+    def __init__(self, login):
+        self.content = "hi"
+        self.login = login
+
+
+@dataclasses.dataclass
+class Login:
+    user: str
+    code: str = dataclasses.field(repr=False)
+
+
+def streamed(value):
+    """Log a stream of values; return what is kept of the second."""
+
+    @log_prompt
+    def call():
+        yield "first"
+        yield value
+
+    with captured_logs() as logs:
+        assert list(call())[1] is value
+    return logs[0].output
+
+
+@pytest.mark.parametrize("log", [logged, streamed])
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda own: own,
+        lambda own: [own],
+        lambda own: [own] * 100,
+        lambda own: {"choices": [own]},
+        lambda own: {"choice": own, "index": 0},
+        lambda own: [own, Decimal(1)],
+        lambda own: [[n] for n in range(100)] + [[own, Decimal(1)]],
+    ],
+)
+def test_an_objects_own_dict_is_looked_into_as_any_other(place, log):
+    """What a class hides stays hidden, also in ``vars(message)``.
+
+    From Python 3.13 on the object keeps the values, and its dict tells of none.
+    """
+    message = Message(Login("ada", "canary"))
+
+    kept = repr(log(place(vars(message))))
+
+    assert "'ada'" in kept.replace('"', "'")
+    assert "canary" not in kept
+
+
+def test_an_objects_own_dict_is_not_too_deep_either():
+    """The rest of the log can be read."""
+    message = Message(deep(1_000))
+
+    assert "too deep" in repr(logged([vars(message), Decimal(1)]))
+
+
 def test_a_time_comes_out_as_text():
     """RFC 3339 on the wire; a time for whoever captures logs."""
     moment = datetime(2025, 1, 2, tzinfo=UTC)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import msgspec
 
 from promptscribe._capture import adapter
+from promptscribe._capture.plain import hidden
 from promptscribe._wire.record import EXT_MODEL
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def is_little(chunk: dict[Any, Any]) -> bool:  # noqa: C901 - as `is_plain`
     """
     if len(chunk) > _FEW:
         return False
-    parts = get_referents(chunk)
+    parts = get_referents(chunk) or hidden(chunk)
     for part in parts:  # which grows meanwhile
         kind = type(part)
         if kind is str:
@@ -63,12 +64,13 @@ def is_little(chunk: dict[Any, Any]) -> bool:  # noqa: C901 - as `is_plain`
         elif kind is dict:
             if len(part) + len(parts) > _FEW:
                 return False
-            parts += get_referents(part)
+            parts += get_referents(part) or hidden(part)
         elif kind is list:
             if len(part) + len(parts) > _FEW:
                 return False
             if len(part) == 1 and type(part[0]) is dict and len(part[0]) <= _FEW:
-                parts += get_referents(part[0])  # the only choice
+                choice = part[0]  # the only one
+                parts += get_referents(choice) or hidden(choice)
             else:
                 parts += part
         elif kind is not float and kind is not bool:
@@ -200,7 +202,7 @@ def _is_little_model(model: Any, kinds: Mapping[int, sdk_model.Kind]) -> bool:  
         elif kind is dict or kind is list:
             if len(part) + len(parts) > _FEW:
                 return False
-            parts += get_referents(part)
+            parts += get_referents(part) or hidden(part)
         elif kind is not float and kind is not bool:
             known = kinds.get(id(kind))
             if known is None:
@@ -210,7 +212,7 @@ def _is_little_model(model: Any, kinds: Mapping[int, sdk_model.Kind]) -> bool:  
                 fields, more = own(part), extra(part)
                 if type(fields) is not dict or len(fields) + len(parts) > _FEW:
                     return False
-                parts += get_referents(fields)
+                parts += get_referents(fields) or hidden(fields)
                 if type(more) is not dict or more:  # mostly, there is nothing in it
                     parts.append(more)
     return True

@@ -9,12 +9,15 @@ one nine times, as YAML's anchors make them, are 400 million values.
 
 Containers are opened with ``gc.get_referents``, all of one level in one call: half the
 time of asking each. Of a dict whose keys are all exact strings it tells the values, of
-any other the keys as well, which are screened with the rest. Written out for what most
-calls hold, a dict with a list of dicts.
+any other the keys as well, which are screened with the rest. Of an object's own dict,
+``vars(message)``, it tells nothing from Python 3.13 on, where the object keeps the
+values (CPython ``Objects/dictobject.c``, ``dict_traverse``): such a dict is not plain.
+Written out for what most calls hold, a dict with a list of dicts.
 """
 
 from __future__ import annotations
 
+import sys
 from gc import get_referents
 from typing import Any, Final
 
@@ -33,6 +36,9 @@ _DEEPEST: Final = 200
 """Containers in each other: with some 500 what was encoded is not decoded again, as
 that takes twice the stack."""
 
+_HIDES: Final = sys.version_info >= (3, 13)
+_HIDDEN: Final = [object()]
+
 
 def is_plain(value: Any) -> bool:  # noqa: C901, PLR0912 - see the law
     """Say whether a value holds nothing but plain data, within the limits above."""
@@ -40,7 +46,7 @@ def is_plain(value: Any) -> bool:  # noqa: C901, PLR0912 - see the law
         left = MOST_VALUES - len(value)
         if left < 0:
             return False
-        parts = get_referents(value)
+        parts = get_referents(value) or hidden(value)
     else:
         left, parts = MOST_VALUES, [value]
     for part in parts:  # which grows meanwhile
@@ -60,6 +66,8 @@ def is_plain(value: Any) -> bool:  # noqa: C901, PLR0912 - see the law
                     break
             else:
                 inner = get_referents(*part)
+                if _HIDES and len(inner) < sum(map(len, part)):
+                    return False
                 left -= len(inner)
                 if left < 0:
                     return False
@@ -74,12 +82,20 @@ def is_plain(value: Any) -> bool:  # noqa: C901, PLR0912 - see the law
             left -= len(part)
             if left < 0:
                 return False
-            parts += get_referents(part)
+            parts += get_referents(part) or hidden(part)
         elif kind is not bytes or len(part) > LONGEST:
             return False
     return left >= MOST_VALUES - _FEW or (
         is_shallow(value) and _length([value]) <= MOST_TEXT
     )
+
+
+def hidden(container: Any) -> list[Any]:
+    """Return what stands for the values of one that tells none: nothing plain.
+
+    An object's own dict may be one, see above; what is empty has none.
+    """
+    return _HIDDEN if container else []
 
 
 def is_shallow(value: Any) -> bool:

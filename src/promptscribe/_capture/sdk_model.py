@@ -106,6 +106,7 @@ def is_sound(model: Any, longest: int) -> bool:  # noqa: C901, PLR0912 - 4 µs f
     left = _MOST_VALUES
     parts = [model]
     while parts:
+        before = left
         containers: list[Any] = []
         for part in parts:
             kind = type(part)
@@ -144,6 +145,8 @@ def is_sound(model: Any, longest: int) -> bool:  # noqa: C901, PLR0912 - 4 µs f
         if left < 0 or longest < 0:
             return False
         parts = get_referents(*containers) if containers else containers
+        if len(parts) < before - left:  # an object's own dict, see `plain`
+            return False
     return True
 
 

@@ -5,6 +5,7 @@ Its law: as that of the screen, which asks only whether all of a value is little
 
 from __future__ import annotations
 
+from gc import get_referents
 from typing import Any, Final
 
 LONGEST: Final = 128 << 10
@@ -40,6 +41,8 @@ def weigh(value: Any, most: int, longest: int) -> tuple[int, int]:
             parts += part
         elif kind is dict:
             if len(parts) + 2 * len(part) > most:
+                return count, -1
+            if part and not get_referents(part):  # an object's own, see `plain`
                 return count, -1
             parts += part
             parts += part.values()
