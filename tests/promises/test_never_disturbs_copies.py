@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import pickle
 import shutil
 import subprocess
@@ -38,6 +39,46 @@ def test_callable_objects_copy_and_pickle_as_themselves():
     assert [one.asked for one in again] == [1, 1, 1]
     assert original.asked == 0
     assert [log.path for log in logs] == ["echo"] * 3
+
+
+class Binding(Echo):
+    """A callable object that binds, as a class that decorates methods makes them."""
+
+    def __get__(self, receiver, owner=None):
+        return self if receiver is None else functools.partial(self, receiver)
+
+
+@functools.lru_cache
+def cached(*arguments):
+    return arguments
+
+
+COPIES = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda function: pickle.loads(pickle.dumps(function)),
+}
+
+
+@pytest.mark.parametrize(
+    ("made", "ways"),
+    [
+        (functools.partial(max, 1), COPIES),
+        (Binding(), COPIES),
+        (cached, ["copy", "deepcopy"]),
+    ],
+    ids=["partial", "an object that binds", "lru_cache"],
+)
+def test_what_binds_in_a_way_of_its_own_copies_and_pickles_as_before(made, ways):
+    """A partial does since Python 3.13; it goes into a pool of processes, say."""
+    decorated = log_prompt(path="made")(made)
+
+    for name in ways:
+        plain, logged = COPIES[name](made), COPIES[name](decorated)
+        with captured_logs() as logs:
+            assert logged(3, 2) == plain(3, 2), name
+        assert [log.path for log in logs] == ["made"], name
+        assert (logged is decorated) is (plain is made), name
 
 
 def test_a_callable_object_does_not_become_a_method():

@@ -145,8 +145,8 @@ class Logged:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickle as functions do, by name; what has none of its own, by its parts."""
-        name: str = self.__qualname__
-        is_known = _find(self.__module__, name) is self
+        name: str | None = getattr(self, "__qualname__", None)
+        is_known = name is not None and _find(self.__module__, name) is self
         if is_known and not takes_code(sys._getframe(1), self.__module__):
             return name
         return self._self_again
@@ -195,7 +195,10 @@ class LoggedCall(Logged):
 
 
 class LoggedDescriptor(Logged):
-    """A decorated callable that binds in a way of its own: classmethod, lru_cache."""
+    """A decorated callable that binds in a way of its own: classmethod, lru_cache.
+
+    From Python 3.13 on `functools.partial` is one: it says that it will bind.
+    """
 
     __slots__ = ("_self_called",)
 
@@ -220,6 +223,17 @@ class LoggedDescriptor(Logged):
             return self._self_part(bound, False)
         wrap, (_, declared) = self._self_again
         return wrap(bound, declared)
+
+    def __copy__(self) -> Any:
+        return self._self_copied(copy.copy(self.__wrapped__))
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self._self_copied(copy.deepcopy(self.__wrapped__, memo))
+
+    def _self_copied(self, copied: Any) -> Any:
+        """Return this one, unless a copy of what it calls is another: an object's."""
+        wrap, (wrapped, declared) = self._self_again
+        return self if copied is wrapped else wrap(copied, declared)
 
     def _self_part(self, function: Any, receives: bool) -> Logged:
         """Return a function that was found in the descriptor, logged; always the same.
