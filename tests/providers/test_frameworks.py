@@ -116,7 +116,37 @@ def test_a_programs_own_raw_stays_its_own():
     assert logs[1].output.count('"text":"hello"') == 2
 
 
-def test_what_was_made_of_a_response_is_the_output_beside_it():
+@pytest.mark.parametrize("rules", [{}, {"redact": True}, {"capture": "metadata"}])
+def test_a_model_that_was_made_of_a_response_is_logged_with_it(rules):
+    """As instructor's ``create`` gives it: the response is beside its fields."""
+    chat = pytest.importorskip("openai.types.chat")
+    pydantic = pytest.importorskip("pydantic")
+    weather = pydantic.create_model("Weather", sky=(str, ...))
+    made, plain, odd = (weather(sky="grey") for _ in range(3))
+    response = chat.ChatCompletion.model_validate(d.OPENAI_CHAT)
+    made._raw_response = response
+    odd._raw_response = object()
+
+    with captured_logs() as logs:
+        for value in (made, plain, odd):
+            assert log_prompt(path="a", **rules)(lambda value=value: value)() is value
+        log_prompt(path="a", **rules)(lambda value: value.sky)(made)
+
+    own = interpret(d.OPENAI_CHAT)
+    tokens = [(log.prompt_tokens, log.output_tokens) for log in logs]
+    assert tokens[0] == (own.usage.prompt_tokens, own.usage.output_tokens)
+    assert tokens[1:] == [(None, None)] * 3
+    assert logs[0].finish_reason == own.finish_reason
+    if "capture" in rules:
+        assert logs[0].output is logs[0].provider_response is None
+        return
+    assert [log.output for log in logs[:3]] == ['{"sky":"grey"}'] * 3
+    assert logs[0].provider_response["id"] == d.OPENAI_CHAT["id"]
+    assert logs[3].inputs == {"value": {"sky": "grey"}}
+
+
+@pytest.mark.parametrize("rules", [{}, {"redact": True}])
+def test_what_was_made_of_a_response_is_the_output_beside_it(rules):
     """As instructor's ``create_with_completion`` gives the two."""
     chat = pytest.importorskip("openai.types.chat")
     pydantic = pytest.importorskip("pydantic")
@@ -124,8 +154,8 @@ def test_what_was_made_of_a_response_is_the_output_beside_it():
     response = chat.ChatCompletion.model_validate(d.OPENAI_CHAT)
 
     with captured_logs() as logs:
-        log_prompt(path="a")(lambda: (weather, response))()
-        log_prompt(path="b")(lambda: (response, response))()
+        log_prompt(path="a", **rules)(lambda: (weather, response))()
+        log_prompt(path="b", **rules)(lambda: (response, response))()
 
     own = interpret(d.OPENAI_CHAT)
     assert logs[0].output == '{"sky":"grey"}'

@@ -153,12 +153,25 @@ class Rules:
     def response(self, value: Any, name: str) -> dict[str, Any]:
         """Return what may be kept of a response, as members and under *name*."""
         if not self.is_bare:
-            return {name: self.clean(value)}
+            return {
+                name: self._clean_pair(value) if is_pair(value) else self.clean(value)
+            }
         from promptscribe._runtime import answer
 
         facts = answer.read_response(value)
         kept = {k: v for k, v in facts.items() if k not in schema.PAYLOAD_MEMBERS}
         return {record.CAPTURED: kept} if kept else {}
+
+    def _clean_pair(self, pair: list[Any]) -> Any:
+        made, (type_name, response) = pair
+        cleaned = self.clean([made, response])
+        try:
+            made, response = cleaned
+            start = type_name.encode("utf-8", "replace") + b"\0"
+            text = msgspec.json.encode(response)
+        except (TypeError, ValueError):  # no pair is left of it, or half a surrogate
+            return cleaned
+        return [made, msgspec.msgpack.Ext(record.EXT_MODEL, start + text)]
 
 
 class _Unready:
@@ -183,10 +196,21 @@ def rules_of(scope: Scope | None) -> Rules | None:
     return rules
 
 
-def to_plain(value: Any, rules: Rules) -> Any:
+def is_pair(value: Any) -> bool:
+    """Say whether this is what was made of a response, and the response."""
+    return type(value) is list and len(value) == 2 and type(value[1]) is record.Model
+
+
+def to_plain(value: Any, rules: Rules, *, is_result: bool = False) -> Any:
     """Return a value as the plain data that the journal would give back.
 
     Where a long text is cut, no secret is cut through.
+
+    Args:
+        value: Anything.
+        rules: What cleans a text.
+        is_result: Whether a response beside what was made of it is to stay a model:
+            as plain data it would be a part of the output.
     """
     decoded = record.decode(snapshot.encode(value, rules.cleaner()))
     if type(value) is msgspec.Raw and type(decoded) is dict and record.MARK in decoded:
@@ -197,4 +221,6 @@ def to_plain(value: Any, rules: Rules) -> Any:
 
         joined = registry.join(record.plain(decoded))
         return rules.pieces(joined) if type(joined) is list else joined
+    if is_result and is_pair(decoded):
+        return [record.plain(decoded[0]), decoded[1]]
     return record.plain(decoded)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SERIALIZER: Final = "__pydantic_serializer__"
 _EXTRA: Final = "__pydantic_extra__"
+_RESPONSE: Final = "_raw_response"
 _SDKS: Final = frozenset(
     {
         "anthropic",
@@ -91,6 +92,20 @@ def write(value: Any, longest: int = LONGEST) -> msgspec.msgpack.Ext | None:
     except Exception:  # noqa: BLE001 - somebody put something odd into it
         return None
     return msgspec.msgpack.Ext(EXT_MODEL, known[3] + text)
+
+
+def with_response(value: Any) -> Any:
+    """Return a model of the user's, and the response that it was made of.
+
+    instructor keeps that in it, beside its fields (1.17.0, v2/core/response.py).
+
+    Returns:
+        The two; the value alone, if it has none of an SDK's.
+    """
+    response = adapter.instance_dict(value).get(_RESPONSE)
+    kind = type(response)
+    known = None if response is None else kinds.get(id(kind)) or learn(kind)
+    return value if known is None or known[1] is None else [value, response]
 
 
 def serializer_of(kind: type) -> Any:

@@ -34,6 +34,8 @@ def encode(value: Any, clean: Callable[[str], str] | None = None) -> bytes:
             payload = _encode_model(value)
             if payload and len(payload) <= LARGE:
                 return payload
+            if not payload:
+                value = _with_response(value)
     except Exception:  # noqa: BLE001, S110 - lone surrogates, big ints, odd keys
         pass
     from promptscribe._capture.adapter import placeholder
@@ -56,3 +58,9 @@ def _encode_model(value: Any) -> bytes:
 
     model = sdk_model.write(value)
     return b"" if model is None else encode_plain(model)
+
+
+def _with_response(value: Any) -> Any:
+    from promptscribe._capture import sdk_model
+
+    return sdk_model.with_response(value)

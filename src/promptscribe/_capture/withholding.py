@@ -130,7 +130,8 @@ class Withholding(_Base):
         if self._rules.is_open:
             return result
         # Whole texts only: a secret may be split over the chunks of a stream.
-        members = self._rules.response(to_plain(result, self._rules), _WITHHELD)
+        plain = to_plain(result, self._rules, is_result=True)
+        members = self._rules.response(plain, _WITHHELD)
         kept = members.pop(_WITHHELD, None)
         if members:
             super()._add(members)
