@@ -11,7 +11,10 @@ from __future__ import annotations
 import contextlib
 import sys
 from types import FunctionType, MethodType
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 _get_traceback: Final = BaseException.__dict__["__traceback__"].__get__
 
@@ -29,6 +32,26 @@ def let_through(problem: BaseException) -> None:
             raise problem
         finally:
             del problem  # it holds this frame, and all that the call had with it
+
+
+def suppress(*kinds: type[BaseException]) -> _Suppress:
+    """Return `contextlib.suppress`, but for what a signal handler raised.
+
+    A time limit is an ``OSError`` as well, if it is a ``TimeoutError``.
+    """
+    return _Suppress(*kinds)
+
+
+class _Suppress(contextlib.suppress):
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if not super().__exit__(kind, problem, traceback):
+            return False
+        return problem is None or not _is_from_signal(problem)
 
 
 def note_again() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import dis
+import functools
 import os
 import signal
 import sys
@@ -15,8 +17,11 @@ from promptscribe._journal import frame
 from promptscribe._journal.appended import AppendedSegment
 from promptscribe._journal.lane import Lane, find_lanes
 from promptscribe._journal.reader import Reader
+from promptscribe._journal.segment import Segment
 from promptscribe._journal.supply import MEMORY_BYTES
 from promptscribe._journal.writer import Writer
+
+LONG = "longer than a segment" * 200
 
 
 def test_records_come_back_in_the_order_in_which_calls_ended(writer, calls):
@@ -140,6 +145,88 @@ def test_a_tracer_between_the_lines_of_append_loses_nothing(writer, calls):
 
     assert 1 not in around
     assert sorted(around + late) == list(range(1, 200))
+
+
+class Finalized:
+    """Does something when it goes: where the garbage collector finds it."""
+
+    def __init__(self, last):
+        self.last = last
+
+    def __del__(self):
+        self.last()
+
+
+def run_step_by_step(work, function, at, comes):
+    """Do *work*, and have *comes* called at an instruction of *function*.
+
+    In a thread of its own: this one may be traced for another reason.
+
+    Returns:
+        What it returned.
+    """
+
+    def trace(stack, event, _argument):
+        is_it = stack.f_trace_opcodes = stack.f_code is function.__code__
+        if is_it and event == "opcode" and stack.f_lasti == at:
+            comes()
+        return trace
+
+    def traced():
+        sys.settrace(trace)
+        try:
+            outcome.append(work())
+        finally:
+            sys.settrace(None)
+
+    outcome = []
+    thread = threading.Thread(target=traced, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert outcome, "it raised, or waits for itself"
+    return outcome[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("last", ["append", "close"])
+def test_what_comes_while_segments_change_waits_for_nobody(
+    last, tmp_path, witness, calls
+):
+    """A finalizer that logs, a handler of SIGTERM that shuts down: at any step.
+
+    They run on the stack of the code that they would wait for.
+    """
+    came = 0
+    for at in [step.offset for step in dis.get_instructions(Writer._change)]:
+        root = tmp_path / str(at) / "server"
+        writer = Writer(root, witness, segment_bytes=4096)
+        append = functools.partial(writer.append, frame.WHOLE)
+        late = functools.partial(append, calls.payload(2, LONG))
+        waiting = [Finalized({"append": late, "close": writer.close}[last])]
+        calls.write(writer, 1)
+        full = functools.partial(append, calls.payload(3, LONG))
+        assert run_step_by_step(full, Writer._change, at, waiting.clear) is True
+        writer.close()
+
+        readers = [Reader.of_lane(Lane.adopt(path)) for path in find_lanes(root)]
+        found = sorted(n for reader in readers for n in calls.drain(reader))
+        is_logged = last == "append" and not waiting
+        assert found == ([1, 2, 3] if is_logged else [1, 3])
+        came += not waiting
+
+    assert came > 20  # the rest are ways of exceptions
+
+
+def test_a_segment_may_be_let_go_of_while_it_is_sealed(writer, calls):
+    """By the background thread, as it does while the server is down."""
+    reader = Reader.of_writer(writer)
+    steps = [step.offset for step in dis.get_instructions(Segment.mark_sealed)]
+    for at in steps:
+        calls.write(writer, at)
+        relieve = functools.partial(reader.relieve, near=0)
+        assert run_step_by_step(writer.seal, Segment.mark_sealed, at, relieve) is None
+
+    assert calls.drain(reader) == steps
 
 
 def test_a_signal_handler_that_logs_inside_of_a_call_loses_nothing(writer, calls):

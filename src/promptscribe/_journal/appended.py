@@ -8,13 +8,13 @@ would kill the process.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import mmap
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from promptscribe._interrupt import suppress
 from promptscribe._journal import access, frame
 from promptscribe._journal.access import OPEN_FLAGS
 from promptscribe._journal.descriptor import Descriptor
@@ -97,7 +97,7 @@ class AppendedSegment(Segment):
         """Close the file; in a forked child as well, where it stays the parent's."""
         file, self._file = self._file, None
         if file is not None:
-            with contextlib.suppress(OSError):
+            with suppress(OSError):
                 file.close()
 
     def acknowledge(self, offsets: Iterable[int]) -> None:
@@ -113,7 +113,7 @@ class AppendedSegment(Segment):
     def outlive_file(self) -> None:
         """Go on in memory, with all that was appended."""
         if self._file is not None:  # it still reaches the file, which has lost its name
-            with contextlib.suppress(OSError, ValueError):
+            with suppress(OSError, ValueError):
                 self.map = map_open(self._file.number(), 0, self.ACCESS)
         super().outlive_file()
 
@@ -128,7 +128,7 @@ def is_mappable(folder: Path) -> bool:
     """
     if not hasattr(os, "posix_fallocate"):
         return False
-    with contextlib.suppress(OSError, ValueError):
+    with suppress(OSError, ValueError):
         return not _file_system(folder.resolve()).startswith(_UNFIT)
     return False
 

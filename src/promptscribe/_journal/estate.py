@@ -24,7 +24,6 @@ left alone, until nobody has come for a lane of theirs for a week: see `Heritage
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import sys
@@ -32,6 +31,7 @@ import threading
 from pathlib import Path
 from typing import ClassVar, Final
 
+from promptscribe._interrupt import suppress
 from promptscribe._journal.access import append
 from promptscribe._journal.lane import is_own, prepare_root
 from promptscribe.errors import JournalError
@@ -68,7 +68,7 @@ class Estate:
 
     def register(self) -> None:
         """Leave word that this program writes here, before it does."""
-        with contextlib.suppress(OSError, JournalError):
+        with suppress(OSError, JournalError):
             prepare_root(self.root)
             known = _lines(self.root / _PROGRAMS)
             if self._program in known:
@@ -95,7 +95,7 @@ class Estate:
         Meanwhile at least this process inherits nothing by mistake.
         """
         for root in tuple(self._untold):
-            with contextlib.suppress(OSError, JournalError):
+            with suppress(OSError, JournalError):
                 prepare_root(root)
                 _append(root / _SEVERAL, [])
                 self._untold.discard(root)
@@ -105,7 +105,7 @@ class Estate:
         if is_refused is self._is_refused:
             return
         path = self.root / _REFUSED
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             if not is_refused:
                 path.unlink(missing_ok=True)
             elif not path.exists():
@@ -153,7 +153,7 @@ class Estate:
         return root.parent == self.root.parent and _server(root) == _server(self.root)
 
     def _siblings(self) -> list[Path]:
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             return sorted(
                 path
                 for path in self.root.parent.iterdir()
@@ -170,7 +170,7 @@ def this_program() -> str:
     A line of text, shown to nobody.
     """
     folder = ""
-    with contextlib.suppress(OSError):  # it was removed
+    with suppress(OSError):  # it was removed
         folder = str(Path.cwd())
     file = os.path.realpath(sys.argv[0]) if sys.argv else ""
     told = f"{file}\n{folder}".encode("utf-8", "surrogateescape")
@@ -186,7 +186,7 @@ def _is_keyless(root: Path) -> bool:
 
 
 def _lines(path: Path) -> list[str]:
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         return path.read_text("utf-8", "replace").splitlines()
     return []
 

@@ -13,6 +13,7 @@ import mmap
 import os
 from typing import TYPE_CHECKING, Final, Protocol
 
+from promptscribe._interrupt import let_through
 from promptscribe._journal.access import check_limit
 from promptscribe._journal.descriptor import Descriptor
 from promptscribe._journal.mapping import map_open
@@ -70,7 +71,8 @@ def _hold(fd: int, folder: Path) -> Lock:
             check_limit(1)
             os.ftruncate(fd, 1)
         mapping = map_open(fd, 1, mmap.ACCESS_READ)
-    except (OSError, ValueError, AttributeError):  # files without names are Linux's
+    except (OSError, ValueError, AttributeError) as problem:
+        let_through(problem)
         return Descriptor(fd)
     os.close(fd)
     return mapping
@@ -90,6 +92,7 @@ def _is_kept(folder: Path) -> bool:
     if device not in _kept:
         check_limit(1)
         with contextlib.ExitStack() as stack:
+            # Files without names are Linux's.
             fd = os.open(folder, os.O_TMPFILE | _FLAGS & ~os.O_CREAT, 0o600)
             probe = Descriptor(fd)
             stack.callback(probe.close)

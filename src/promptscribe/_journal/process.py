@@ -5,11 +5,12 @@ Its law: asking costs a caller 0.03 µs, and no fork goes unnoticed, whoever for
 
 from __future__ import annotations
 
-import contextlib
 import mmap
 import os
 import sys
 from typing import Final
+
+from promptscribe._interrupt import suppress
 
 _MADV_WIPEONFORK: Final = 18
 """Linux 4.14: the page reads as zeros in a forked child, whoever forked and how.
@@ -36,7 +37,7 @@ class _ProcessMark:
 
 def process_mark() -> mmap.mmap | _ProcessMark:
     """Return an object whose item 0 is true here and false in a forked child."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
+    with suppress(OSError, ValueError, AttributeError):
         page = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         page.madvise(_MADV_WIPEONFORK)
         page[0] = 1

@@ -7,13 +7,13 @@ turns that into an `OSError` here, where it can be handled.
 
 from __future__ import annotations
 
-import contextlib
 import mmap
 import os
 import sys
 import time
 from typing import TYPE_CHECKING, Final
 
+from promptscribe._interrupt import suppress
 from promptscribe._journal import access, frame
 from promptscribe._journal.access import OPEN_FLAGS
 from promptscribe._journal.faultpoint import reach
@@ -40,7 +40,6 @@ _SLICE_BYTES: Final = 128 << 10
 55 µs for a slice of this size, 4 ms for a whole segment."""
 
 _ZEROS: Final = bytes(_SLICE_BYTES)
-
 _MADV_POPULATE_WRITE: Final = 23
 """Linux 5.14, ``include/uapi/asm-generic/mman-common.h``; not in CPython 3.11."""
 
@@ -181,8 +180,9 @@ class Segment:
 
     def mark_sealed(self) -> None:
         """Tell those who read along in other processes where the frames end."""
-        if self.map is not None and self.end is not None:
-            self.map[_SEALED] = self.end.to_bytes(8, "little")
+        mapping = self.map  # the background thread may let go of it meanwhile
+        if mapping is not None and self.end is not None:
+            mapping[_SEALED] = self.end.to_bytes(8, "little")
 
     def notice_seal(self) -> None:
         """Read where the frames end, if its writer, another process, has sealed it."""
@@ -198,13 +198,11 @@ class Segment:
         if mapping is None:
             return
         step = _SLICE_BYTES
-        for offset in range(begin // step * step, min(end, self.size), step):
-            try:
-                mapping.madvise(
-                    _MADV_POPULATE_WRITE, offset, min(step, self.size - offset)
-                )
-            except (OSError, ValueError, AttributeError):
-                return  # an older kernel or another system: pages come on first use
+        # On an older kernel or another system pages come on first use.
+        with suppress(OSError, ValueError, AttributeError):
+            for offset in range(begin // step * step, min(end, self.size), step):
+                size = min(step, self.size - offset)
+                mapping.madvise(_MADV_POPULATE_WRITE, offset, size)
 
     def acknowledge(self, offsets: Iterable[int]) -> None:
         """Mark the frames at *offsets* as delivered; they are never read again."""
@@ -278,7 +276,7 @@ class Segment:
         mapping = self.map  # the background thread may let go of it meanwhile
         is_file = self.path is not None and not self._is_copy
         if is_file and mapping is not None and _KEEPS_PAGES:
-            with contextlib.suppress(OSError, ValueError):
+            with suppress(OSError, ValueError):
                 mapping.madvise(mmap.MADV_DONTNEED)
 
     def release(self) -> None:
@@ -330,7 +328,7 @@ class Segment:
         if self.size - self.end < _WORTHWHILE or not self.audit():
             return
         self.map = None
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             os.truncate(self.path, self.end)
             self.size = self.end
 

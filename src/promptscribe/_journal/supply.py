@@ -7,13 +7,13 @@ memory, up to a bound, and said so once; `Supply.prepare` brings it back to disk
 from __future__ import annotations
 
 import collections
-import contextlib
 import errno
 import os
 import threading
 import time
 from typing import TYPE_CHECKING, Final, Protocol
 
+from promptscribe._interrupt import let_through, suppress
 from promptscribe._journal.access import OPEN_FLAGS, UNMAPPABLE, is_gone
 from promptscribe._journal.appended import AppendedSegment, is_mappable
 from promptscribe._journal.lane import Lane
@@ -67,10 +67,11 @@ class Observer(Protocol):
 class Supply:
     """Makes segments in a lane of its own; one is kept ready, and more in a burst.
 
-    ``_lock`` guards *lane*, the numbers and the ready segments. It is re-entrant: a
-    signal handler may log while the same thread makes a segment.
-
     Attributes:
+        lock: Guards *lane*, the numbers and the ready segments, and what its writer
+            changes: of two locks a finalizer that logs could take the other one
+            first. It is re-entrant: a signal handler may log while the same thread
+            makes a segment.
         lane: The folder, or None before the first segment and without a disk.
         allowance: Bytes that may still be made; set by whoever counts the bytes of
             all processes, and used up in between.
@@ -92,7 +93,7 @@ class Supply:
         self._observer = observer
         self._read = read
         self._sync = sync
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._ready: collections.deque[Segment] = collections.deque()
         self._present = 0  # how many of the first of them have their pages
         self._taken = 0
@@ -120,7 +121,7 @@ class Supply:
             in_memory: Says how many bytes of memory stand in for the disk already;
                 not asked while the disk serves: a backlog has thousands of segments.
         """
-        with self._lock:
+        with self.lock:
             self._taken += 1
             if self._ready and self._ready[0].size >= need:
                 return self._next_ready(is_needed=True)
@@ -135,6 +136,7 @@ class Supply:
             try:
                 made, _ = self._create(size)
             except (OSError, JournalError) as problem:
+                let_through(problem)
                 self.fail(problem)
             else:
                 self._overtake(made)
@@ -145,7 +147,8 @@ class Supply:
             return None
         try:
             return Segment.in_memory(size)
-        except OSError:  # the process may have no more; then it is counted
+        except OSError as problem:  # there is no more; then it is counted
+            let_through(problem)
             return None
 
     def prepare(self) -> None:
@@ -163,7 +166,7 @@ class Supply:
         wanted = min(taken, _MOST_READY, self.allowance // (self.segment_bytes * 16))
         while len(self._ready) < max(wanted, 1) and self._make_ready():
             pass
-        with self._lock:
+        with self.lock:
             while self._present < min(len(self._ready), _MOST_PRESENT):
                 segment = self._ready[self._present]
                 segment.populate(0, segment.size)
@@ -189,7 +192,7 @@ class Supply:
             segment, lane = self._create(self.segment_bytes, fill=True)
         except (OSError, JournalError):
             return False  # the caller that needs it will find out, and say so
-        with self._lock:
+        with self.lock:
             is_wanted = lane is self.lane and segment.path == self._path(lane)
             if is_wanted:
                 self._broken = False
@@ -207,7 +210,7 @@ class Supply:
         before its start would lose its output.
         """
         older = []
-        with self._lock:
+        with self.lock:
             while self._ready and _is_older(self._ready[0], made):
                 older.append(self._next_ready(is_needed=False))
         for segment in older:
@@ -226,7 +229,7 @@ class Supply:
 
     def put_back(self) -> None:
         """Remove the segments that were made ready and are not needed."""
-        with self._lock:
+        with self.lock:
             ready, self._ready = self._ready, collections.deque()
             self._present = 0
         for segment in ready:
@@ -253,7 +256,7 @@ class Supply:
 
     def give_up_lane(self) -> None:
         """Forget a lane that is gone."""
-        with self._lock:
+        with self.lock:
             lane, self.lane = self.lane, None
             self._ready.clear()
             self._present = 0
@@ -274,13 +277,13 @@ class Supply:
     def close(self) -> None:
         """Give the lane back: what is left is for another process."""
         self.put_back()
-        with self._lock:
+        with self.lock:
             lane, self.lane = self.lane, None
         if lane is not None:
             lane.close()
 
     def _create(self, size: int, *, fill: bool = False) -> tuple[Segment, Lane]:
-        with self._lock:
+        with self.lock:
             assert self.root is not None  # noqa: S101 - else it is broken
             if self.lane is None:
                 self.lane = Lane.create(self.root, read=self._read)
@@ -295,7 +298,7 @@ class Supply:
         try:
             segment = self._create_file(path, size, fill=fill)
         except BaseException:
-            with contextlib.suppress(OSError):
+            with suppress(OSError):
                 path.unlink(missing_ok=True)
             raise
         self.allowance -= segment.size
@@ -322,7 +325,7 @@ class Supply:
 
 def _sync_folder(path: Path) -> None:
     """Have the disk hold the names in a folder."""
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(fd)

@@ -31,6 +31,7 @@ class LaneReport:
     Attributes:
         name: Its folder's name.
         is_alive: Whether a process writes or reads it at the moment.
+        is_read: Whether another process delivers it.
         segments: Files in it.
         size_bytes: Their size together.
         waiting: Logs that are not delivered yet.
@@ -40,6 +41,7 @@ class LaneReport:
 
     name: str
     is_alive: bool
+    is_read: bool
     segments: int = 0
     size_bytes: int = 0
     waiting: int = 0
@@ -50,10 +52,12 @@ class LaneReport:
 def report(root: Path) -> Iterator[LaneReport]:
     """Return what each lane holds, oldest first."""
     for path in find_lanes(root):
-        lane = None
+        lane, is_read = None, False
         with contextlib.suppress(OSError):
-            lane = Lane.adopt(path)
-        found = LaneReport(path.name, is_alive=lane is None)
+            lane = Lane.follow(path)
+            is_read = lane is None
+        is_alive = lane is None or not lane.inherit()
+        found = LaneReport(path.name, is_alive=is_alive, is_read=is_read)
         if lane is not None:
             lane.abandon()  # only asked; nothing was changed
         opened: set[bytes] = set()

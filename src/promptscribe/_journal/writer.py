@@ -21,12 +21,13 @@ from __future__ import annotations
 import collections
 import contextlib
 import errno
+import functools
 import os
-import threading
 import zlib
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from promptscribe import _clock
+from promptscribe._interrupt import let_through
 from promptscribe._journal import faultpoint, frame, variant
 from promptscribe._journal.appended import AppendedSegment
 from promptscribe._journal.page import Page
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 
     from promptscribe._journal.lane import Lane
     from promptscribe._journal.supply import Observer
-
-T = TypeVar("T")
 
 Durability: TypeAlias = Literal["memory", "process", "host", "sync"]
 """What a log survives: nothing, the process's death, and the host's up to half a
@@ -59,8 +58,8 @@ that were used up, but it may come late where a burst keeps all processors busy.
 class Writer:
     """Appends frames to segments, for all threads of one process.
 
-    ``_lock`` guards everything but *_page* and the counter, see the file's law. A
-    signal handler may log while the same thread holds it: see `_append_slowly`.
+    ``supply.lock`` guards everything but *_page* and the counter, see the file's law.
+    A signal handler may log while the same thread holds it: see `_change`.
 
     Attributes:
         recorded: Logs appended so far (a log counts when it ends).
@@ -93,10 +92,9 @@ class Writer:
             sync=durability in {"host", "sync"},
         )
         self._observer = observer
-        self._lock = threading.Lock()
         self._page = Page(None)
-        self._changer: int | None = None
-        self._deferred: collections.deque[tuple[int, bytes]] = collections.deque()
+        self._is_changing = False
+        self._deferred: collections.deque[Callable[[], object]] = collections.deque()
         self._pid = os.getpid()
         self._same_process = process_mark()
         chosen = variant.choose(self, sync=durability == "sync")
@@ -148,13 +146,11 @@ class Writer:
         self, kind: int, payload: bytes, page: Page, offset: int
     ) -> bool | None:
         """Append a frame that *page* has no room for; *offset* is where it ended."""
-        if self._changer == threading.get_ident():
-            # A signal handler or a finalizer logs while the code that it interrupted,
-            # further down on this very stack, is changing segments.
-            self._deferred.append((kind, payload))
-            return True
-        kept = self._change(lambda: self._make_room(kind, payload, page, offset))
-        return Writer.append(self, kind, payload) if kept is None else kept
+        append = functools.partial(Writer.append, self, kind, payload)
+        kept = self._change(
+            lambda: self._make_room(kind, payload, page, offset), append
+        )
+        return append() if kept is None else kept
 
     def _make_room(
         self, kind: int, payload: bytes, page: Page, offset: int
@@ -179,20 +175,31 @@ class Writer:
                 return False
         return None
 
-    def _change(self, change: Callable[[], T]) -> T:
+    def _change(
+        self,
+        change: Callable[[], bool | None],
+        later: Callable[[], object] | None = None,
+    ) -> bool | None:
         """Do what nobody else may meanwhile, not even code on this very stack.
 
+        A signal handler or a finalizer may come while the code that it interrupted,
+        further down on the stack, is at it: then that does *later*, or *change*, next.
+
         By a ``with`` on the lock itself: one that is written in Python stays locked if
-        a signal's handler raises just as it is entered.
+        a signal's handler raises just as it is entered. And by a lock that this thread
+        may have already: the handler may come before anything could say so.
         """
-        with self._lock:
+        with self.supply.lock:
+            if self._is_changing:
+                self._deferred.append(later or functools.partial(self._change, change))
+                return True
             try:
-                self._changer = threading.get_ident()
+                self._is_changing = True
                 result = change()
             finally:
-                self._changer = None
+                self._is_changing = False
         while self._deferred:
-            Writer.append(self, *self._deferred.popleft())
+            self._deferred.popleft()()
         return result
 
     def _write(self, segment: AppendedSegment, kind: int, payload: bytes) -> bool:
@@ -201,6 +208,7 @@ class Writer:
             if not segment.store_frame(kind, payload, self.supply.segment_bytes):
                 return False
         except OSError as problem:
+            let_through(problem)
             if problem.errno != errno.EBADF:  # else the program closed all its files
                 self.supply.fail(problem)
             return False
@@ -249,7 +257,7 @@ class Writer:
 
     def retire(self) -> bool:
         """Give the lane back if it is empty, and say so; the next frame makes one."""
-        return self._change(self._give_back_empty)
+        return bool(self._change(self._give_back_empty))
 
     def _put_back(self) -> None:
         self._seal()
@@ -274,9 +282,9 @@ class Writer:
         Only references are dropped. The mapping is shared with the parent, so the
         child must not store one byte into it; nothing is unlocked or unlinked.
         """
-        pid, page, lock = os.getpid(), Page(None), threading.Lock()
+        pid, page = os.getpid(), Page(None)
         supply, segments = self.supply.anew(), collections.deque[Segment]()
-        # From here to the lock there is no call: of two threads in a child that was
+        # From here to the flag there is no call: of two threads in a child that was
         # forked in C one does the rest, and the other finds all that it needs.
         if pid == self._pid:
             return
@@ -285,8 +293,7 @@ class Writer:
         self.supply = supply
         self.segments = segments
         self._page = page
-        self._lock = lock
-        self._changer = None
+        self._is_changing = False
         _clock.reseed()
         parents.abandon(theirs)
         self._deferred.clear()
