@@ -370,6 +370,24 @@ def test_versions_are_compared(open_page, script):
     assert page.locator(".diff .added").count() == 1
 
 
+def test_a_version_far_up_in_a_long_list_shows_its_details(open_page, site):
+    """Whoever chooses one sees what it is, and what it was compared with."""
+    with httpx.Client(base_url=site, timeout=60) as client:
+        for number in range(40):
+            body = {"path": "shop/often", "prompt": {"model": f"m{number}"}}
+            client.post("/prompts/log", json=body).raise_for_status()
+    page = open_page("/library")
+    page.get_by_role("link", name="shop/often").click()
+    details = page.locator(".diff")
+    expect(details).not_to_be_in_viewport()
+
+    page.locator("tbody a").first.click()
+
+    expect(details).to_be_in_viewport()
+    page.get_by_role("button", name="Compare").click()
+    expect(details).to_be_in_viewport()
+
+
 @pytest.mark.parametrize("path", ["/", "/trace/call-0", "/log/call-0", "/log/broken"])
 def test_light_and_dark(open_page, path):
     """Both can be read (WCAG AA: 4.5 to 1), and are not the same."""

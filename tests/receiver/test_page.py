@@ -469,6 +469,51 @@ def test_messages_of_other_providers_are_read_as_well(client, post):
     assert "https://x.example/p.png</div>" in page
 
 
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (
+            r'{"city":"\u6771\u4eac \ud83d\ude00","n":1}',
+            "{\n  “city”: “東京 😀”,\n  “n”: 1\n}",
+        ),
+        ('{"n":18446744073709551616}', "{\n  “n”: 18446744073709551616\n}"),
+        ({"city": "東京"}, "{\n  “city”: “東京”\n}"),
+        ("{not json", "{not json"),
+        ("[" * 5000, "[" * 5000),
+        ("[" * 5000 + "]" * 5000, "[" * 5000 + "]" * 5000),
+        ('{"n":1e400}', "{“n”:1e400}"),
+        ("", ""),
+    ],
+    ids=["letters", "number", "object", "broken", "endless", "deep", "beyond", "none"],
+)
+def test_the_arguments_of_a_call_are_read_as_a_person_would(
+    client, post, arguments, shown
+):
+    """Letters, not their numbers; what a model went astray in is as it wrote it."""
+    call = {"type": "function", "function": {"name": "look", "arguments": arguments}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    post(path="p", log_id="x", output_message=message)
+
+    page = client.get("/log/x").text
+
+    quoted = shown.replace("“", "&#34;").replace("”", "&#34;")
+    assert f"<code>look</code></p><pre>{quoted}</pre>" in page
+
+
+def test_an_empty_text_is_seen_to_be_empty(client, post):
+    """A model that has used up its tokens answers so; it is no answer left out."""
+    answer = {"role": "assistant", "content": ""}
+    post(path="p", log_id="said", output_message=answer, output="")
+    post(path="p", log_id="alone", output="", inputs={"question": ""})
+
+    said = client.get("/log/said").text
+    alone = client.get("/log/alone").text
+
+    assert '<div class="said"><span class="plain none">empty</span></div>' in said
+    assert '<h2>Output</h2><span class="plain none">empty</span>' in alone
+    assert '<dt>question</dt><dd><span class="plain none">empty</span>' in alone
+
+
 def test_a_result_of_several_parts_is_read_like_any_message(client, post):
     """Anthropic's results have texts and pictures; what is strange stays JSON."""
     parts = [

@@ -143,8 +143,9 @@ def _call(call: JSONValue) -> Part:
     if not isinstance(function, dict):
         return Part("json", pretty(call))
     arguments = function.get("arguments")
-    text = arguments if isinstance(arguments, str) else pretty(arguments)
-    # Models do write broken JSON: it is shown as they wrote it.
-    with contextlib.suppress(msgspec.DecodeError):
-        text = msgspec.json.format(text, indent=2)
-    return Part("call", text, str(function.get("name") or "function"))
+    # Models do write broken JSON, and brackets without end: shown as they wrote it.
+    with contextlib.suppress(msgspec.DecodeError, RecursionError):
+        if isinstance(arguments, str):
+            arguments = msgspec.json.decode(arguments)  # \u6771 is read as a letter
+        arguments = pretty(arguments)
+    return Part("call", str(arguments), str(function.get("name") or "function"))
