@@ -140,3 +140,45 @@ def test_a_receiver_among_others_hides_no_argument_that_is_missing(body):
         {"args": ["why"], "kwargs": {}},
         {"args": ["why"], "style": "long"},
     ]
+
+
+def checking(function):
+    @functools.wraps(function)
+    def around(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return around
+
+
+class Client:
+    """As those of providers' SDKs, whose methods are wrapped by ones that check."""
+
+    @checking
+    def create(self, messages, model="m"):
+        return self.__class__.__name__
+
+
+@pytest.mark.parametrize("is_twice", [False, True], ids=["once", "twice"])
+def test_a_bound_method_has_no_receiver_among_its_arguments(is_twice):
+    """``log_prompt(client.chat.completions.create)``: all that it gets is recorded."""
+    create = log_prompt(Client().create)
+    messages = [{"role": "user", "content": "why"}]
+
+    with captured_logs() as logs:
+        (log_prompt(create) if is_twice else create)(messages, model="n")
+
+    assert [(log.messages, log.inputs) for log in logs] == [
+        (messages, {"model": "n"})
+    ] * len(logs)
+    assert len(logs) == 1 + is_twice
+
+
+def test_a_partial_that_is_named_after_a_method_has_all_its_arguments():
+    """Its names would be one too many: they are recorded by their order."""
+    method = Client.create.__wrapped__
+    create = functools.update_wrapper(functools.partial(method, Client()), method)
+
+    with captured_logs() as logs:
+        log_prompt(create)("why", model="n")
+
+    assert [log.inputs for log in logs] == [{"args": ["why"], "kwargs": {"model": "n"}}]

@@ -63,7 +63,8 @@ def wrap(function: Any, declared: Plan) -> Any:
         return make(function, has_receiver(function))
     if is_logged(function) and type(function) is not LoggedDescriptor:  # once more
         return make(function, function._self_method is function)
-    if hasattr(type(function), "__get__"):
+    # A method that is bound has one as well from Python 3.13 on, and binds no more.
+    if hasattr(type(function), "__get__") and type(function) is not MethodType:
         return LoggedDescriptor(function, make, again)
     return LoggedObject(function, make, again)  # it does not bind
 

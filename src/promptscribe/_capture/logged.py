@@ -11,6 +11,7 @@ way, a method's call 0.2.
 from __future__ import annotations
 
 import copy
+import functools
 import operator
 import sys
 from types import FunctionType, MethodType
@@ -204,7 +205,9 @@ class LoggedDescriptor(Logged):
 
     def __init__(self, wrapped: Any, make: Make, again: Again) -> None:
         super().__init__(wrapped, make, again, receives=False)
-        receives = has_receiver(getattr(wrapped, "__wrapped__", None))
+        inner = getattr(wrapped, "__wrapped__", None)
+        # A partial has got its receiver, if it has one.
+        receives = has_receiver(inner) and type(wrapped) is not functools.partial
         _set(self, "_self_called", make(wrapped, receives))
 
     @property
