@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import threading
@@ -148,6 +149,38 @@ def test_no_flush_asks_before_the_time_that_a_server_asked_for(sink, deliver):
 
     assert asked <= 2
     assert (result.delivered, result.pending) == (5, 0)
+
+
+@pytest.mark.parametrize("sink", [None], indirect=True)
+def test_what_was_on_its_way_cuts_no_pause_short(sink, deliver):
+    """A limit of so many a minute: some pass yet, as the next is told to wait."""
+    is_limited, is_told, arrived = threading.Event(), threading.Event(), []
+    order, both = itertools.count(), threading.Barrier(2)
+
+    def judge(_seen):
+        if not is_limited.is_set():
+            time.sleep(0.03)  # as long as answers take here: several are on their way
+            return Reply()
+        arrived.append(is_told.is_set())
+        if next(order) < 2 and both.wait(60) == 0:
+            return Reply(429, {"Retry-After": "3600"})
+        is_told.wait(60)
+        return Reply()
+
+    sink.judge = judge
+    deliver()
+    call(300)
+    sink.wait(lambda: len(sink.stored) > 30)
+    is_limited.set()
+    while not promptscribe.stats().reasons.get("retry_http_429"):
+        promptscribe.force_flush(0.1)
+    is_told.set()
+    sink.wait(lambda: len(sink.requests) == len(sink.stored) + 1)
+    for _ in range(3):
+        promptscribe.force_flush(0.2)
+
+    assert not any(arrived)
+    assert promptscribe.stats().pending > 100
 
 
 @pytest.mark.parametrize("value", ["0", "Thu, 01 Jan 1970 00:00:00 GMT"])
@@ -368,7 +401,8 @@ def test_one_that_passes_has_not_all_buried_that_were_refused_like_it(
 @pytest.mark.slow
 def test_a_poisonous_log_is_given_up_alone(sink, deliver):
     """It fails with 500 for ever, others pass: they are not held up, it is buried."""
-    sink.judge = lambda seen: Reply(500 if mark_of(seen) == 7 else 200)
+    why = b'{"detail": "no such table"}'
+    sink.judge = lambda seen: Reply(500, body=why) if mark_of(seen) == 7 else Reply()
     folder = deliver()
     call(50)
     sink.wait(lambda: len(sink.stored) == 49)
@@ -379,7 +413,9 @@ def test_a_poisonous_log_is_given_up_alone(sink, deliver):
     result = promptscribe.force_flush(60)
 
     assert result.reasons["poison"] == 1
-    assert [e["body"]["inputs"]["mark"] for e in buried(folder)] == [7]
+    (entry,) = buried(folder)
+    assert (entry["body"]["inputs"], entry["status"]) == ({"mark": 7}, 500)
+    assert "no such table" in entry["reason"]
 
 
 @pytest.mark.slow
@@ -459,6 +495,20 @@ def test_a_conflict_over_anything_else_is_kept_for_a_person(sink, deliver):
     (entry,) = buried(folder)
     assert entry["body"]["inputs"] == {"mark": 3}
     assert "is a tool" in entry["reason"]
+
+
+def test_a_flush_ends_though_somebody_has_stopped_the_clocks(tmp_path, monkeypatch):
+    """As freezegun does for a test; of a program whose server is not there."""
+    promptscribe.configure(base_url="http://127.0.0.1:1", journal_dir=tmp_path)
+    call(1)
+    flush = threading.Thread(target=promptscribe.force_flush, args=(0.2,))
+    with monkeypatch.context() as stopped:
+        stopped.setattr(time, "monotonic", lambda: 1e9)
+        flush.start()
+        flush.join(30)
+        is_over = not flush.is_alive()
+
+    assert is_over
 
 
 def test_a_server_that_hangs_holds_up_nobody(sink, deliver):

@@ -34,10 +34,11 @@ def clock(monkeypatch):
     return Clock
 
 
-def test_threads_that_log_for_ever_hold_up_no_exit():
+@pytest.mark.parametrize("with_adopted", [False, True], ids=["exit", "flush"])
+def test_threads_that_log_for_ever_hold_nobody_up(with_adopted):
     """What was there when the waiting began is enough."""
     books = Books(10)
-    goal = Goal(books.result)
+    goal = Goal(books.result, with_adopted=with_adopted)
     books.recorded = 1_000_000
     before = goal.is_reached()
     books.ledger.add("delivered", None, 9)
@@ -46,12 +47,13 @@ def test_threads_that_log_for_ever_hold_up_no_exit():
     assert (before, goal.is_reached()) == (False, True)
 
 
-def test_a_flush_waits_for_what_comes_meanwhile_as_well():
-    """Until nothing is pending."""
-    books = Books(10)
-    goal = Goal(books.result, everything=True)
-    books.recorded = 11
-    books.ledger.add("delivered", None, 10)
+def test_a_flush_waits_for_what_dead_processes_left_as_well():
+    """It is found while the flush waits; what is recorded meanwhile counts for none."""
+    books = Books(0)
+    goal = Goal(books.result, with_adopted=True)
+    books.recorded = 5
+    books.ledger.add("adopted", None, 10)
+    books.ledger.add("delivered", None, 9)
     before = goal.is_reached()
     books.ledger.add("delivered", None, 1)
 

@@ -108,6 +108,31 @@ def test_no_child_waits_for_a_parent_that_was_refused(seed, tmp_path):
     assert not any("trace_parent_id" in log for log in seed.logs.values())
 
 
+def test_a_refusal_that_quotes_the_log_is_none_of_its_id(tmp_path):
+    """As FastAPI's do; before, ids were given up for good over a word in a prompt."""
+    server = Server()
+
+    def take(seen):
+        if "prompt" in seen.log:
+            return Reply()
+        fault = {"type": "missing", "loc": ["body", "prompt"], "msg": "Field required"}
+        said = {"detail": [fault | {"input": seen.log}]}
+        return Reply(422, body=json.dumps(said).encode())
+
+    server.judge = take
+    promptscribe.configure(base_url=server.url, journal_dir=tmp_path, export=True)
+    promptscribe.record_log("test/refused", output="an unknown animal")
+    for _ in range(5):
+        promptscribe.record_log("test/taken", prompt={"model": "m"}, output="x")
+
+    result = promptscribe.force_flush(60)
+    server.close()
+
+    assert (result.delivered, result.rejected) == (5, 1)
+    assert all(log_id.startswith("log_") for log_id in server.stored)
+    assert len(server.stored) == 5
+
+
 def test_an_answer_that_has_all_of_the_log_tells_its_id_as_well(seed, tmp_path):
     """Some servers answer with what they have stored."""
     take = seed.server.judge

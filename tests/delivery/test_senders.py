@@ -170,6 +170,37 @@ def run(program, folder, server):
     ).stdout
 
 
+@pytest.mark.parametrize("sink", [None], indirect=True)
+def test_a_flush_waits_though_another_thread_is_just_starting_delivery(
+    sink, deliver, monkeypatch
+):
+    """It takes a while beside busy threads; before, who came meanwhile was sent off."""
+
+    @log_prompt(path="first/calls")
+    def answer(mark):
+        return "answer"
+
+    def call_and_flush():
+        answer("second")
+        results.append(promptscribe.force_flush(60))
+
+    def start_slowly(thread):
+        if thread.name == "promptscribe-exporter" and not others:
+            others.append(threading.Thread(target=call_and_flush))
+            others[0].start()
+            others[0].join(0.5)  # it ends at once, or not before this is over
+        start(thread)
+
+    others, results, start = [], [], threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", start_slowly)
+    deliver()
+    answer("first")
+    others[0].join()
+
+    assert "second" in [log["inputs"]["mark"] for log in sink.stored.values()]
+    assert results[0].delivered >= 1
+
+
 @pytest.mark.slow
 def test_a_program_of_a_few_milliseconds_delivers_as_it_ends(tmp_path):
     """It ends before anything but the first thread has begun."""

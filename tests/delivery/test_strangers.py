@@ -9,6 +9,7 @@ from tests.promises.faults_server import Reply
 
 import promptscribe
 from promptscribe import log_prompt
+from promptscribe._journal import deadletter
 
 HTML = {"Content-Type": "text/html"}
 PAGE = b"\r\n<html><title>The plain HTTP request was sent to HTTPS port</title></html>"
@@ -97,7 +98,7 @@ def test_a_page_for_one_log_alone_holds_up_no_other(sink, deliver):
     sink.judge = lambda seen: (
         Reply(404, HTML, PAGE, whole=True) if mark_of(seen) == 7 else Reply()
     )
-    deliver()
+    folder = deliver()
     call(20)
     sink.wait(lambda: len(sink.stored) == 19)
     count = 20
@@ -109,6 +110,8 @@ def test_a_page_for_one_log_alone_holds_up_no_other(sink, deliver):
 
     assert (result.delivered, result.reasons["poison"]) == (count - 1, 1)
     assert marks(sink) == [m for m in range(count) if m != 7]
+    (root,) = folder.iterdir()
+    assert [entry["status"] for entry in deadletter.read(root)] == [404]
 
 
 @pytest.mark.parametrize("status", [400, 422])

@@ -41,7 +41,12 @@ class Circuit:
         self._ledger = ledger
 
     def close(self) -> None:
-        """Take note that the server does its work."""
+        """Take note that the server does its work.
+
+        Not while it wants to be left alone: what it answers then was sent before.
+        """
+        if time.monotonic() < self.asked_until:
+            return
         self.is_open = self.is_held = self.is_key_refused = False
         self.retry_at = self.asked_until = 0.0
         self._failures = 0

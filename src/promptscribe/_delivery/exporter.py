@@ -17,6 +17,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final, Protocol
 
+from promptscribe import _clock
 from promptscribe._delivery.desk import Desk
 from promptscribe._delivery.sender import Senders
 
@@ -201,7 +202,7 @@ class Exporter:
             once: Return as soon as that fails, too, and at once if the server has
                 asked to be left alone.
         """
-        deadline = time.monotonic() + timeout
+        countdown = _clock.countdown(timeout)
         late = 0.0  # how much later than asked busy threads let this one wake
         desk = self.desk
         if desk is None or (self.is_resting and goal.is_reached()):
@@ -220,10 +221,10 @@ class Exporter:
                 )
                 if failed and (not eager or desk.attempts > attempts):
                     return
-                left = deadline - time.monotonic()
+                left = countdown()
                 if not eager and goal.is_out_of_reach(left):
                     return
-                if left <= late or self._thread is None or not self._thread.is_alive():
+                if left <= late or self._is_down():
                     return
                 if self._stopping:
                     return  # the exit has waited already: its thread may hang
@@ -231,6 +232,12 @@ class Exporter:
                 before = time.monotonic()
                 progress.wait(asked)
                 late = max(late, time.monotonic() - before - asked)
+
+    def _is_down(self) -> bool:
+        """Say whether there is no thread, and nobody else is just starting it."""
+        if self._lock.locked():
+            return False
+        return self._thread is None or not self._thread.is_alive()
 
     def ask_to_stop(self, timeout: float) -> None:
         """Have the thread end in *timeout* seconds at most; does not wait for it."""

@@ -43,6 +43,17 @@ _MOST_FORBIDDEN: Final = 8
 _ID: Final = re.compile(rb'"id"\s*:\s*"')
 
 
+class _Strangers(Unreachable):
+    """What a stranger says: no answer, though it has a status."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(
+            f"somebody else answers, with status {status} and not with JSON: "
+            "is this the right address, and http or https?"
+        )
+        self.status = status
+
+
 class Fate:
     """Owned by the exporter's thread.
 
@@ -135,10 +146,7 @@ class Fate:
             return outcome
         if not retry.is_strangers(outcome, is_known=self.passed > 0):
             return outcome
-        return Unreachable(
-            f"somebody else answers, with status {outcome.status} and not with JSON: "
-            "is this the right address, and http or https?"
-        )
+        return _Strangers(outcome.status)
 
     def _note_unconfirmed(self) -> None:
         """Say once that nothing but the status speaks for a log's being stored.
@@ -177,8 +185,7 @@ class Fate:
             self.is_one_by_one = True
             self._tray.put_back([parcel])
             return True
-        words = outcome.body.decode("utf-8", "replace")[:500]
-        if not self._give_up(parcel, outcome.status, verdict.reason, words):
+        if not self._give_up(parcel, outcome.status, verdict.reason, _words(outcome)):
             return False
         in_doubt = self._in_doubt
         self.count_passed()
@@ -218,8 +225,8 @@ class Fate:
         parcel.passed = self.passed
         parcel.strikes += is_own and not is_key
         if parcel.strikes >= _STRIKES:
-            status = 0 if isinstance(outcome, Unreachable) else outcome.status
-            if self._give_up(parcel, status, "poison", "it failed, and others did not"):
+            words = f"it failed, and others did not: {_words(outcome)}"
+            if self._give_up(parcel, getattr(outcome, "status", 0), "poison", words):
                 return
         wait = retry.HOLD_DELAY if is_key else retry.delay(parcel.strikes)
         # Others just passed, or none was tried yet: the next one tells whether it is
@@ -239,6 +246,12 @@ class Fate:
         else:
             wait = max(wait, self.pause(outcome, 1, is_sure=not is_firewalls))
         self._tray.set_aside(parcel, time.monotonic() + wait)
+
+
+def _words(outcome: Answer | Unreachable) -> str:
+    if isinstance(outcome, Unreachable):
+        return outcome.reason
+    return outcome.body.decode("utf-8", "replace")[:500]
 
 
 def _names_log(answer: Answer, *, is_line: bool) -> bool:

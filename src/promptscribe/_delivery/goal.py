@@ -26,8 +26,8 @@ class Goal:
 
     Args:
         result: Says what became of the logs so far.
-        everything: Whether what comes later, and what is taken over from dead
-            processes meanwhile, has to be settled as well.
+        with_adopted: Whether what is taken over from dead processes meanwhile has to
+            be settled as well.
         is_vital: Whether something of it would be lost otherwise.
     """
 
@@ -35,23 +35,22 @@ class Goal:
         self,
         result: Callable[[], FlushResult],
         *,
-        everything: bool = False,
+        with_adopted: bool = False,
         is_vital: bool = False,
     ) -> None:
         before = result()
         self._result = result
-        self._everything = everything
+        self._with_adopted = with_adopted
         self._is_vital = is_vital
         self._since = 0.0
         self._settled = _settled(before)
-        self._target = before.recorded + before.adopted
+        self._recorded, self._adopted = before.recorded, before.adopted
 
     def is_reached(self) -> bool:
         """Say whether there is nothing left to wait for."""
         now = self._result()
-        if not now.pending:
-            return True
-        return not self._everything and _settled(now) >= self._target
+        adopted = now.adopted if self._with_adopted else self._adopted
+        return not now.pending or _settled(now) >= self._recorded + adopted
 
     def is_out_of_reach(self, left: float) -> bool:
         """Say whether, at the rate so far, *left* seconds are by far too few."""
@@ -64,7 +63,8 @@ class Goal:
         if self._is_vital or elapsed < _FIRST_LOOK:
             return False
         rate = (settled - self._settled) / elapsed
-        return self._target - settled > rate * left * _SLACK
+        left_over = self._recorded + self._adopted - settled
+        return left_over > rate * left * _SLACK
 
 
 def _settled(result: FlushResult) -> int:

@@ -73,9 +73,9 @@ class Identity:
 
     def notice_refusal(self, answer: Answer) -> bool:
         """Go without ``log_id`` if a log was refused for that alone; say whether."""
-        words = answer.body.decode("utf-8", "replace").lower()
-        if self.is_servers or answer.status != 422 or "log_id" not in words:
+        if self.is_servers or answer.status != 422:
             return False
+        words = _about_log_id(answer.body).lower()
         self.is_servers = any(word in words for word in _REFUSALS)
         return self.is_servers
 
@@ -139,6 +139,19 @@ class Identity:
 def id_of(parcel: Parcel) -> Any:
     """Return the id by which a log is sent; None where it is packed, or has none."""
     return _member(parcel.body, "log_id")
+
+
+def _about_log_id(body: bytes) -> str:
+    """Return what a refusal says of ``log_id``, as far as that can be told apart.
+
+    FastAPI has a list of faults, each with its place. It quotes there what it was sent,
+    ``log_id`` and prompts and all.
+    """
+    detail = _member(body, "detail")
+    if type(detail) is list and all(type(f) is dict and "loc" in f for f in detail):
+        faults = [f for f in detail if "log_id" in str(f["loc"])]
+        return " ".join(f"{f.get('type')} {f.get('msg')}" for f in faults)
+    return body.decode("utf-8", "replace") if b"log_id" in body else ""
 
 
 def _member(content: bytes, name: str) -> Any:

@@ -270,7 +270,7 @@ class Pipeline:
     def flush(self, timeout: float, *, eager: bool = True) -> FlushResult:
         """Wait until everything recorded so far is delivered; see `Exporter.flush`."""
         if self.settings.export:
-            goal = Goal(self.result, everything=True)
+            goal = Goal(self.result, with_adopted=True)
             self._exporter.flush(goal, timeout, eager=eager)
         return self.result()
 
@@ -286,7 +286,7 @@ class Pipeline:
             is_vital = self.writer.supply.is_deleted() or any(
                 segment.path is None for segment in tuple(self.writer.segments)
             )
-            goal = Goal(self.result, everything=eager, is_vital=is_vital)
+            goal = Goal(self.result, with_adopted=eager, is_vital=is_vital)
             self._exporter.flush(goal, timeout - _reserve(timeout), eager=eager)
 
     def stop(self, timeout: float) -> None:
