@@ -11,6 +11,7 @@ from promptscribe._providers.bill import bill
 from promptscribe._providers.facts import ResponseFacts, Usage
 from promptscribe._providers.pricing import Price, price
 from promptscribe._providers.registry import interpret, join
+from promptscribe._providers.request import read_request
 from promptscribe._providers.tariff import Tariffs
 
 WHEN = datetime(2026, 11, 1, tzinfo=UTC)
@@ -233,6 +234,35 @@ def facts(model="gpt-4o-mini", provider=None, **usage):
 def test_what_is_not_known_has_no_price(unpriced):
     """Unknown model, missing or contradictory counts: no price, and never 0."""
     assert price(unpriced, at=WHEN) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "is_sold"),
+    [
+        ("gpt-oss-20b", False),  # vLLM's, LM Studio's, Ollama's names of one's own
+        ("openai/gpt-oss-20b", False),
+        ("deepseek-r1:8b", False),
+        ("deepseek/deepseek-r1-0528-qwen3-8b", False),
+        ("mistral-nemo", False),
+        ("mistralai/devstral-small-2507", False),
+        ("kimi-k2", False),
+        ("mistral/open-mistral-nemo", True),  # these name who sells
+        ("devstral-small-2507", True),
+        ("ministral-8b-latest", True),
+        ("deepseek-chat", True),
+        ("us.meta.llama3-1-8b-instruct-v1:0", True),
+    ],
+)
+def test_open_weights_cost_what_their_server_charges(model, is_sold):
+    """Who that is, OpenAI's client does not tell: one's own computer, perhaps."""
+    pytest.importorskip("genai_prices")
+
+    assert (price(facts(model), at=WHEN) is not None) == is_sold
+    if "gpt-oss" in model:
+        assert price(facts(model), provider="openai", at=WHEN) is None
+        assert "provider" not in read_request({"model": model}).prompt
+    if model == "mistral-nemo":
+        assert price(facts(model), provider="mistral", at=WHEN) is not None
 
 
 @pytest.mark.parametrize("known", [None, "openai", "OpenAI", "azure"])

@@ -101,6 +101,17 @@ _VARIANT: Final = re.compile(r":(?:free|extended|nitro|floor|online|exacto|think
 _PATH: Final = ("models/", "publishers/google/models/", "accounts/fireworks/models/")
 
 
+_OPEN: Final = re.compile(
+    r"gpt-oss|llama|(?:open-)?mi[sx]tral-(?:7b|8x|nemo)|mixtral|ministral|devstral"
+    r"|pixtral|deepseek-(?:r1|v\d|coder)|qwen|gemma|phi-?\d|kimi|glm-|minimax"
+)
+"""Models whose weights are open: anybody may serve them, at any price or none."""
+_SOLD: Final = re.compile(r"-(?:latest|preview|\d{4})$")
+"""How their makers name them where they sell them (``devstral-small-2507``)."""
+_MAKERS: Final = frozenset({"deepseek", "google", "mistralai", "moonshotai", "openai"})
+"""Prefixes that name who made a model: Hugging Face's, and LM Studio's and vLLM's."""
+
+
 NAMES: Final = 256
 """Names that are remembered: a program uses few of them."""
 
@@ -125,6 +136,21 @@ def maker_of(model: str | None) -> str | None:
     """Give the provider of a model that its maker alone serves under this name."""
     lower = (model or "").lower()
     return next((who for known, who in _FAMILIES if known.match(lower)), None)
+
+
+@lru_cache(NAMES)
+def is_anyones(name: str) -> bool:
+    """Say whether a name leaves open who serves the model: it has open weights.
+
+    Ollama's ``deepseek-r1:8b`` and LM Studio's ``openai/gpt-oss-20b`` cost nothing;
+    ``groq/…``, ``mistral/…`` and a Bedrock id name the seller.
+    """
+    prefix, slash, _ = name.lower().partition("/")
+    is_makers = prefix in _MAKERS or prefix not in PROVIDERS
+    if name.startswith(_PATH) or (slash and not is_makers):
+        return False
+    bare = name.lower().rpartition("/")[2]
+    return bool(_OPEN.match(bare)) and (bool(slash) or not _SOLD.search(bare))
 
 
 def split_model(name: str) -> tuple[str | None, str]:

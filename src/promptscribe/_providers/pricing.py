@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from promptscribe import _clock
 from promptscribe._fork import ForkLock
-from promptscribe._providers.model import provider_name, split_model, split_provider
+from promptscribe._providers.model import (
+    is_anyones,
+    provider_name,
+    split_model,
+    split_provider,
+)
 from promptscribe._providers.tariff import Tariffs, counts_of, is_linear, learn
 
 if TYPE_CHECKING:
@@ -48,6 +53,9 @@ PRICE_IDS: Final = {
 }
 """Our names of providers and those of genai-prices; others have no price list
 (an Ollama or vLLM of one's own is free, whatever the model's maker charges)."""
+
+_ANYONE: Final = (None, "openai")
+"""What is said of whoever is called by OpenAI's client, which sells no open weights."""
 
 _USUAL_TIERS: Final = frozenset(
     {None, "auto", "default", "standard", "on_demand", "unspecified"}
@@ -262,6 +270,8 @@ def _references(
     for name in dict.fromkeys(name for name in (facts.model, model) if name):
         if name.lower().endswith(".gguf"):
             continue  # a file of one's own
+        if known in _ANYONE and is_anyones(name):
+            continue
         prefix, whole = split_provider(name)
         bare = split_model(name)
         who = known or prefix or bare[0]

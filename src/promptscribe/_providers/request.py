@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from promptscribe._providers.dialogue import read_messages
 from promptscribe._providers.facts import RequestFacts
-from promptscribe._providers.model import maker_of, split_provider
+from promptscribe._providers.model import is_anyones, maker_of, split_provider
 from promptscribe._providers.tool import read_tool_choice, read_tools
 from promptscribe._providers.value import (
     at,
@@ -139,7 +139,7 @@ def _provider(body: JSONObject) -> str | None:
         return "bedrock"
     if "contents" in body:
         return "google"
-    return split_provider(model)[0] or maker_of(model)
+    return None if is_anyones(model) else split_provider(model)[0] or maker_of(model)
 
 
 def _is_completion(body: JSONObject) -> bool:
