@@ -126,23 +126,27 @@ def test_a_model_that_was_made_of_a_response_is_logged_with_it(rules):
     response = chat.ChatCompletion.model_validate(d.OPENAI_CHAT)
     made._raw_response = response
     odd._raw_response = object()
+    several = type("ListResponse", (list,), {})([plain])
+    several._raw_response = response
 
     with captured_logs() as logs:
-        for value in (made, plain, odd):
+        for value in (made, plain, odd, several):
             assert log_prompt(path="a", **rules)(lambda value=value: value)() is value
         log_prompt(path="a", **rules)(lambda value: value.sky)(made)
 
     own = interpret(d.OPENAI_CHAT)
     tokens = [(log.prompt_tokens, log.output_tokens) for log in logs]
     assert tokens[0] == (own.usage.prompt_tokens, own.usage.output_tokens)
-    assert tokens[1:] == [(None, None)] * 3
+    assert tokens[3] == tokens[0]
+    assert [tokens[1], tokens[2], tokens[4]] == [(None, None)] * 3
     assert logs[0].finish_reason == own.finish_reason
     if "capture" in rules:
         assert logs[0].output is logs[0].provider_response is None
         return
     assert [log.output for log in logs[:3]] == ['{"sky":"grey"}'] * 3
+    assert logs[3].output == '[{"sky":"grey"}]'
     assert logs[0].provider_response["id"] == d.OPENAI_CHAT["id"]
-    assert logs[3].inputs == {"value": {"sky": "grey"}}
+    assert logs[4].inputs == {"value": {"sky": "grey"}}
 
 
 @pytest.mark.parametrize("rules", [{}, {"redact": True}])

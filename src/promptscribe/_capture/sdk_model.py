@@ -95,9 +95,10 @@ def write(value: Any, longest: int = LONGEST) -> msgspec.msgpack.Ext | None:
 
 
 def with_response(value: Any) -> Any:
-    """Return a model of the user's, and the response that it was made of.
+    """Return what was made of a response, and that.
 
-    instructor keeps that in it, beside its fields (1.17.0, v2/core/response.py).
+    instructor keeps it in the user's model, beside the fields, and in its own list
+    (1.17.0, v2/core/response.py and v2/dsl/response_list.py).
 
     Returns:
         The two; the value alone, if it has none of an SDK's.

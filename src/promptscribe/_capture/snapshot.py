@@ -34,8 +34,6 @@ def encode(value: Any, clean: Callable[[str], str] | None = None) -> bytes:
             payload = _encode_model(value)
             if payload and len(payload) <= LARGE:
                 return payload
-            if not payload:
-                value = _with_response(value)
     except Exception:  # noqa: BLE001, S110 - lone surrogates, big ints, odd keys
         pass
     from promptscribe._capture.adapter import placeholder
@@ -43,8 +41,9 @@ def encode(value: Any, clean: Callable[[str], str] | None = None) -> bytes:
     try:
         # In a signal's handler it may be half imported, by what that interrupted.
         from promptscribe._capture.sanitizer import Sanitizer
+        from promptscribe._capture.sdk_model import with_response
 
-        return encode_plain(Sanitizer(LARGE, clean).clean(value))
+        return encode_plain(Sanitizer(LARGE, clean).clean(with_response(value)))
     except Exception:  # noqa: BLE001 - the stack is nearly used up, or memory is
         return encode_plain(placeholder(value))
 
@@ -58,9 +57,3 @@ def _encode_model(value: Any) -> bytes:
 
     model = sdk_model.write(value)
     return b"" if model is None else encode_plain(model)
-
-
-def _with_response(value: Any) -> Any:
-    from promptscribe._capture import sdk_model
-
-    return sdk_model.with_response(value)
