@@ -84,6 +84,10 @@ def _parser() -> argparse.ArgumentParser:
         help="receive logs and show them in a browser",
         description="Receive logs at POST /prompts/log, keep them in a SQLite file and"
         " show them in a browser, until Ctrl-C.",
+        epilog="A body has at most 10 MB and 500,000 members, objects and arrays, and"
+        " inflates at most a hundredfold. A little before the file or the disk is full"
+        " logs are refused with 507, and clients keep them. Text search finds every"
+        " word of the first and the last 128 Ki characters of a log.",
     )
     _add_address(serve)
     serve.add_argument(
@@ -125,8 +129,8 @@ def _add_limits(serve: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="answer to this host name as well, for example a proxy's (may be given"
-        " again; default: the loopback's names)",
+        help="answer to this host name as well, for a proxy that does not pass it on"
+        " (may be given again; default: the loopback's names)",
     )
     serve.add_argument(
         "--rate-limit",

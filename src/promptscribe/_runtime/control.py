@@ -103,7 +103,8 @@ def configure(
             *sample_rate* leaves out has neither a span nor a measurement.
         otlp_endpoint: A server that takes OTLP over HTTP, for example a collector's
             ``http://127.0.0.1:4318``: logs go there as spans. Instead of to
-            *base_url* where that is the default, else beside.
+            *base_url* where that is the default, else beside: while one is down, the
+            other waits with it.
         propagate_threads: Whether every ``threading.Thread`` that is started, and
             every task given to a ``ThreadPoolExecutor`` (``loop.run_in_executor``, too)
             or a ``multiprocessing.pool.ThreadPool``, takes the current log along, as
