@@ -100,6 +100,21 @@ def test_logs_go_through_the_proxy_that_the_environment_names(
     assert {seen.headers["host"] for seen in proxy.requests} == {"logs.invalid:8420"}
 
 
+def test_no_authority_is_read_for_a_server_without_tls(sink, deliver, monkeypatch):
+    """Before, each process did, and for each key: 20 ms of a processor."""
+    read = []
+
+    def note(*where, **_):
+        read.append(where)
+
+    for name in ("load_verify_locations", "load_default_certs"):
+        monkeypatch.setattr(ssl.SSLContext, name, note)
+    result = deliver(sink.url, timeout=60)
+
+    assert result.delivered == 5
+    assert read == []
+
+
 @pytest.mark.parametrize("named", ["logs.invalid", ".invalid", "*", "x,logs.invalid"])
 def test_a_host_that_no_proxy_names_is_reached_without(sink, deliver, proxies, named):
     """The proxy sees neither log nor key."""
