@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from tests.promises.faults import PATIENCE, Lab
@@ -56,6 +57,31 @@ def test_drain_delivers_what_dead_processes_left(lab, command):
 
     assert (code, lab.count().lost) == (0, 0)
     assert "delivered 100, pending 0" in said
+
+
+def test_a_second_drain_says_that_another_one_is_at_it(lab, command):
+    """Before, it said that there was nothing to be delivered."""
+    is_asked, may_go_on = threading.Event(), threading.Event()
+
+    def judge(_seen):
+        is_asked.set()
+        may_go_on.wait(PATIENCE)
+        return Reply()
+
+    lab.down()
+    lab.run("sigkill")
+    lab.up()
+    lab.server.judge = judge
+    first = threading.Thread(target=command, args=("drain",))
+    first.start()
+    assert is_asked.wait(PATIENCE)
+    code, said = command("drain")
+    may_go_on.set()
+    first.join()
+
+    assert (code, lab.count().lost) == (0, 0)
+    assert "delivered 0, pending 0" in said
+    assert "100 logs wait that another process is delivering" in said
 
 
 def test_drain_shows_a_person_how_far_it_is(lab):

@@ -29,7 +29,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "drain",
         help="deliver what is left in the journal",
         description="Deliver what is left in the journal by programs that have ended."
-        " Exit code: 0 where all is delivered, else 1.",
+        " What another process is delivering is left to it, and told."
+        " Exit code: 0 where all else is delivered, else 1.",
     )
     drain.add_argument(
         "--timeout",
@@ -98,6 +99,8 @@ def _drain(arguments: argparse.Namespace) -> int:
     if shows:
         sys.stderr.write("\n")
     print(_sentence(result))
+    if not result.pending and (others := courier.left_to_others()):
+        print(f"{others} logs wait that another process is delivering")
     _tell_of_other_keys()
     if not result or _UNOPENED & result.reasons.keys():
         reasons = ", ".join(f"{n} {why}" for why, n in sorted(result.reasons.items()))

@@ -95,6 +95,12 @@ def lanes() -> tuple[str, list[survey.LaneReport], int]:
     return str(root), list(survey.report(root)), refused
 
 
+def left_to_others() -> int:
+    """Return how many logs wait that other processes are delivering."""
+    root = _settings().journal_root()
+    return sum(lane.waiting for lane in survey.report(root) if lane.is_read)
+
+
 def under_other_keys() -> dict[str, int]:
     """Return how many logs wait for the server that are not this key's, by folder."""
     others = Estate(_settings().journal_root(), this_program()).others(
