@@ -129,7 +129,7 @@ def from_ns(nanoseconds: int) -> datetime:
     known, at = _last
     if known != second:
         fields = (_EPOCH + timedelta(seconds=second)).timetuple()[:6]
-        at = partial(datetime, *fields)
+        at = partial(type(_EPOCH), *fields)  # freezegun has others for `datetime`
         _last = second, at
     return at(rest // 1000, UTC)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
+from datetime import datetime
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import promptscribe
+from promptscribe import _clock, log_prompt
 from promptscribe._runtime import render
 from promptscribe._wire import body, record
 
@@ -193,3 +196,23 @@ def test_one_log_does_not_change_the_next():
     render.write_log(start, msgspec.msgpack.encode(last))
 
     assert render.write_log(start, msgspec.msgpack.encode(plain)) == before
+
+
+def test_a_log_is_sent_though_somebody_has_put_another_class_for_times(
+    server, monkeypatch
+):
+    """As freezegun does in every module; before, each was dropped as unreadable."""
+
+    class FakeDatetime(datetime):
+        pass
+
+    @log_prompt(path="frozen/answer")
+    def answer(mark):
+        return mark
+
+    monkeypatch.setattr(_clock, "datetime", FakeDatetime)
+    answer(1)
+    result = promptscribe.force_flush(60)
+
+    assert (result.delivered, result.dropped) == (1, 0)
+    assert server.bodies[0]["start_time"] == server.bodies[0]["created_at"]
