@@ -167,3 +167,23 @@ def test_what_was_made_of_a_response_is_the_output_beside_it(rules):
     assert logs[0].prompt_tokens == own.usage.prompt_tokens
     assert logs[0].provider_response["id"] == d.OPENAI_CHAT["id"]
     assert logs[1].prompt_tokens is None
+
+
+@pytest.mark.parametrize("rules", [{}, {"redact": True}, {"capture": "metadata"}])
+def test_who_has_answered_is_known_though_secrets_go_out(rules):
+    """An SDK's own type tells the provider, and so the price."""
+    models = pytest.importorskip("mistralai.client.models")
+    said = {"role": "assistant", "content": "write to ada@example.org"}
+    choice = {"index": 0, "message": said, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+    body = {"id": "c", "object": "chat.completion", "created": 1, "usage": usage}
+    body |= {"model": "open-mistral-nemo", "choices": [choice]}
+    response = models.ChatCompletionResponse.model_validate(body)
+
+    with captured_logs() as logs:
+        log_prompt(path="a", **rules)(lambda: response)()
+
+    (log,) = logs
+    assert log.prompt["provider"] == "mistral"
+    assert (log.prompt_tokens, log.finish_reason) == (10, "stop")
+    assert ("ada@example.org" in (log.output or "")) == (not rules)

@@ -153,25 +153,25 @@ class Rules:
     def response(self, value: Any, name: str) -> dict[str, Any]:
         """Return what may be kept of a response, as members and under *name*."""
         if not self.is_bare:
-            return {
-                name: self._clean_pair(value) if is_pair(value) else self.clean(value)
-            }
+            return {name: self._clean_typed(value)}
         from promptscribe._runtime import answer
 
         facts = answer.read_response(value)
         kept = {k: v for k, v in facts.items() if k not in schema.PAYLOAD_MEMBERS}
         return {record.CAPTURED: kept} if kept else {}
 
-    def _clean_pair(self, pair: list[Any]) -> Any:
-        made, (type_name, response) = pair
+    def _clean_typed(self, value: Any) -> Any:
+        """Return a result without secrets; a model's type tells who has answered."""
+        if type(value) is record.Model:
+            return _as_model(value.type_name, self.clean(value.value))
+        if not is_pair(value):
+            return self.clean(value)
+        made, (type_name, response) = value
         cleaned = self.clean([made, response])
-        try:
-            made, response = cleaned
-            start = type_name.encode("utf-8", "replace") + b"\0"
-            text = msgspec.json.encode(response)
-        except (TypeError, ValueError):  # no pair is left of it, or half a surrogate
+        if type(cleaned) is not list:  # it failed
             return cleaned
-        return [made, msgspec.msgpack.Ext(record.EXT_MODEL, start + text)]
+        made, response = cleaned
+        return [made, _as_model(type_name, response)]
 
 
 class _Unready:
@@ -196,6 +196,15 @@ def rules_of(scope: Scope | None) -> Rules | None:
     return rules
 
 
+def _as_model(type_name: str, value: Any) -> Any:
+    start = type_name.encode("utf-8", "replace") + b"\0"
+    try:
+        text = msgspec.json.encode(value)
+    except (TypeError, ValueError):  # half of a surrogate pair
+        return value
+    return msgspec.msgpack.Ext(record.EXT_MODEL, start + text)
+
+
 def is_pair(value: Any) -> bool:
     """Say whether this is what was made of a response, and the response."""
     return type(value) is list and len(value) == 2 and type(value[1]) is record.Model
@@ -209,8 +218,8 @@ def to_plain(value: Any, rules: Rules, *, is_result: bool = False) -> Any:
     Args:
         value: Anything.
         rules: What cleans a text.
-        is_result: Whether a response beside what was made of it is to stay a model:
-            as plain data it would be a part of the output.
+        is_result: Whether a model is to stay one, and a response beside what was made
+            of it: as plain data that would be a part of the output.
     """
     decoded = record.decode(snapshot.encode(value, rules.cleaner()))
     if type(value) is msgspec.Raw and type(decoded) is dict and record.MARK in decoded:
@@ -221,6 +230,8 @@ def to_plain(value: Any, rules: Rules, *, is_result: bool = False) -> Any:
 
         joined = registry.join(record.plain(decoded))
         return rules.pieces(joined) if type(joined) is list else joined
+    if is_result and type(decoded) is record.Model:
+        return decoded
     if is_result and is_pair(decoded):
         return [record.plain(decoded[0]), decoded[1]]
     return record.plain(decoded)
