@@ -63,6 +63,16 @@ class ForkLock:
             self._after_in_parent()
 
 
+def is_fork_server() -> bool:
+    """Say whether this is uWSGI's master, which has nothing to do but to fork workers.
+
+    In C, and without the interpreter lock: where another thread has it just then, the
+    worker waits for it for ever (uwsgi ``python_plugin.c``, ``master_fixup``).
+    """
+    master = getattr(sys.modules.get("uwsgi"), "masterpid", None)
+    return master is not None and master() == os.getpid()
+
+
 def await_imports() -> None:
     """Wait until no thread is importing a module of ours.
 

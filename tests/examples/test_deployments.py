@@ -226,3 +226,33 @@ def test_notebook(server, environment, monkeypatch, tmp_path):
     assert asked.outputs[0].data["text/plain"] == "'You asked: What is a log?'"
     assert flushed.outputs[0].text == "1 delivered, 0 pending\n"
     assert questions_at(server) == ["What is a log?"]
+
+
+UWSGI = """
+import ctypes, os, sys, threading, types
+
+master = os.getpid()
+sys.modules["uwsgi"] = types.SimpleNamespace(masterpid=lambda: master)
+import promptscribe
+
+answer = promptscribe.log_prompt(path="uwsgi/answer")(lambda question: question)
+answer("at start, before the workers are forked")
+print([thread.name for thread in threading.enumerate()], flush=True)
+worker = ctypes.CDLL(None).fork()  # as uWSGI does it: without the interpreter lock
+if worker == 0:
+    answer("in a worker")
+    promptscribe.force_flush(20)
+    os._exit(0)
+os.waitpid(worker, 0)
+"""
+
+
+def test_uwsgi_s_workers_do_not_wait_for_a_thread_of_its_master_s(server, start, drain):
+    """One that is forked while that has the interpreter lock would never begin."""
+    said, _ = start("-c", UWSGI).communicate(timeout=60)
+    before = [log["inputs"]["question"] for log in server.stored.values()]
+    drain()
+
+    assert said.splitlines() == ["['MainThread']"]
+    assert before == ["in a worker"]
+    assert len(server.stored) == 2

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from promptscribe import _clock
 from promptscribe._delivery.desk import Desk
 from promptscribe._delivery.sender import Senders
+from promptscribe._fork import is_fork_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,6 +140,9 @@ class Exporter:
     def start(self) -> None:
         """Start the thread if it does not run; cheap when it does."""
         if self._is_up() or self._stopping or sys.is_finalizing():
+            return
+        if is_fork_server():
+            self._source.rest()  # its logs wait for those who come after it
             return
         if not self._lock.acquire(blocking=False):
             return  # another thread, or the code that a signal interrupted, is at it
