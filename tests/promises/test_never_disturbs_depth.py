@@ -141,5 +141,8 @@ def test_an_endless_recursion_is_logged_and_told_as_undecorated(kind, tmp_path):
     errors = [body["error"].partition(":")[0] for body in transport.bodies]
     assert calls - 5 < len(errors) <= calls
     assert set(errors) == {"RecursionError"}
-    assert told.reasons["not_begun"] == told.dropped == calls - len(errors) > 0
-    assert told.recorded == calls
+    # From Python 3.12 on there may be room for one call more, but not for its body.
+    lost = calls - len(errors)
+    assert told.reasons["not_begun"] == told.dropped
+    assert told.dropped in {lost, lost + 1} - {0}
+    assert told.recorded == len(errors) + told.dropped
