@@ -272,6 +272,34 @@ def test_the_journal_can_be_looked_at(lab, command):
     assert lab.count().lost == 0
 
 
+def test_what_waits_for_another_server_is_told(lab, command):
+    """The program's own configure() said which; the command line cannot know it."""
+    lab.down()
+    lab.run("sigkill")
+    lab.environment["PROMPTSCRIBE_BASE_URL"] = "http://127.0.0.1:9"
+
+    code, drained = command("drain")
+    _, listed = command("journal", "ls")
+
+    for said in (drained, listed):
+        assert "100 logs wait for another server: http-127.0.0.1-" in said
+    assert code == 0
+
+
+def test_what_a_drain_would_deliver_is_what_is_shown(lab, command):
+    """Without a key also what was recorded with one: it can reach no other project."""
+    lab.down()
+    lab.run("sigkill", PROMPTSCRIBE_API_KEY="old")
+
+    _, listed = command("journal", "ls")
+    _, shown = command("journal", "show")
+    _, drained = command("drain", "--timeout", "2")
+
+    assert "  100 logs wait, 0 refused" in listed
+    assert len(shown.splitlines()) == 100
+    assert "pending 100" in drained
+
+
 def test_damage_is_told(lab, command):
     """Exit code 1, and how much."""
     lab.down()

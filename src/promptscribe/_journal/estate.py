@@ -144,6 +144,10 @@ class Estate:
             return False
         return is_for_others or self._program in _lines(root / _PROGRAMS)
 
+    def elsewhere(self) -> list[Path]:
+        """Return the folders of other servers."""
+        return self._folders(is_same_server=False)
+
     def _are_apart(self, *roots: Path) -> bool:
         return not self._apart.isdisjoint(roots) or any(
             (root / _SEVERAL).exists() for root in roots
@@ -153,12 +157,15 @@ class Estate:
         return root.parent == self.root.parent and _server(root) == _server(self.root)
 
     def _siblings(self) -> list[Path]:
+        return self._folders(is_same_server=True)
+
+    def _folders(self, *, is_same_server: bool) -> list[Path]:
         with suppress(OSError):
             return sorted(
                 path
                 for path in self.root.parent.iterdir()
                 if path != self.root
-                and _server(path) == _server(self.root)
+                and (_server(path) == _server(self.root)) is is_same_server
                 and is_own(path)
             )
         return []

@@ -149,6 +149,8 @@ def _tell_of_other_keys() -> None:
 
     for name, count in courier.under_other_keys().items():
         print(f"{count} logs wait for another key: {name}")
+    for name, count in courier.elsewhere().items():
+        print(f"{count} logs wait for another server: {name}")
 
 
 def _show(_arguments: argparse.Namespace) -> int:

@@ -23,6 +23,7 @@ from promptscribe.errors import DeliveryError, Unreachable
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from promptscribe._delivery.ledger import FlushResult
 
@@ -89,10 +90,11 @@ def addresses() -> list[str]:
 
 
 def lanes() -> tuple[str, list[survey.LaneReport], int]:
-    """Return the journal's folder, what its lanes hold, and the count of refused."""
+    """Return the journal's folder, what lanes hold, and the count of refused."""
     root = _settings().journal_root()
     refused = sum(1 for _ in deadletter.read(root))
-    return str(root), list(survey.report(root)), refused
+    found = [lane for each in _roots() for lane in survey.report(each)]
+    return str(root), found, refused
 
 
 def left_to_others() -> int:
@@ -103,18 +105,24 @@ def left_to_others() -> int:
 
 def under_other_keys() -> dict[str, int]:
     """Return how many logs wait for the server that are not this key's, by folder."""
-    others = Estate(_settings().journal_root(), this_program()).others(
-        is_for_others=True
-    )
+    return _counted(_estate().others(is_for_others=True))
+
+
+def elsewhere() -> dict[str, int]:
+    """Return how many logs wait for other servers, by folder."""
+    return _counted(_estate().elsewhere())
+
+
+def _counted(roots: list[Path]) -> dict[str, int]:
     counts = {
-        root.name: sum(lane.waiting for lane in survey.report(root)) for root in others
+        root.name: sum(lane.waiting for lane in survey.report(root)) for root in roots
     }
     return {name: count for name, count in counts.items() if count}
 
 
 def waiting() -> Iterator[dict[str, Any]]:
     """Return the logs that wait, as they will be sent."""
-    for start, end in survey.logs(_settings().journal_root()):
+    for start, end in (log for root in _roots() for log in survey.logs(root)):
         try:
             _, query, body = render.write_log(start, end)
         except ValueError:
@@ -161,6 +169,16 @@ def replay() -> tuple[int, int, int]:
     if transport is not None:
         transport.close()
     return taken, refused, unreadable
+
+
+def _estate() -> Estate:
+    return Estate(_settings().journal_root(), this_program())
+
+
+def _roots() -> list[Path]:
+    """Return the folders that `drain` delivers: this key's, and what it inherits."""
+    estate = _estate()
+    return [estate.root, *estate.inherited(is_for_others=True)]
 
 
 def _settings() -> _config.Settings:
