@@ -129,7 +129,9 @@ def configured(server, tmp_path):
 
     def configure(**settings):
         promptscribe.configure(
-            base_url=server.url, journal_dir=tmp_path, **{"export": True, **settings}
+            base_url=server.url,
+            journal_dir=tmp_path,
+            **{"export": True, "flush_timeout": LONG, **settings},
         )
 
     configure()
@@ -178,7 +180,6 @@ def test_the_outermost_call_waits_once(server, configured):
     """Not each call inside: the server hears of them together."""
     answers, all_made = [], threading.Event()
     server.judge = lambda seen: all_made.wait(LONG / 4) and Reply()
-    configured(flush_timeout=LONG)
 
     @log_prompt(path="flush/inner", flush=True)
     def inner():
@@ -225,7 +226,6 @@ def test_a_server_that_hangs_costs_the_timeout_and_no_more(server, configured):
 def test_a_server_that_is_down_costs_one_attempt(server, configured, tmp_path):
     """Each call tries once, and goes on when that fails."""
     server.close()
-    configured(flush_timeout=LONG)
 
     @log_prompt(flush=True)
     def answer():
@@ -246,7 +246,6 @@ def test_a_server_that_asks_to_be_left_alone_is(server, configured):
         return Reply(429, {"Retry-After": "3600"}, whole=True)
 
     server.judge = judge
-    configured(flush_timeout=LONG)
 
     @log_prompt(flush=True)
     def answer():
@@ -282,7 +281,6 @@ def test_the_event_loop_goes_on_meanwhile(server, configured):
         server.judge = judge
         await asyncio.gather(tick(), answer())
 
-    configured(flush_timeout=LONG)
     asyncio.run(main())
 
     assert len(server.stored) == 1
@@ -362,7 +360,6 @@ def test_who_is_cancelled_is_not_held_up(server, configured):
     """A timeout around the call is kept, also while it waits for the server."""
     release = threading.Event()
     server.judge = lambda seen: release.wait(LONG) and Reply()
-    configured(flush_timeout=LONG)
 
     @log_prompt(flush=True)
     async def answer(seconds):
@@ -435,7 +432,7 @@ def test_a_wrong_value_is_refused():
 
 def test_where_others_deliver_there_is_nothing_to_wait_for(configured):
     """With export=False the call returns at once; an agent has it soon."""
-    configured(export=False, flush_timeout=LONG)
+    configured(export=False)
 
     @log_prompt(flush=True)
     def answer():
