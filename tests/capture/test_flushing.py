@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from tests.promises.faults_server import Reply, Server
 
 import promptscribe
 from promptscribe import ConfigurationError, log_prompt
+from promptscribe.testing import MemoryTransport
 
 pytestmark = pytest.mark.slow
 
@@ -128,11 +130,8 @@ def configured(server, tmp_path):
     """Have promptscribe deliver to the server; further settings by keyword."""
 
     def configure(**settings):
-        promptscribe.configure(
-            base_url=server.url,
-            journal_dir=tmp_path,
-            **{"export": True, "flush_timeout": LONG, **settings},
-        )
+        usual = {"base_url": server.url, "export": True, "flush_timeout": LONG}
+        promptscribe.configure(journal_dir=tmp_path, **{**usual, **settings})
 
     configure()
     return configure
@@ -550,3 +549,51 @@ def test_a_generator_that_leaves_a_call_that_waits_is_delivered(server, configur
 
     assert list(outer()) == [1]
     assert paths(server) == ["flush/outer", "flush/steps"]
+
+
+def test_what_ends_in_a_thread_of_delivery_s_own_waits_for_nothing(configured):
+    """A generator that is collected there: it would be for itself."""
+
+    @log_prompt(path="flush/steps", flush=True)
+    def steps():
+        yield 1
+
+    held = []
+
+    class Collecting(MemoryTransport):
+        def send(self, request):
+            held.clear()
+            return super().send(request)
+
+    server = Collecting()
+    configured(transport=server)
+    held.append(steps())
+    assert next(held[0]) == 1
+
+    log_prompt(path="flush/call", flush=True)(len)("42")
+    assert promptscribe.force_flush(LONG).pending == 0
+    assert sorted(body["path"] for body in server.bodies) == [
+        "flush/call",
+        "flush/steps",
+    ]
+
+
+def test_a_handler_of_logging_that_flushes_holds_nothing_up(server, configured):
+    """It is called where the warning comes from: in delivery's own thread."""
+    server.judge = lambda seen: Reply(422)
+    flushed = threading.Event()
+
+    class Flushing(logging.Handler):
+        def emit(self, record):
+            promptscribe.force_flush(LONG)
+            flushed.set()
+
+    handler = Flushing()
+    logging.getLogger("promptscribe").addHandler(handler)
+    try:
+        log_prompt(path="flush/refused", flush=True)(len)("42")
+    finally:
+        logging.getLogger("promptscribe").removeHandler(handler)
+
+    assert flushed.wait(LONG)
+    assert promptscribe.force_flush(LONG).rejected == 1

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from promptscribe import _clock
 from promptscribe._delivery.desk import Desk
-from promptscribe._delivery.sender import Senders
+from promptscribe._delivery.sender import Background, Senders, is_background
 from promptscribe._fork import is_fork_server
 
 if TYPE_CHECKING:
@@ -160,9 +160,7 @@ class Exporter:
         # A queue or a condition made before gevent patched `threading`, as in a worker
         # forked from a server that had loaded us, would block all greenlets.
         self._hang_bell()
-        thread = threading.Thread(
-            target=self._run, name="promptscribe-exporter", daemon=True
-        )
+        thread = Background(self._run, "promptscribe-exporter")
         try:
             thread.start()
         except RuntimeError as problem:
@@ -209,7 +207,7 @@ class Exporter:
         countdown = _clock.countdown(timeout)
         late = 0.0  # how much later than asked busy threads let this one wake
         desk = self.desk
-        if desk is None or (self.is_resting and goal.is_reached()):
+        if desk is None or (self.is_resting and goal.is_reached()) or is_background():
             return
         if once and time.monotonic() < desk.circuit.asked_until:
             return

@@ -9,7 +9,7 @@ from __future__ import annotations
 import collections
 import queue
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from promptscribe._journal.faultpoint import reach
 from promptscribe.errors import Unreachable
@@ -18,6 +18,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from promptscribe._delivery.parcel import Batch
+
+
+class Background(threading.Thread):
+    """A daemon thread of delivery's own, see `is_background`."""
+
+    def __init__(self, target: Callable[..., None], name: str, *args: Any) -> None:
+        super().__init__(target=target, name=name, args=args, daemon=True)
+
+
+def is_background() -> bool:
+    """Say whether a thread of delivery's own asks, which must not wait for delivery.
+
+    Code of others comes there: a finalizer, wherever garbage is collected, a handler
+    of `logging`, a transport. It would wait for the thread that it holds up.
+    """
+    return isinstance(threading.current_thread(), Background)
 
 
 class Senders:
@@ -85,12 +101,8 @@ class Senders:
     def _start(self) -> bool:
         if not self._threads:
             self._out = queue.SimpleQueue()  # of the same make as the threads
-        thread = threading.Thread(
-            target=self._run,
-            args=(self._out,),
-            name=f"promptscribe-sender-{self._threads + 1}",
-            daemon=True,
-        )
+        name = f"promptscribe-sender-{self._threads + 1}"
+        thread = Background(self._run, name, self._out)
         try:
             thread.start()
         except RuntimeError:
