@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import dis
 import functools
@@ -215,6 +216,37 @@ def test_what_comes_while_segments_change_waits_for_nobody(
         came += not waiting
 
     assert came > 20  # the rest are ways of exceptions
+
+
+@pytest.mark.slow
+def test_what_was_taken_while_segments_change_is_kept_though_that_fails(
+    tmp_path, witness, calls
+):
+    """A handler that logs, and then ends the call: nothing comes after it."""
+    taken = 0
+    for at in [step.offset for step in dis.get_instructions(Writer._make_room)]:
+        writer = Writer(tmp_path / str(at) / "server", witness, segment_bytes=4096)
+        calls.write(writer, 1)
+        said = []
+
+        def end_the_call(writer=writer, said=said):
+            said.append(writer.append(frame.WHOLE, calls.payload(2, "late")))
+            raise TimeoutError
+
+        def fill(writer=writer):
+            with contextlib.suppress(TimeoutError):
+                writer.append(frame.WHOLE, calls.payload(3, LONG))
+            return True
+
+        assert run_step_by_step(fill, Writer._make_room, at, end_the_call) is True
+
+        assert len(said) <= 1
+        found = calls.drain(Reader.of_writer(writer))
+        assert (2 in found) is (said == [True])
+        taken += said == [True]
+        writer.close()
+
+    assert taken > 20
 
 
 def test_a_segment_may_be_let_go_of_while_it_is_sealed(writer, calls):

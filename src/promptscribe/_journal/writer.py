@@ -195,12 +195,11 @@ class Writer:
                 return True
             try:
                 self._is_changing = True
-                result = change()
-            finally:
+                return change()
+            finally:  # also where that handler ends the call: no other may follow
                 self._is_changing = False
-        while self._deferred:
-            self._deferred.popleft()()
-        return result
+                while self._deferred:
+                    self._deferred.popleft()()
 
     def _write(self, segment: AppendedSegment, kind: int, payload: bytes) -> bool:
         """Append a frame to a file; False if the next segment has to take it."""
