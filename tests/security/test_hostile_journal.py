@@ -15,9 +15,10 @@ from promptscribe._runtime import render
 
 pytestmark = pytest.mark.slow
 
-SEGMENTS = int(os.environ.get("FUZZ_SEGMENTS", "200000"))
-"""Another seed each run; a million take a minute or less."""
-FILES = max(SEGMENTS // 200, 100)
+SEGMENTS = int(os.environ.get("FUZZ_SEGMENTS", "1000000"))
+"""A million take a quarter of a minute, on a slow machine a whole one."""
+FILES = max(SEGMENTS // 1000, 100)
+"""In folders of their own, each of which a slow disk takes 20 ms for."""
 SEED = int(os.environ.get("FUZZ_SEED", "0")) or random.SystemRandom().getrandbits(32)
 """A failure shows it among the test's names."""
 TOP_BIT = 1 << 63
